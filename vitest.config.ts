@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config'
+
+/** One project per tier (design: unit, libvirt, e2e, conformance); `scripts/test` runs them in that order. */
+const tier = (name: string, options: { timeout: number; parallel: boolean }) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: options.timeout,
+    hookTimeout: options.timeout,
+    fileParallelism: options.parallel,
+    pool: 'forks' as const,
+  },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      tier('unit', { timeout: 10_000, parallel: true }),
+      tier('libvirt', { timeout: 60_000, parallel: false }),
+      tier('e2e', { timeout: 180_000, parallel: false }),
+      tier('kill', { timeout: 600_000, parallel: false }),
+      tier('conformance', { timeout: 180_000, parallel: false }),
+    ],
+  },
+})
