@@ -1,0 +1,19 @@
+// The contract of a controller: a name in, an outcome out; the queue owns retries.
+
+/** What one pass came to. A wait has a duration and a reason; a fault is thrown (and retried with backoff). */
+export type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'again'; readonly afterMs: number; readonly why: string }
+
+export const DONE: Outcome = { kind: 'done' }
+export const again = (afterMs: number, why: string): Outcome => ({ kind: 'again', afterMs, why })
+
+/** Level-triggered: gets a name (see `toKey`), never an event, and must be safe to run twice. One pass at a time per key. */
+export interface Reconciler {
+  reconcile(key: string, signal: AbortSignal): Promise<Outcome>
+}
+
+/** Thrown for a fault that only a new spec can mend: recorded, not retried until the object changes. */
+export class TerminalError extends Error {
+  override readonly name = 'TerminalError'
+}

@@ -1,0 +1,105 @@
+// What a store of objects promises. Drivers: sqlite (one host), etcd (several schedulers). One contract suite runs against each.
+import type { KubeObject } from '../object.ts'
+
+/** The store's one counter; every committed write gets the next. Never compared between stores. */
+export type Revision = bigint
+
+/** Where an object lives. `resource` is Kubernetes' GroupResource text: `virtualmachines.virtualization.deckhouse.io`, `secrets`. */
+export interface StoreKey {
+  readonly resource: string
+  /** Empty for cluster-scoped objects. */
+  readonly namespace: string
+  readonly name: string
+}
+
+/** A stored object. `value.metadata.resourceVersion` is always `String(revision)`. Values are shared: treat as frozen. */
+export interface Entry {
+  readonly key: StoreKey
+  readonly value: KubeObject
+  readonly revision: Revision
+}
+
+/** One committed change, in revision order. */
+export type Change =
+  | { readonly type: 'put'; readonly entry: Entry; readonly previous: KubeObject | null }
+  /** `revision` is that of the deletion; `previous` the last value. */
+  | { readonly type: 'delete'; readonly key: StoreKey; readonly revision: Revision; readonly previous: KubeObject }
+
+/** What must hold for a write. */
+export interface Expect {
+  readonly revision?: Revision
+  readonly uid?: string
+}
+
+export type Op =
+  | { readonly op: 'create'; readonly key: StoreKey; readonly value: KubeObject }
+  | { readonly op: 'update'; readonly key: StoreKey; readonly value: KubeObject; readonly expect?: Expect }
+  | { readonly op: 'delete'; readonly key: StoreKey; readonly expect?: Expect }
+  /** Writes nothing; the transaction fails when the object is absent or does not match. */
+  | { readonly op: 'check'; readonly key: StoreKey; readonly expect?: Expect }
+
+export interface ListOptions {
+  /** Only this namespace; all when absent. */
+  readonly namespace?: string
+  /** Page size. The answer's `continue` fetches the next page at the SAME revision, or fails with `expired`. */
+  readonly limit?: number
+  readonly continue?: string
+}
+
+export interface ListResult {
+  readonly entries: readonly Entry[]
+  /** The revision that the list shows. */
+  readonly revision: Revision
+  readonly continue?: string
+  readonly remaining?: number
+}
+
+export type StoreErrorCode =
+  | 'exists'
+  | 'not-found'
+  | 'conflict'
+  /** The revision asked for is no longer in the change log (or the token is not this store's). */
+  | 'expired'
+  | 'too-large'
+  | 'too-many'
+  | 'bad-token'
+  /** Disk full, I/O error, closed. */
+  | 'unavailable'
+
+/** Why the store did not do it. `index` is the failing operation of a transaction. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly code: StoreErrorCode
+  readonly key: StoreKey | undefined
+
+  constructor(code: StoreErrorCode, message: string, key?: StoreKey, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.key = key
+  }
+}
+
+/** Bytes of one object at most, as JSON. */
+export const MAX_OBJECT_BYTES = 1_048_576
+/** Operations of one transaction at most. */
+export const MAX_OPS = 100
+
+/** A durable, watchable store of objects. What is acknowledged is on disk. */
+export interface Store {
+  /** Changes when a store is made or restored from a copy. */
+  readonly id: string
+  /** The newest committed revision. */
+  revision(): Revision
+  get(key: StoreKey): Promise<Entry | null>
+  list(resource: string, options?: ListOptions): Promise<ListResult>
+  /** All or nothing. One entry per operation; null for `delete` and `check`. @throws StoreError */
+  transact(ops: readonly Op[]): Promise<readonly (Entry | null)[]>
+  create(key: StoreKey, value: KubeObject): Promise<Entry>
+  update(key: StoreKey, value: KubeObject, expect?: Expect): Promise<Entry>
+  delete(key: StoreKey, expect?: Expect): Promise<void>
+  /** Changes after `after`, then live ones, until the signal aborts (ends quietly). A consumer that falls behind by more than the log gets `expired`. */
+  watch(from: { readonly resource: string; readonly namespace?: string; readonly after: Revision }, signal: AbortSignal): AsyncIterable<Change>
+  /** Called synchronously after each commit, in order, before the writer's promise resolves. Must not throw. Returns the unsubscribe function. */
+  subscribe(listener: (changes: readonly Change[]) => void): () => void
+  close(): Promise<void>
+}
