@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# Sourced first by every script: where the checkout is, progress lines, words for failure, a lock, a wait with a deadline.
+# Progress goes to stderr, results to stdout. Functions count on errexit, so callers never put them into `if`, `&&` or `||`
+# but for the ones that answer a question.
+# shellcheck disable=SC2034
+
+shopt -s inherit_errexit
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+export LC_ALL=C.UTF-8
+# Called from cron, CI or a bare init there may be no HOME; npm and apt want one.
+[ -n "${HOME:-}" ] || HOME=/root
+export HOME
+case ":$PATH:" in *:/usr/sbin:*) ;; *) PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin ;; esac
+export PATH
+
+CACHE=${BERTH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}
+STARTED=${EPOCHREALTIME/[.,]/}
+
+# elapsed: seconds since the script began, one decimal
+elapsed() {
+  local tenths=$(((${EPOCHREALTIME/[.,]/} - STARTED) / 100000))
+  printf '%d.%d' $((tenths / 10)) $((tenths % 10))
+}
+
+say() { printf '[%6ss] %s\n' "$(elapsed)" "$*" >&2; }
+
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+need_root() { [ "$(id -u)" = 0 ] || fail "$(basename "$0") must run as root (it installs packages, makes namespaces and talks to libvirtd)"; }
+
+# with_lock FILE COMMAND...: one at a time on this machine; the command's children do not inherit the lock
+with_lock() {
+  local file=$1 fd
+  shift
+  mkdir -p "$(dirname "$file")"
+  exec {fd}>>"$file"
+  flock -w 900 "$fd" || fail "another run holds $file for 15 minutes"
+  ("$@") {fd}>&-
+  exec {fd}>&-
+}
+
+# wait_until SECONDS COMMAND...: asks five times a second until the command succeeds; 1 at the deadline
+wait_until() {
+  local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "${EPOCHREALTIME/[.,]/}" -lt $deadline ] || return 1
+    sleep 0.2
+  done
+}
+
+# run_logged FILE COMMAND...: quiet when it works, the log's tail when not
+run_logged() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 </dev/null || {
+    tail -n 40 "$log" >&2
+    fail "$1 failed; the whole output is in $log"
+  }
+}
+
+# stat_field PID N: field N of /proc/PID/stat, counted as proc(5) does from 3 (the name before it may hold anything)
+stat_field() {
+  local stat fields
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  read -ra fields <<<"${stat##*) }"
+  echo "${fields[$(($2 - 3))]}"
+}
+
+# start_time PID: the kernel's start time of a process. Together with the pid it names one process for ever.
+start_time() { stat_field "$1" 22; }
+
+gone() { [ "$(stat_field "$1" 3 || echo Z)" = Z ]; }
+
+# record_pid FILE PID: writes the pid to FILE and its start time beside it
+record_pid() {
+  echo "$2" >"$1"
+  start_time "$2" >"$1.start" || true
+}
+
+# recorded_pid FILE: prints the pid when that very process still lives
+recorded_pid() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && ! gone "$pid" &&
+    [ "$(start_time "$pid")" = "$(cat "$1.start" 2>/dev/null)" ] && echo "$pid"
+}
+
+# end_recorded FILE SECONDS: SIGTERM, SIGKILL after the deadline; only ever the process that was recorded
+end_recorded() {
+  local pid
+  if pid=$(recorded_pid "$1"); then
+    kill "$pid" 2>/dev/null || true
+    wait_until "$2" gone "$pid" || kill -9 "$pid" 2>/dev/null || true
+    wait_until 10 gone "$pid" || fail "process $pid does not end"
+  fi
+  rm -f "$1" "$1.start"
+}

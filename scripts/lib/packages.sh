@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# Debian packages: installs only what is missing, in one go; fetches packages to unpack without installing them.
+# Needs common.sh.
+# shellcheck disable=SC2034
+
+# What the agent needs on a host.
+RUNTIME_PACKAGES=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils 'genisoimage|xorriso' iproute2 nftables iptables
+  dnsmasq-base xz-utils gzip openssl ovmf tini util-linux procps curl ca-certificates)
+# What npm needs to compile better-sqlite3.
+BUILD_PACKAGES=(make g++ python3)
+# What the guest image is made with.
+IMAGE_PACKAGES=(kmod cpio binutils mtools dosfstools gdisk qemu-utils e2fsprogs xz-utils)
+# What the tests use besides.
+TEST_PACKAGES=(libvirt-dev git)
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root "$@"
+}
+
+# need_packages NAME...: "a|b" is satisfied by either, and installs the first
+need_packages() {
+  local missing=() choice name found
+  command -v dpkg-query >/dev/null || fail 'this is no Debian: dpkg is missing. Berth is tried on Debian 12 and 13'
+  for choice; do
+    found=
+    for name in ${choice//|/ }; do installed "$name" && found=1; done
+    [ -n "$found" ] || missing+=("${choice%%|*}")
+  done
+  if [ ${#missing[@]} != 0 ]; then install_packages "${missing[@]}"; fi
+}
+
+install_packages() {
+  need_root
+  local log
+  log=$(mktemp)
+  say "installing Debian packages: $*"
+  run_logged "$log" apt update
+  run_logged "$log" apt install --no-install-recommends "$@"
+  rm -f "$log"
+}
+
+# unpacked NAME: prints the folder with the files of a Debian package of this release, fetched once and not installed
+unpacked() {
+  local folder
+  folder=$CACHE/debs/$(. /etc/os-release && echo "${VERSION_ID:-$VERSION_CODENAME}")
+  if [ ! -d "$folder/$1" ]; then with_lock "$folder/lock" unpack "$folder" "$1"; fi
+  echo "$folder/$1"
+}
+
+unpack() {
+  [ ! -d "$1/$2" ] || return 0
+  local work
+  work=$(mktemp -d "$1/.new.XXXXXX")
+  say "fetching Debian package $2"
+  if ! (cd "$work" && apt download "$2" >log 2>&1); then
+    run_logged "$work/log" apt update
+    (cd "$work" && run_logged log apt download "$2")
+  fi
+  dpkg-deb -x "$work"/*.deb "$work/files"
+  chmod 755 "$work/files"
+  mv -T "$work/files" "$1/$2"
+  rm -rf "$work"
+}
