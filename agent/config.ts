@@ -1,0 +1,156 @@
+// The agent's configuration: one YAML file, every key known, every default here. See docs/configuration.md.
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { type Static, Type } from 'typebox'
+import { parse } from 'yaml'
+
+const closed = { additionalProperties: false } as const
+
+/** Schema of `/etc/berth/agent.yaml`. Descriptions are the documentation of each key. */
+export const AgentConfigSchema = Type.Object(
+  {
+    nodeName: Type.String({
+      minLength: 1,
+      maxLength: 63,
+      pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+      description: 'Name of this host as a Node. Default: the host name.',
+    }),
+    stateDir: Type.String({
+      default: '/var/lib/berth',
+      pattern: '^/',
+      description: 'Database, images, disks, keys, kubeconfig.',
+    }),
+    socketPath: Type.String({
+      default: '/run/berth/agent.sock',
+      pattern: '^/',
+      maxLength: 107,
+      description: 'Unix socket of the API, without a password; its file mode and group are the protection.',
+    }),
+    socketGroup: Type.String({
+      default: 'berth',
+      minLength: 1,
+      description: 'Group that may use the socket; when the host has no such group, root alone may.',
+    }),
+    listen: Type.Array(Type.String({ pattern: '^(\\[[0-9a-fA-F:]+\\]|[0-9.]+|localhost):[0-9]{1,5}$' }), {
+      default: ['127.0.0.1:8750'],
+      description: 'TCP addresses of the API; always TLS with a token.',
+    }),
+    libvirt: Type.Object(
+      {
+        socket: Type.String({
+          default: '/run/libvirt/libvirt-sock',
+          pattern: '^/',
+          description: 'libvirtd, or virtqemud with modular daemons.',
+        }),
+        networkSocket: Type.Optional(
+          Type.String({
+            pattern: '^/',
+            description: 'virtnetworkd with modular daemons. Default: the same as `socket`.',
+          }),
+        ),
+        uri: Type.String({ default: 'qemu:///system', description: 'libvirt connection URI.' }),
+      },
+      { ...closed, default: {} },
+    ),
+    accelerator: Type.Union([Type.Literal('auto'), Type.Literal('kvm'), Type.Literal('emulation')], {
+      default: 'auto',
+      description: '`auto` takes KVM when it is measured to work, else emulation when that is allowed.',
+    }),
+    allowEmulation: Type.Boolean({
+      default: false,
+      description: 'Let guests run by emulation (slow) where KVM is not usable.',
+    }),
+    capacity: Type.Object(
+      {
+        cpuOvercommit: Type.Number({
+          default: 1,
+          minimum: 0.1,
+          maximum: 1000,
+          description: 'Sum of cores × coreFraction of the running VMs may reach the host cores times this.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    importer: Type.Object(
+      {
+        allow: Type.Array(Type.String({ pattern: '^.+:[0-9]{1,5}$' }), {
+          default: [],
+          description: 'host:port pairs that downloads may reach although they are loopback, link-local or this host.',
+        }),
+        maxBytes: Type.String({ default: '100Gi', description: 'Largest download, compressed or not.' }),
+        maxVirtualBytes: Type.String({ default: '2Ti', description: 'Largest disk that an image may describe.' }),
+        stallTimeoutSeconds: Type.Number({
+          default: 60,
+          minimum: 1,
+          maximum: 3600,
+          description: 'A download without a byte for so long has failed.',
+        }),
+        totalTimeoutSeconds: Type.Number({
+          default: 14_400,
+          minimum: 1,
+          description: 'A download may take so long at most.',
+        }),
+        concurrency: Type.Integer({ default: 2, minimum: 1, maximum: 16, description: 'Imports at a time.' }),
+      },
+      { ...closed, default: {} },
+    ),
+    network: Type.Object(
+      {
+        cidr: Type.Optional(
+          Type.String({
+            pattern: '^[0-9.]+/[0-9]+$',
+            description: 'Subnet of the NAT network. Default: a free one is chosen.',
+          }),
+        ),
+      },
+      { ...closed, default: {} },
+    ),
+    log: Type.Object(
+      {
+        level: Type.Union(
+          ['trace', 'debug', 'info', 'warn', 'error'].map((level) => Type.Literal(level)),
+          { default: 'info' },
+        ),
+      },
+      { ...closed, default: {} },
+    ),
+  },
+  closed,
+)
+
+export type AgentConfig = Static<typeof AgentConfigSchema>
+
+/** A configuration that can't be used; the message names each key. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Checks and completes a parsed document. @throws ConfigError */
+export function toConfig(document: unknown): AgentConfig {
+  const config = structuredClone(document ?? {}) as Record<string, unknown>
+  if (typeof config !== 'object' || Array.isArray(config)) throw new ConfigError('the configuration is not a mapping')
+  config['nodeName'] ??= hostname().toLowerCase()
+  const validate = new Ajv2020({ allErrors: true, useDefaults: true, strict: false }).compile(AgentConfigSchema)
+  if (validate(config)) return config as AgentConfig
+  const lines = (validate.errors ?? []).map(({ instancePath, message, params }) => {
+    const key = instancePath.slice(1).replaceAll('/', '.')
+    if ('additionalProperty' in params)
+      return `${key === '' ? '' : `${key}.`}${params['additionalProperty']}: unknown key`
+    return `${key}: ${message}`
+  })
+  throw new ConfigError(lines.join('; '))
+}
+
+/** Reads the file; a missing file means defaults when `optional`. @throws ConfigError */
+export async function loadConfig(path: string, optional: boolean): Promise<AgentConfig> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (optional && error.code === 'ENOENT') return ''
+    throw new ConfigError(`cannot read ${path}: ${error.message}`)
+  })
+  try {
+    return toConfig(parse(text))
+  } catch (error) {
+    throw new ConfigError(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -1,0 +1,127 @@
+// Whether a VM should run, and what a stop meant: run policies, requests of operations, the guest's own acts. Pure.
+// Rules: DVP's run policies (vm_power_state.md); told apart by QEMU's SHUTDOWN reason and libvirt's state reason.
+// The record is part of the VM's status, written before anything irreversible is done, so that a killed agent goes on from it.
+
+export type RunPolicy = 'AlwaysOn' | 'AlwaysOff' | 'Manual' | 'AlwaysOnUnlessStoppedManually'
+
+/** What an operation asked of the VM's controller. */
+export interface PowerRequest {
+  /** uid of the VirtualMachineOperation; `configuration` when the VM asked itself (automatic restart approval). */
+  readonly id: string
+  readonly type: 'Start' | 'Stop' | 'Restart'
+  readonly force: boolean
+  /** Restart only: `starting` is stored once the old run has ended, before the new one starts. */
+  readonly stage?: 'stopping' | 'starting'
+}
+
+/** The remembered half of a VM's power state. */
+export interface PowerRecord {
+  /** The last manual decision; absent when nobody decided. */
+  readonly marker?: 'Started' | 'Stopped'
+  /** Who set the marker, for people. */
+  readonly by?: 'Operation' | 'Guest' | 'Crash' | 'HostReboot'
+  /** Set before the start call, cleared when its result is known. */
+  readonly starting?: boolean
+  /** A run was seen and its end was not yet judged. */
+  readonly ran?: boolean
+  /** Boot id of the host at the last start. */
+  readonly bootId?: string
+  readonly request?: PowerRequest
+  /** The last request that ended, for its operation to see. */
+  readonly done?: { readonly id: string; readonly ok: boolean; readonly message: string }
+  /** When the shutdown under way was first asked, ms since the epoch. */
+  readonly stopSince?: number
+}
+
+/** libvirt's reasons of a shut-off domain that matter here (virDomainShutoffReason). */
+export type ShutoffReason = 'unknown' | 'shutdown' | 'destroyed' | 'crashed' | 'failed' | 'other'
+
+/** What there is to judge by. */
+export interface PowerFacts {
+  readonly policy: RunPolicy
+  /** The domain has a QEMU process (running, paused, in shutdown). */
+  readonly active: boolean
+  readonly shutoff: ShutoffReason
+  /** `guest-reset`, `guest-shutdown`, … of QEMU's SHUTDOWN event when this agent saw it. */
+  readonly qemuReason: string | null
+  /** The domain's on_reboot is `destroy`: a guest reboot ends QEMU. */
+  readonly rebootEndsQemu: boolean
+  readonly bootId: string
+}
+
+export type StopCause = 'asked' | 'never-started' | 'reboot' | 'power-off' | 'crash' | 'host'
+
+/** Why a run that the record knows of is over. Only called for an inactive domain. */
+export function stopCause(record: PowerRecord, facts: PowerFacts): StopCause {
+  if (record.stopSince !== undefined) return 'asked'
+  if (record.bootId !== undefined && record.bootId !== facts.bootId) return 'host'
+  if (facts.qemuReason === 'guest-reset') return 'reboot'
+  if (facts.qemuReason === 'guest-shutdown') return 'power-off'
+  if (facts.shutoff === 'unknown') return record.ran ? 'host' : 'never-started'
+  if (facts.shutoff === 'shutdown') return facts.rebootEndsQemu ? 'reboot' : 'power-off'
+  return record.ran || facts.shutoff !== 'failed' ? 'crash' : 'never-started'
+}
+
+/** The record after judging what is seen now. Idempotent: settling twice changes nothing more. */
+export function settle(record: PowerRecord, facts: PowerFacts): PowerRecord {
+  let next = record
+  if (facts.active) {
+    next = omit({ ...next, ran: true }, 'starting')
+    if (next.request?.type === 'Start') next = finish(mark(next, 'Started', 'Operation'), true, '')
+    if (next.request?.type === 'Restart' && next.request.stage === 'starting') next = finish(next, true, '')
+  } else if (next.ran || next.starting) {
+    next = judgeEnd(next, stopCause(next, facts), facts.policy)
+  }
+  if (!facts.active && next.request?.type === 'Stop') next = finish(mark(next, 'Stopped', 'Operation'), true, '')
+  if (!facts.active && next.request?.type === 'Restart' && next.request.stage !== 'starting')
+    next = { ...omit(next, 'stopSince'), request: { ...next.request, stage: 'starting' } }
+  if (facts.policy === 'AlwaysOff') next = omit(omit(next, 'marker'), 'by')
+  return next
+}
+
+function judgeEnd(record: PowerRecord, cause: StopCause, policy: RunPolicy): PowerRecord {
+  const ended = omit(omit(omit(record, 'ran'), 'starting'), 'stopSince')
+  const keeps = policy === 'AlwaysOn' || policy === 'AlwaysOnUnlessStoppedManually'
+  switch (cause) {
+    case 'asked':
+    case 'never-started':
+      return ended
+    case 'reboot':
+      return policy === 'Manual' ? mark(ended, 'Started', ended.by ?? 'Guest') : ended
+    case 'power-off':
+      return policy === 'AlwaysOn' ? ended : mark(ended, 'Stopped', 'Guest')
+    case 'crash':
+      return keeps ? ended : mark(ended, 'Stopped', 'Crash')
+    case 'host':
+      return keeps ? ended : mark(ended, 'Stopped', 'HostReboot')
+  }
+}
+
+/** Whether the VM should run. `AsIs`: leave it as it is (Manual, never decided). */
+export function wantedPower(record: PowerRecord, policy: RunPolicy): 'On' | 'Off' | 'AsIs' {
+  if (policy === 'AlwaysOff') return 'Off'
+  const request = record.request
+  if (request?.type === 'Stop') return 'Off'
+  if (request?.type === 'Start') return 'On'
+  if (request?.type === 'Restart') return request.stage === 'starting' ? 'On' : 'Off'
+  if (policy === 'AlwaysOn') return 'On'
+  if (policy === 'AlwaysOnUnlessStoppedManually') return record.marker === 'Stopped' ? 'Off' : 'On'
+  if (record.marker === 'Started') return 'On'
+  return record.marker === 'Stopped' ? 'Off' : 'AsIs'
+}
+
+/** The request ended; its operation reads the outcome from `done`. */
+export function finish(record: PowerRecord, ok: boolean, message: string): PowerRecord {
+  if (record.request === undefined) return record
+  return { ...omit(record, 'request'), done: { id: record.request.id, ok, message } }
+}
+
+const mark = (record: PowerRecord, marker: 'Started' | 'Stopped', by: NonNullable<PowerRecord['by']>): PowerRecord =>
+  record.marker === marker ? record : { ...record, marker, by }
+
+/** A copy without one key; the same object when it has none. */
+export function omit<T extends object, K extends keyof T>(record: T, key: K): T {
+  if (!(key in record)) return record
+  const { [key]: _, ...rest } = record
+  return rest as T
+}
