@@ -1,0 +1,120 @@
+/**
+ * Plan -> domain XML. Pure: the same plan gives the same bytes; no clock, no random, no files.
+ * libvirt fills in addresses and defaults and writes the document anew, so what it gives back is read by observe.ts
+ * and never compared with this text.
+ */
+import { el, printXml, type XmlElement } from '../xml/index.ts'
+import { cpuElements } from './cpu.ts'
+import { agentChannel } from './devices/agent-channel.ts'
+import { balloon } from './devices/balloon.ts'
+import { diskDevice } from './devices/disk.ts'
+import { nicDevice } from './devices/nic.ts'
+import { pciPorts } from './devices/pci-ports.ts'
+import { rng } from './devices/rng.ts'
+import { scsiController } from './devices/scsi-controller.ts'
+import { seedDevice } from './devices/seed.ts'
+import { serialConsole } from './devices/serial.ts'
+import { tablet } from './devices/tablet.ts'
+import { osElement, sysinfo } from './firmware.ts'
+import { metadataElement } from './metadata.ts'
+import { type DomainPlan, DomainPlanError } from './plan.ts'
+
+/** Devices attached later need a free port each; a stable machine needs them there from its first start. */
+export const MIN_SPARE_PORTS = 10
+
+/**
+ * The document for DomainDefineXMLFlags.
+ * @throws DomainPlanError when the plan contradicts itself, XmlError when a text holds what XML cannot
+ */
+export function domainXml(plan: DomainPlan): string {
+  checkPlan(plan)
+  return printXml(domainElement(plan))
+}
+
+function domainElement(plan: DomainPlan): XmlElement {
+  return el(
+    'domain',
+    { type: plan.accelerator },
+    el('name', {}, plan.name),
+    el('uuid', {}, plan.uuid),
+    el('metadata', {}, metadataElement(plan.metadata)),
+    el('memory', { unit: 'b' }, plan.memoryBytes),
+    cpuElements(plan),
+    sysinfo(plan.smbios),
+    osElement(plan),
+    el('features', {}, el('acpi'), el('apic'), el('vmport', { state: 'off' })),
+    clock(),
+    el('on_poweroff', {}, 'destroy'),
+    el('on_reboot', {}, plan.onReboot),
+    el('on_crash', {}, 'destroy'),
+    el('devices', {}, devices(plan)),
+  )
+}
+
+/** The timers every x86 guest of today gets along with: lost RTC ticks are caught up, HPET only costs time. */
+function clock(): XmlElement {
+  return el(
+    'clock',
+    { offset: 'utc' },
+    el('timer', { name: 'rtc', tickpolicy: 'catchup' }),
+    el('timer', { name: 'pit', tickpolicy: 'delay' }),
+    el('timer', { name: 'hpet', present: 'no' }),
+  )
+}
+
+function devices(plan: DomainPlan): XmlElement[] {
+  const onPci = [scsiController(), ...tablet(), ...plan.nics.map(nicDevice), ...agentChannel(plan), rng(), balloon()]
+  return [
+    ...plan.disks.map(diskDevice),
+    ...seedDevice(plan),
+    ...pciPorts(plan),
+    ...onPci,
+    ...serialConsole(plan.serialLogPath),
+  ]
+}
+
+function checkPlan(plan: DomainPlan): void {
+  if (plan.accelerator === 'qemu' && plan.cpu.model.kind === 'host-passthrough') {
+    throw new DomainPlanError('cpu.model: the CPU of the host cannot be passed through under emulation')
+  }
+  if (plan.restartPorts < MIN_SPARE_PORTS) {
+    throw new DomainPlanError(`restartPorts: ${plan.restartPorts}, at least ${MIN_SPARE_PORTS} are needed`)
+  }
+  if (plan.memoryBytes <= 0n) throw new DomainPlanError(`memoryBytes: ${plan.memoryBytes}, must be positive`)
+  for (const alias of [...plan.disks, ...plan.nics].map((device) => device.alias)) checkAlias(alias)
+  for (const disk of plan.disks) checkSerial(disk.serial)
+  unique(
+    'disks',
+    'target',
+    plan.disks.map((disk) => disk.target),
+  )
+  unique(
+    'disks',
+    'bootOrder',
+    plan.disks.flatMap((disk) => disk.bootOrder ?? []),
+  )
+  unique(
+    'devices',
+    'alias',
+    [...plan.disks, ...plan.nics].map((device) => device.alias),
+  )
+}
+
+/** libvirt keeps only aliases that start so; any other would be replaced and the device not found again. */
+function checkAlias(alias: string): void {
+  if (!/^ua-[A-Za-z0-9_-]+$/.test(alias)) {
+    throw new DomainPlanError(`alias: ${JSON.stringify(alias)} must be "ua-" and letters, digits, "-" or "_"`)
+  }
+}
+
+/** libvirt's own alphabet of a serial, and the longest that a SCSI disk shows in full. */
+function checkSerial(serial: string | undefined): void {
+  if (serial !== undefined && !/^[A-Za-z0-9_ .+-]{1,36}$/.test(serial)) {
+    throw new DomainPlanError(`serial: ${JSON.stringify(serial)} must be 1 to 36 letters, digits or "_ .+-"`)
+  }
+}
+
+function unique(list: string, field: string, values: readonly (string | number)[]): void {
+  const twice = values.find((value, index) => values.indexOf(value) !== index)
+  if (twice !== undefined) throw new DomainPlanError(`${list}: two have the ${field} ${JSON.stringify(twice)}`)
+}
