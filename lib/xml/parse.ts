@@ -38,7 +38,9 @@ export function parseXml(text: string, limits: ParseLimits = DEFAULT_LIMITS): Xm
 function parseDom(text: string): DomElement {
   let complaint: string | undefined
   const parser = new DOMParser({
-    onError: (_level, message) => {
+    onError: (level, message) => {
+      // Legal in XML, and any guest can put it into a name that libvirt reports.
+      if (level === 'warning' && message.startsWith('Unicode replacement character')) return
       complaint ??= message
       throw new XmlError(message)
     },

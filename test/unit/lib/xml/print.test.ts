@@ -10,6 +10,7 @@ const HOSTILE = [
   'tab\tnewline\nreturn\rend',
   'emoji \u{1F600} and \u00A0',
   '<!-- -->',
+  'a lost \uFFFD character',
   "' onload='",
 ]
 
