@@ -38,6 +38,8 @@ export function parseXml(text: string, limits: ParseLimits = DEFAULT_LIMITS): Xm
 function parseDom(text: string): DomElement {
   let complaint: string | undefined
   const parser = new DOMParser({
+    // XML 1.0, section 2.11; the parser's own way is that of XML 1.1, which changes U+0085 and U+2028 in names.
+    normalizeLineEndings: (source) => source.replace(/\r\n?/g, '\n'),
     onError: (level, message) => {
       // Legal in XML, and any guest can put it into a name that libvirt reports.
       if (level === 'warning' && message.startsWith('Unicode replacement character')) return

@@ -69,6 +69,6 @@ describe('parsing XML', () => {
     const roundTrip = fc.property(tree, (t) => {
       expect(parseXml(printXml(t))).toEqual(t)
     })
-    fc.assert(roundTrip, { numRuns: 300 })
+    fc.assert(roundTrip, { numRuns: 500 })
   })
 })

@@ -11,6 +11,7 @@ const HOSTILE = [
   'emoji \u{1F600} and \u00A0',
   '<!-- -->',
   'a lost \uFFFD character',
+  'other line ends \u0085 \u2028 \r\n',
   "' onload='",
 ]
 
