@@ -98,7 +98,10 @@ export interface Store {
   update(key: StoreKey, value: KubeObject, expect?: Expect): Promise<Entry>
   delete(key: StoreKey, expect?: Expect): Promise<void>
   /** Changes after `after`, then live ones, until the signal aborts (ends quietly). A consumer that falls behind by more than the log gets `expired`. */
-  watch(from: { readonly resource: string; readonly namespace?: string; readonly after: Revision }, signal: AbortSignal): AsyncIterable<Change>
+  watch(
+    from: { readonly resource: string; readonly namespace?: string; readonly after: Revision },
+    signal: AbortSignal,
+  ): AsyncIterable<Change>
   /** Called synchronously after each commit, in order, before the writer's promise resolves. Must not throw. Returns the unsubscribe function. */
   subscribe(listener: (changes: readonly Change[]) => void): () => void
   close(): Promise<void>

@@ -1,0 +1,259 @@
+// The SQLite driver of the store: reads in place, writes through the writer, changes to subscribers and watchers.
+import type { Database } from 'better-sqlite3'
+import type { Clock } from '../../clock.ts'
+import type { KubeObject } from '../../object.ts'
+import type { StoreLog } from '../log.ts'
+import {
+  type Change,
+  type Entry,
+  type Expect,
+  type ListOptions,
+  type ListResult,
+  MAX_OPS,
+  type Op,
+  type Revision,
+  type Store,
+  StoreError,
+  type StoreKey,
+} from '../store.ts'
+import type { Codec } from './codec.ts'
+import { toStoreError } from './failure.ts'
+import { keyOf, RecentChanges } from './recent.ts'
+import type { ChangeRow, MetaRow, PageRow, Rows } from './rows.ts'
+import { SharedValues } from './shared-values.ts'
+import { readToken, writeToken } from './token.ts'
+import { type LogLimits, trimLoop, trimOnce } from './trim.ts'
+import { Watchers, type WatchScope } from './watchers.ts'
+import { Writer, type Written } from './writer.ts'
+
+/** Changes that a watcher who is far behind reads from disk at a time. */
+const READ_AHEAD = 100
+
+export interface SqliteStoreParts {
+  readonly db: Database
+  readonly path: string
+  readonly rows: Rows
+  readonly codec: Codec
+  readonly meta: MetaRow
+  readonly clock: Clock
+  readonly log: StoreLog
+  readonly limits: LogLimits
+  /** Gives the process lock back. */
+  readonly unlock: () => void
+}
+
+export class SqliteStore implements Store {
+  readonly id: string
+  readonly #parts: SqliteStoreParts
+  readonly #values = new SharedValues()
+  readonly #writer: Writer
+  readonly #recent: RecentChanges
+  readonly #watchers: Watchers
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>()
+  readonly #ending = new AbortController()
+  readonly #trimming: Promise<void>
+  #compacted: Revision
+
+  /** Made by `openSqliteStore`. */
+  constructor(parts: SqliteStoreParts) {
+    const { db, path, rows, codec, clock, meta } = parts
+    this.#parts = parts
+    this.id = meta.id
+    this.#compacted = meta.compacted
+    this.#recent = new RecentChanges(meta.revision)
+    const onCommit = (written: readonly Written[]) => this.#committed(written)
+    this.#writer = new Writer({ db, path, rows, codec, values: this.#values, clock, revision: meta.revision, onCommit })
+    this.#watchers = new Watchers({
+      revision: () => this.revision(),
+      read: (resource, after) => this.#changesAfter(resource, after),
+    })
+    this.#trimming = trimLoop(() => this.#trim(), clock, this.#ending.signal)
+  }
+
+  revision(): Revision {
+    return this.#writer.revision
+  }
+
+  async get(key: StoreKey): Promise<Entry | null> {
+    this.#mustBeOpen()
+    const shared = this.#values.entry(key)
+    if (shared !== null) return shared
+    const row = this.#reading(() => this.#parts.rows.get(key))
+    return row === undefined ? null : this.#entry(key, row.revision, row.value)
+  }
+
+  async list(resource: string, options: ListOptions = {}): Promise<ListResult> {
+    this.#mustBeOpen()
+    if (options.continue !== undefined) return this.#nextPage(resource, options, options.continue)
+    const { namespace, limit } = options
+    const revision = this.revision()
+    return this.#reading(() => {
+      const rows = this.#parts.rows.list(resource, namespace, limit ?? -1)
+      const entries = rows.map((row) =>
+        this.#entry({ resource, namespace: row.namespace, name: row.name }, row.revision, row.value),
+      )
+      const total =
+        limit === undefined || rows.length < limit ? rows.length : this.#parts.rows.count(resource, namespace)
+      return this.#page(resource, namespace, revision, entries, total - rows.length)
+    })
+  }
+
+  async transact(ops: readonly Op[]): Promise<readonly (Entry | null)[]> {
+    this.#mustBeOpen()
+    if (ops.length > MAX_OPS)
+      throw new StoreError('too-many', `a transaction has at most ${MAX_OPS} operations, not ${ops.length}`)
+    if (new Set(ops.map(({ key }) => JSON.stringify([key.resource, key.namespace, key.name]))).size < ops.length) {
+      throw new TypeError('a transaction names each object at most once')
+    }
+    return ops.length === 0 ? [] : this.#writer.write(ops)
+  }
+
+  async create(key: StoreKey, value: KubeObject): Promise<Entry> {
+    return written(await this.transact([{ op: 'create', key, value }]))
+  }
+
+  async update(key: StoreKey, value: KubeObject, expect: Expect = {}): Promise<Entry> {
+    return written(await this.transact([{ op: 'update', key, value, expect }]))
+  }
+
+  async delete(key: StoreKey, expect: Expect = {}): Promise<void> {
+    await this.transact([{ op: 'delete', key, expect }])
+  }
+
+  watch(scope: WatchScope, signal: AbortSignal): AsyncIterable<Change> {
+    return this.#watchers.watch(scope, signal)
+  }
+
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Commits what is pending, ends every watch with `unavailable`, gives the lock back. */
+  async close(): Promise<void> {
+    if (this.#ending.signal.aborted) return
+    this.#ending.abort()
+    await this.#trimming
+    const reason = new StoreError('unavailable', 'the store is closed')
+    this.#writer.close(reason)
+    this.#watchers.close(reason)
+    this.#parts.db.close()
+    this.#parts.unlock()
+  }
+
+  #mustBeOpen(): void {
+    if (this.#ending.signal.aborted) throw new StoreError('unavailable', 'the store is closed')
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      throw toStoreError(error, this.#parts.path)
+    }
+  }
+
+  /** An entry of the current state; its value is shared with everyone who has it. */
+  #entry(key: StoreKey, revision: Revision, text: string): Entry {
+    const known = this.#values.value(key, revision)
+    if (known !== null) return { key, value: known, revision }
+    const entry = { key, value: this.#parts.codec.decode(key, text), revision }
+    this.#values.put(entry)
+    return entry
+  }
+
+  #page(
+    resource: string,
+    namespace: string | undefined,
+    revision: Revision,
+    entries: readonly Entry[],
+    remaining: number,
+  ): ListResult {
+    const last = entries.at(-1)
+    if (remaining <= 0 || last === undefined) return { entries, revision }
+    const token = writeToken({ storeId: this.id, resource, namespace }, { revision, after: last.key, remaining })
+    return { entries, revision, continue: token, remaining }
+  }
+
+  #nextPage(resource: string, { namespace, limit }: ListOptions, text: string): ListResult {
+    const { revision, after, remaining } = readToken({ storeId: this.id, resource, namespace }, text)
+    if (revision < this.#compacted || revision > this.revision()) {
+      throw new StoreError(
+        'expired',
+        `the list at revision ${revision} is too old to continue; list again from the start`,
+      )
+    }
+    return this.#reading(() => {
+      const rows = this.#parts.rows.listAsOf(resource, namespace, revision, after, limit ?? -1)
+      const entries = rows.map((row) => this.#entryAsOf(resource, row))
+      return this.#page(resource, namespace, revision, entries, limit === undefined ? 0 : remaining - rows.length)
+    })
+  }
+
+  #entryAsOf(resource: string, row: PageRow): Entry {
+    const key = { resource, namespace: row.namespace, name: row.name }
+    const value = this.#parts.codec.decode(key, row.value)
+    return { key, value, revision: BigInt(value.metadata.resourceVersion) }
+  }
+
+  #committed(written: readonly Written[]): void {
+    for (const { change, bytes } of written) this.#recent.push(change, bytes)
+    const changes = written.map(({ change }) => change)
+    for (const listener of this.#listeners) {
+      try {
+        listener(changes)
+      } catch (error) {
+        this.#parts.log.error({ err: error }, 'a subscriber of the store failed')
+      }
+    }
+    this.#watchers.committed(changes)
+  }
+
+  #changesAfter(resource: string, after: Revision): readonly Change[] {
+    const recent = this.#recent.since(after)
+    if (recent !== null) return recent.filter((change) => keyOf(change).resource === resource)
+    if (after < this.#compacted) {
+      throw new StoreError(
+        'expired',
+        `changes after revision ${after} are no longer kept; list again and watch from the list's revision`,
+      )
+    }
+    return this.#reading(() =>
+      this.#parts.rows.changesAfter(resource, after, READ_AHEAD).map((row) => this.#change(row)),
+    )
+  }
+
+  #change(row: ChangeRow): Change {
+    const key = { resource: row.resource, namespace: row.namespace, name: row.name }
+    const { codec } = this.#parts
+    const previous = row.previous === null ? null : codec.decode(key, row.previous)
+    if (row.value !== null) {
+      const value = this.#values.value(key, row.revision) ?? codec.decode(key, row.value)
+      return { type: 'put', entry: { key, value, revision: row.revision }, previous }
+    }
+    if (previous === null) throw new StoreError('unavailable', `change ${row.revision} is damaged in the database`, key)
+    return { type: 'delete', key, revision: row.revision, previous }
+  }
+
+  /** @returns whether there may be more to trim */
+  #trim(): boolean {
+    const { db, rows, clock, limits, log } = this.#parts
+    try {
+      const upTo = trimOnce(db, rows, this.revision(), clock.now(), limits)
+      if (upTo !== null) this.#compacted = upTo
+      return upTo !== null
+    } catch (error) {
+      log.warn(
+        { err: toStoreError(error, this.#parts.path) },
+        'the change log could not be trimmed; trying again later',
+      )
+      return false
+    }
+  }
+}
+
+function written(result: readonly (Entry | null)[]): Entry {
+  const [entry] = result
+  if (entry === undefined || entry === null) throw new TypeError('a write without an entry')
+  return entry
+}

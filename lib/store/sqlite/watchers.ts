@@ -1,0 +1,95 @@
+// Live watchers: each has a place in the change log and reads on from it when woken; none holds a queue of its own.
+import { type Change, type Revision, StoreError } from '../store.ts'
+import { keyOf, revisionOf } from './recent.ts'
+
+export interface WatchScope {
+  readonly resource: string
+  readonly namespace?: string
+  readonly after: Revision
+}
+
+/** What a watcher reads from. */
+export interface ChangeSource {
+  /** The newest committed revision. */
+  revision(): Revision
+  /** Some changes of the resource after `after`, oldest first; empty when there are none. @throws StoreError `expired` */
+  read(resource: string, after: Revision): readonly Change[]
+}
+
+interface Watcher {
+  readonly resource: string
+  /** Everything up to here was delivered or does not concern this watcher. */
+  cursor: Revision
+  /** Present while it has read all there was: wakes it. */
+  wake: (() => void) | null
+}
+
+/** A roused watcher counts as reading at once, so that a later commit does not move its place. */
+function rouse(watcher: Watcher): void {
+  const { wake } = watcher
+  watcher.wake = null
+  wake?.()
+}
+
+export class Watchers {
+  readonly #source: ChangeSource
+  readonly #watchers = new Set<Watcher>()
+  #closed: StoreError | null = null
+
+  constructor(source: ChangeSource) {
+    this.#source = source
+  }
+
+  /** Wakes those that wait for one of these changes, and moves the others past them. */
+  committed(changes: readonly Change[]): void {
+    const last = changes.at(-1)
+    if (last === undefined) return
+    const resources = new Set(changes.map((change) => keyOf(change).resource))
+    for (const watcher of this.#watchers) {
+      if (watcher.wake === null) continue
+      if (resources.has(watcher.resource)) rouse(watcher)
+      else watcher.cursor = revisionOf(last)
+    }
+  }
+
+  /** Every watch ends with this error. */
+  close(reason: StoreError): void {
+    this.#closed = reason
+    for (const watcher of this.#watchers) rouse(watcher)
+  }
+
+  /** See {@link import('../store.ts').Store.watch}. */
+  async *watch(scope: WatchScope, signal: AbortSignal): AsyncGenerator<Change, void, undefined> {
+    if (scope.after > this.#source.revision()) {
+      throw new StoreError(
+        'expired',
+        `revision ${scope.after} is not of this store; list again and watch from the list's revision`,
+      )
+    }
+    const watcher: Watcher = { resource: scope.resource, cursor: scope.after, wake: null }
+    this.#watchers.add(watcher)
+    const end = () => rouse(watcher)
+    signal.addEventListener('abort', end)
+    try {
+      while (!signal.aborted) {
+        if (this.#closed !== null) throw this.#closed
+        const changes = this.#source.read(scope.resource, watcher.cursor)
+        if (changes.length === 0) {
+          watcher.cursor = this.#source.revision()
+          await new Promise<void>((resolve) => {
+            watcher.wake = resolve
+          })
+        }
+        for (const change of changes) {
+          watcher.cursor = revisionOf(change)
+          if (scope.namespace !== undefined && keyOf(change).namespace !== scope.namespace) continue
+          yield change
+          if (signal.aborted) return
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', end)
+      this.#watchers.delete(watcher)
+    }
+  }
+}

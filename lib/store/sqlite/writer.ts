@@ -1,0 +1,203 @@
+// Group commit: transactions asked for in one turn of the event loop share one SQLite transaction and one fsync.
+import type { Database } from 'better-sqlite3'
+import type { Clock } from '../../clock.ts'
+import { type Change, type Entry, type Expect, type Op, type Revision, StoreError, type StoreKey } from '../store.ts'
+import type { Codec } from './codec.ts'
+import { isFatal, isSqliteFailure, toStoreError } from './failure.ts'
+import type { ObjectRow, Rows } from './rows.ts'
+import type { SharedValues } from './shared-values.ts'
+
+/** Transactions per commit at most, so that a burst cannot hold the event loop for long. */
+const MAX_GROUP = 256
+
+export interface Written {
+  readonly change: Change
+  /** Length of the stored texts. */
+  readonly bytes: number
+}
+
+type Result = readonly (Entry | null)[]
+
+interface Request {
+  readonly ops: readonly Op[]
+  readonly resolve: (result: Result) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Attempt =
+  | { readonly request: Request; readonly result: Result; readonly written: readonly Written[] }
+  | { readonly request: Request; readonly error: unknown }
+
+export interface WriterOptions {
+  readonly db: Database
+  readonly path: string
+  readonly rows: Rows
+  readonly codec: Codec
+  readonly values: SharedValues
+  readonly clock: Clock
+  /** The newest revision on disk. */
+  readonly revision: Revision
+  /** Called after each commit, before any of its promises resolves. */
+  readonly onCommit: (written: readonly Written[]) => void
+}
+
+/** The one writer of a database. */
+export class Writer {
+  readonly #options: WriterOptions
+  #pending: Request[] = []
+  #revision: Revision
+  #failure: StoreError | null = null
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+    this.#revision = options.revision
+  }
+
+  /** The newest committed revision. */
+  get revision(): Revision {
+    return this.#revision
+  }
+
+  /** Resolves when the transaction is on disk. The operations must not be changed before that. */
+  write(ops: readonly Op[]): Promise<Result> {
+    if (this.#failure !== null) return Promise.reject(this.#failure)
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ ops, resolve, reject })
+      if (this.#pending.length === 1) setImmediate(() => this.#commit())
+    })
+  }
+
+  /** Commits what is pending and refuses everything after. */
+  close(reason: StoreError): void {
+    while (this.#pending.length > 0) this.#commit()
+    this.#failure ??= reason
+  }
+
+  #commit(): void {
+    const group = this.#pending.splice(0, MAX_GROUP)
+    if (this.#pending.length > 0) setImmediate(() => this.#commit())
+    if (group.length === 0) return
+    const before = this.#revision
+    let attempts: readonly Attempt[]
+    try {
+      if (this.#failure !== null) throw this.#failure
+      attempts = this.#onDisk(group)
+    } catch (error) {
+      this.#revision = before
+      const failure = toStoreError(error, this.#options.path)
+      if (isFatal(error)) this.#failure = failure
+      for (const request of group) request.reject(failure)
+      return
+    }
+    this.#publish(attempts)
+  }
+
+  #publish(attempts: readonly Attempt[]): void {
+    const written = attempts.flatMap((attempt) => ('written' in attempt ? attempt.written : []))
+    for (const { change } of written) {
+      if (change.type === 'put') this.#options.values.put(change.entry)
+      else this.#options.values.remove(change.key)
+    }
+    if (written.length > 0) this.#options.onCommit(written)
+    for (const attempt of attempts) {
+      if ('error' in attempt) attempt.request.reject(attempt.error)
+      else attempt.request.resolve(attempt.result)
+    }
+  }
+
+  /** Runs the group in one transaction. Throws when none of it is stored. */
+  #onDisk(group: readonly Request[]): readonly Attempt[] {
+    const { db, rows } = this.#options
+    const before = this.#revision
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      const attempts = group.map((request) => this.#attempt(request))
+      if (this.#revision !== before) rows.advance(this.#revision)
+      db.exec('COMMIT')
+      return attempts
+    } catch (error) {
+      if (db.inTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** One transaction of the group in its own savepoint, so that its refusal leaves the others alone. */
+  #attempt(request: Request): Attempt {
+    const { db } = this.#options
+    const before = this.#revision
+    db.exec('SAVEPOINT one')
+    try {
+      const done = request.ops.map((op) => this.#apply(op))
+      db.exec('RELEASE one')
+      const written = done.flatMap(({ written }) => (written === null ? [] : [written]))
+      return { request, result: done.map(({ entry }) => entry), written }
+    } catch (error) {
+      const ownFault = !isSqliteFailure(error) || error.code.startsWith('SQLITE_CONSTRAINT')
+      if (!ownFault || !db.inTransaction) throw error
+      this.#revision = before
+      db.exec('ROLLBACK TO one')
+      db.exec('RELEASE one')
+      return { request, error }
+    }
+  }
+
+  #apply(op: Op): { readonly entry: Entry | null; readonly written: Written | null } {
+    const row = this.#options.rows.get(op.key)
+    if (op.op === 'create') {
+      if (row !== undefined) throw new StoreError('exists', `${say(op.key)} exists already`, op.key)
+      return this.#put(op.key, op.value, undefined)
+    }
+    if (row === undefined) throw new StoreError('not-found', `${say(op.key)} does not exist`, op.key)
+    check(op.key, row, op.expect)
+    if (op.op === 'check') return { entry: null, written: null }
+    return op.op === 'update' ? this.#put(op.key, op.value, row) : this.#delete(op.key, row)
+  }
+
+  #put(key: StoreKey, object: Entry['value'], row: ObjectRow | undefined) {
+    const { rows, codec, clock } = this.#options
+    const revision = this.#revision + 1n
+    const { value, text } = codec.encode(key, object, revision)
+    const previous = row === undefined ? null : this.#current(key, row)
+    rows.put(key, value.metadata.uid, revision, text)
+    rows.log(key, revision, clock.now(), text, row?.value ?? null)
+    this.#revision = revision
+    const entry: Entry = { key, value, revision }
+    return { entry, written: { change: { type: 'put', entry, previous }, bytes: text.length } as const }
+  }
+
+  #delete(key: StoreKey, row: ObjectRow) {
+    const { rows, clock } = this.#options
+    const revision = this.#revision + 1n
+    const previous = this.#current(key, row)
+    rows.remove(key)
+    rows.log(key, revision, clock.now(), null, row.value)
+    this.#revision = revision
+    return {
+      entry: null,
+      written: { change: { type: 'delete', key, revision, previous }, bytes: row.value.length } as const,
+    }
+  }
+
+  #current(key: StoreKey, row: ObjectRow): Entry['value'] {
+    return this.#options.values.value(key, row.revision) ?? this.#options.codec.decode(key, row.value)
+  }
+}
+
+const say = (key: StoreKey): string => `${key.resource} ${key.namespace === '' ? '' : `${key.namespace}/`}${key.name}`
+
+function check(key: StoreKey, row: ObjectRow, expect: Expect | undefined): void {
+  if (expect?.uid !== undefined && expect.uid !== row.uid) {
+    throw new StoreError(
+      'conflict',
+      `${say(key)} is another object by now (uid ${row.uid}, expected ${expect.uid})`,
+      key,
+    )
+  }
+  if (expect?.revision !== undefined && expect.revision !== row.revision) {
+    throw new StoreError(
+      'conflict',
+      `${say(key)} was changed meanwhile (revision ${row.revision}, expected ${expect.revision})`,
+      key,
+    )
+  }
+}
