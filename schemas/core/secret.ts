@@ -1,0 +1,59 @@
+// core/v1 Secret: values in base64 under `data`; `stringData` is a way to write them as plain text and is never kept.
+import Type from 'typebox'
+import type { KubeObject } from '../../lib/object.ts'
+import { AGE, column } from '../columns.ts'
+import type { KindDef } from '../kind.ts'
+import { dnsSubdomain } from '../names.ts'
+import { StringMap } from '../shapes.ts'
+import { SECRET_RULES } from './secret-rules.ts'
+
+/** Type of a Secret with cloud-init's user data under the key `userData`. */
+export const CLOUD_INIT_SECRET_TYPE = 'provisioning.virtualization.deckhouse.io/cloud-init'
+/** Key of the user data in such a Secret. */
+export const CLOUD_INIT_KEY = 'userData'
+
+export interface Secret extends KubeObject {
+  readonly type: string
+  /** Base64 by key. */
+  readonly data?: Readonly<Record<string, string>>
+  readonly immutable?: boolean
+}
+
+/** Moves `stringData` into `data`, where it wins over a value of the same key. */
+function foldStringData(object: KubeObject): KubeObject {
+  const { stringData, ...rest } = object as Secret & { readonly stringData?: Readonly<Record<string, string>> }
+  if (stringData === undefined) return object
+  const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')])
+  const folded: Secret = { ...rest, data: { ...rest.data, ...Object.fromEntries(encoded) } }
+  return folded
+}
+
+export const SECRET: KindDef = {
+  group: '',
+  kind: 'Secret',
+  plural: 'secrets',
+  singular: 'secret',
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  resource: 'secrets',
+  versions: [
+    {
+      name: 'v1',
+      schema: Type.Object({
+        type: Type.Optional(Type.String({ default: 'Opaque' })),
+        data: Type.Optional(StringMap()),
+        stringData: Type.Optional(StringMap()),
+        immutable: Type.Optional(Type.Boolean()),
+      }),
+      columns: [column('Type', '.type'), AGE],
+    },
+  ],
+  storageVersion: 'v1',
+  hasStatus: false,
+  checkName: dnsSubdomain,
+  rules: SECRET_RULES,
+  applyDefaults: foldStringData,
+  selectableFields: { type: (object) => (object as Secret).type },
+  secretFields: ['data', 'stringData'],
+}

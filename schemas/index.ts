@@ -1,0 +1,81 @@
+// All kinds, in the order in which discovery lists them, and the types of their objects.
+import { EVENT } from './core/event.ts'
+import { NAMESPACE } from './core/namespace.ts'
+import { NODE } from './core/node.ts'
+import { SECRET } from './core/secret.ts'
+import { CLUSTER_VIRTUAL_IMAGE, VIRTUAL_IMAGE } from './image/kind.ts'
+import type { KindDef } from './kind.ts'
+import { STORAGE_CLASS } from './storageclass/kind.ts'
+import { VIRTUAL_DISK } from './virtualdisk/kind.ts'
+import { VIRTUAL_MACHINE } from './virtualmachine/kind.ts'
+import { VIRTUAL_MACHINE_CLASS } from './virtualmachineclass/kind.ts'
+import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
+
+export type { Event } from './core/event.ts'
+export type { Namespace } from './core/namespace.ts'
+export type { Node, NodeSpec, NodeStatus, Taint } from './core/node.ts'
+export type { Secret } from './core/secret.ts'
+export { GROUP } from './group.ts'
+export type {
+  ClusterVirtualImage,
+  ClusterVirtualImageSpec,
+  ClusterVirtualImageStatus,
+  VirtualImage,
+  VirtualImageSpec,
+  VirtualImageStatus,
+} from './image/schema.ts'
+export type { Checksum, DataSource } from './image/source.ts'
+export type { KindDef, PrinterColumn, Rule, VersionDef } from './kind.ts'
+export type { StorageClass } from './storageclass/kind.ts'
+export type { VirtualDisk, VirtualDiskSpec, VirtualDiskStatus } from './virtualdisk/schema.ts'
+export type {
+  BlockDeviceRef,
+  Provisioning,
+  RunPolicy,
+  VirtualMachine,
+  VirtualMachineSpec,
+} from './virtualmachine/schema.ts'
+export type {
+  GuestOSInfo,
+  RestartAwaitingChange,
+  VirtualMachinePhase,
+  VirtualMachineStatus,
+} from './virtualmachine/status.ts'
+export type {
+  SizingPolicy,
+  VirtualMachineClass,
+  VirtualMachineClassSpec,
+  VirtualMachineClassStatus,
+} from './virtualmachineclass/schema.ts'
+export type {
+  VirtualMachineOperation,
+  VirtualMachineOperationSpec,
+  VirtualMachineOperationStatus,
+} from './virtualmachineoperation/schema.ts'
+export {
+  CLUSTER_VIRTUAL_IMAGE,
+  EVENT,
+  NAMESPACE,
+  NODE,
+  SECRET,
+  STORAGE_CLASS,
+  VIRTUAL_DISK,
+  VIRTUAL_IMAGE,
+  VIRTUAL_MACHINE,
+  VIRTUAL_MACHINE_CLASS,
+  VIRTUAL_MACHINE_OPERATION,
+}
+
+export const KINDS: readonly KindDef[] = [
+  NAMESPACE,
+  NODE,
+  SECRET,
+  EVENT,
+  STORAGE_CLASS,
+  VIRTUAL_MACHINE,
+  VIRTUAL_DISK,
+  VIRTUAL_IMAGE,
+  CLUSTER_VIRTUAL_IMAGE,
+  VIRTUAL_MACHINE_OPERATION,
+  VIRTUAL_MACHINE_CLASS,
+]
