@@ -145,7 +145,9 @@ export function printProtocol(facts: ProtocolFacts): string {
     `  ${name}: { readonly args: ${shapeOf(row.args)}; readonly ret: ${shapeOf(row.ret)} }`
   const calls = callable.filter(([, row]) => row.msg === undefined && row.stream === undefined).map(signature)
   const streams = callable.filter(([, row]) => row.stream !== undefined).map(signature)
-  const messages = callable.filter(([, row]) => row.msg !== undefined).map(([name, row]) => `  ${name}: ${shapeOf(row.msg)}`)
+  const messages = callable
+    .filter(([, row]) => row.msg !== undefined)
+    .map(([name, row]) => `  ${name}: ${shapeOf(row.msg)}`)
   const layouts = Object.entries(facts.remote.types)
     .filter((entry): entry is [string, readonly Field[]] => typeof entry[1] !== 'string')
     .map(([name, fields]) => `  ${name}: '${compact(fields)}',`)

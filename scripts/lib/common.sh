@@ -5,6 +5,9 @@
 # shellcheck disable=SC2034
 
 shopt -s inherit_errexit
+set -o errtrace
+# No silent end: the first command that failed unforeseen is named. Code 99 says that `fail` has spoken already.
+trap 'code=$?; [ $code = 99 ] || echo "error: $BASH_COMMAND ended with $code (${BASH_SOURCE[0]##*/}:$LINENO)" >&2' ERR
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export LC_ALL=C.UTF-8
 # Called from cron, CI or a bare init there may be no HOME; npm and apt want one.
@@ -26,18 +29,21 @@ say() { printf '[%6ss] %s\n' "$(elapsed)" "$*" >&2; }
 
 fail() {
   printf 'error: %s\n' "$*" >&2
-  exit 1
+  exit 99
 }
 
 need_root() { [ "$(id -u)" = 0 ] || fail "$(basename "$0") must run as root (it installs packages, makes namespaces and talks to libvirtd)"; }
 
-# with_lock FILE COMMAND...: one at a time on this machine; the command's children do not inherit the lock
+# with_lock PATH COMMAND...: one at a time on this machine; PATH is a lock file or an existing folder. The command's children do not
+# inherit the lock.
 with_lock() {
-  local file=$1 fd
+  local path=$1 fd
   shift
-  mkdir -p "$(dirname "$file")"
-  exec {fd}>>"$file"
-  flock -w 900 "$fd" || fail "another run holds $file for 15 minutes"
+  if [ -d "$path" ]; then exec {fd}<"$path"; else
+    mkdir -p "$(dirname "$path")"
+    exec {fd}>>"$path"
+  fi
+  flock -w 900 "$fd" || fail "another run holds $path for 15 minutes"
   ("$@") {fd}>&-
   exec {fd}>&-
 }

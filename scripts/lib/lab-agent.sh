@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# The agent of a lab host: its configuration, its supervisor, its readiness. Needs common.sh, lab-names.sh and lab-host.sh.
+
+# What `scripts/lab up` was told: ALLOW (host:port list, "gateway:PORT" is the lab's own address) and ACCELERATOR.
+ALLOW=()
+ACCELERATOR=emulation
+
+# agent_config NAME: the configuration file's text
+agent_config() {
+  local name=$1 dir entry
+  dir=$(host_dir "$name")
+  cat <<Y
+# Made by scripts/lab.
+nodeName: $name
+stateDir: $(yaml "$dir/state")
+runDir: /run/berth
+socketPath: /run/berth/agent.sock
+listen: ["127.0.0.1:8750", "$(host_address "$name"):8750"]
+libvirt: {socket: /run/libvirt/libvirt-sock, uri: "qemu:///system"}
+accelerator: $ACCELERATOR
+allowEmulation: true
+capacity: {cpuOvercommit: 100}
+importer:
+  allow:
+Y
+  for entry in "${ALLOW[@]}"; do echo "    - $(yaml "${entry/#gateway:/$(gateway_address):}")"; done
+  [ ${#ALLOW[@]} != 0 ] || echo '    []'
+}
+
+# yaml TEXT: a quoted YAML scalar
+yaml() { printf "'%s'" "${1//\'/\'\'}"; }
+
+agent_start() {
+  local name=$1 dir
+  dir=$(host_dir "$name")
+  agent_config "$name" >"$dir/agent.yaml.new"
+  if recorded_pid "$dir/agent-loop.pid" >/dev/null; then
+    cmp -s "$dir/agent.yaml.new" "$dir/agent.yaml" && {
+      rm "$dir/agent.yaml.new"
+      return
+    }
+    end_recorded "$dir/agent-loop.pid" 5
+    end_recorded "$dir/agent.pid" 20
+  fi
+  mv "$dir/agent.yaml.new" "$dir/agent.yaml"
+  mkdir -p "$dir/state"
+  (
+    cgroup_join "$(host_cgroup "$name")"
+    exec setsid "$ROOT/scripts/lib/lab-agent-loop.sh" "$(host_init_pid "$name")" "$dir"
+  ) </dev/null >>"$dir/agent.log" 2>&1 &
+  record_pid "$dir/agent-loop.pid" $!
+}
+
+agent_ready() {
+  curl -sf -m 5 -o /dev/null --unix-socket "$SOCKETS/$1/berth/agent.sock" http://localhost/readyz
+}
+
+agent_ready_or_dead() { agent_ready "$1" || ! recorded_pid "$(host_dir "$1")/agent-loop.pid"; }
+
+agent_wait() {
+  local name=$1 dir
+  dir=$(host_dir "$name")
+  wait_until 60 agent_ready_or_dead "$name" || true
+  agent_ready "$name" || {
+    tail -n 30 "$dir/agent.log" >&2
+    fail "the agent of host $name is not ready; its log is $dir/agent.log"
+  }
+  # Same credentials, but the address that can be reached from outside of the host.
+  (umask 077 && sed "s#https://[^/]*:8750#https://$(host_address "$name"):8750#" "$dir/state/kubeconfig" >"$dir/kubeconfig.new")
+  mv "$dir/kubeconfig.new" "$dir/kubeconfig"
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# lab-host-init.sh NAME FOLDER RUN: the first process of a lab host, inside its namespaces under tini. Gives the host its own
+# hostname, /run, cgroups and libvirt folders, then becomes libvirtd (or keeps the modular daemons).
+set -euo pipefail
+name=$1 folder=$2 run=$3
+
+hostname "$name"
+
+# `ip netns exec` has mounted a fresh /sys; the cgroup namespace makes the host's subtree look like the root.
+if [ "$(cat "$folder/cgroups")" = unified ]; then
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  mkdir -p /sys/fs/cgroup/init
+  # A cgroup that hands controllers down may hold no process itself.
+  while read -r pid; do echo "$pid" >/sys/fs/cgroup/init/cgroup.procs; done < <(cat /sys/fs/cgroup/cgroup.procs)
+  read -ra controllers </sys/fs/cgroup/cgroup.controllers
+  for controller in "${controllers[@]}"; do
+    echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || true
+  done
+else
+  mount -t tmpfs cgroup_root /sys/fs/cgroup
+  for controller in cpu cpuacct cpuset memory devices freezer blkio pids; do
+    mkdir "/sys/fs/cgroup/$controller"
+    mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller" || rmdir "/sys/fs/cgroup/$controller"
+  done
+fi
+
+mount --bind "$run" /run
+# A lab has no name server. Without this libvirt asks one for its own name at each start of a guest, and waits 10 s.
+mount --bind "$folder/hosts" /etc/hosts
+if [ ! -L /etc/resolv.conf ] && [ -e /etc/resolv.conf ]; then mount --bind /dev/null /etc/resolv.conf; fi
+mkdir -p /run/libvirt /run/lock /run/berth "$folder"/libvirt/{lib/images,lib/qemu,lib/boot,cache,log/qemu,etc}
+for pair in lib:/var/lib cache:/var/cache log:/var/log etc:/etc; do
+  mkdir -p "${pair#*:}/libvirt"
+  mount --bind "$folder/libvirt/${pair%%:*}" "${pair#*:}/libvirt"
+done
+
+virtlogd -d
+virtlockd -d
+if command -v libvirtd >/dev/null; then
+  echo "$$" >/run/libvirtd.inner
+  exec libvirtd
+fi
+for daemon in virtnetworkd virtnodedevd virtstoraged virtsecretd virtnwfilterd virtinterfaced virtproxyd; do
+  if command -v "$daemon" >/dev/null; then "$daemon" -d; fi
+done
+echo "$$" >/run/libvirtd.inner
+exec virtqemud
