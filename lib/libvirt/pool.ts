@@ -1,0 +1,309 @@
+// The client: one connection for events and light calls, a few for work, one for each stream. Reconnects by itself,
+// makes the subscriptions anew, and says when it was away.
+
+import { type Clock, systemClock } from './clock.ts'
+import { Connection, type ConnectionHandlers, type Wait } from './connection.ts'
+import { ConnectionLost } from './errors.ts'
+import { EventHub, type EventKind, type EventOptions, type LibvirtEvent } from './events.ts'
+import { Feature } from './handshake.ts'
+import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.ts'
+import { Lane } from './lane.ts'
+import { type ArgsOf, type CallName, Protocol, type ResultOf, type StreamName } from './protocol.ts'
+import { LibvirtStream } from './stream.ts'
+import type { Subscription } from './subscription.ts'
+import type { Address } from './transport.ts'
+
+export interface LibvirtPoolOptions {
+  /** libvirtd's unix socket; or `tcp` for another host in a trusted network. One of the two. */
+  readonly socketPath?: string
+  readonly tcp?: { readonly host: string; readonly port: number }
+  /** libvirt's URI on that daemon: `qemu:///system`, `test:///path/of/file.xml`. */
+  readonly uri: string
+  /** Connections for work, made when needed; 4 unless told. */
+  readonly workers?: number
+  /** Deadline of a call that names none; 30 s unless told. */
+  readonly callTimeoutMs?: number
+  readonly keepalive?: KeepaliveOptions
+  readonly clock?: Clock
+  /** Told after each change; `connected` comes when the subscriptions are in place again. Must not throw. */
+  readonly onState?: (state: 'connected' | 'disconnected', cause?: Error) => void
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+  /** `light` for what answers at once and must not wait behind starts and stops; `work` unless told. */
+  readonly lane?: 'light' | 'work'
+}
+
+/** What the hypervisor driver at the other end can do. */
+export interface Features {
+  readonly migrationP2p: boolean
+  readonly migrationOffline: boolean
+  /** Migration takes typed parameters (DomainMigratePerform3Params). */
+  readonly migrationParams: boolean
+}
+
+/** What the daemon said about itself when the present connection was made. */
+interface About {
+  readonly libVersion: number
+  readonly hypervisorVersion: number
+  readonly features: Features
+}
+
+const DEFAULT_WORKERS = 4
+const DEFAULT_TIMEOUT_MS = 30_000
+/** libvirtd stops reading a connection with five requests (`max_client_requests`), and then hears no ping either. */
+const MAX_IN_FLIGHT = 4
+const FIRST_BACKOFF_MS = 100
+const LONGEST_BACKOFF_MS = 5_000
+
+type State = 'new' | 'connecting' | 'connected' | 'disconnected' | 'closed'
+
+export class LibvirtPool {
+  readonly #options: LibvirtPoolOptions
+  readonly #address: Address
+  readonly #clock: Clock
+  readonly #protocol = new Protocol()
+  readonly #hub: EventHub
+  readonly #light: Lane
+  readonly #work: Lane
+  readonly #connections = new Set<Connection>()
+  readonly #closing = new AbortController()
+  #control: Connection | undefined
+  #state: State = 'new'
+  #about: About | undefined
+
+  constructor(options: LibvirtPoolOptions) {
+    this.#options = options
+    this.#address = addressOf(options)
+    this.#clock = options.clock ?? systemClock
+    this.#hub = new EventHub(this.#protocol, this.#timeoutMs)
+    const clock = this.#clock
+    this.#light = new Lane({ clock, size: 1, maxInFlight: MAX_IN_FLIGHT })
+    this.#work = new Lane({
+      clock,
+      size: options.workers ?? DEFAULT_WORKERS,
+      maxInFlight: MAX_IN_FLIGHT,
+      dial: () => this.#openIn(() => this.#work, {}, { timeoutMs: this.#timeoutMs, signal: this.#closing.signal }),
+    })
+  }
+
+  /**
+   * Makes the first connection; from then on the pool reconnects by itself until `close`. Rejects, and may be called
+   * again, when libvirt is not there (ConnectionLost), too slow (LibvirtTimeout) or refuses the URI (LibvirtError).
+   */
+  async connect(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#state !== 'new') throw new Error(`connect() on a pool that is ${this.#state}`)
+    this.#state = 'connecting'
+    try {
+      await this.#attach(this.#waitOf(options))
+    } catch (error) {
+      if ((this.#state as State) === 'connecting') this.#state = 'new'
+      throw error
+    }
+  }
+
+  /**
+   * Calls a procedure by libvirt's name. Rejects with LibvirtError when libvirt says no, LibvirtTimeout when no answer
+   * came in time, ConnectionLost when the connection ended or there is none (the last two say what is known about the
+   * effect), ArgumentError when an argument does not fit the wire, or the signal's reason, effect unknown.
+   */
+  call<N extends CallName>(name: N, args: ArgsOf<N>, options: CallOptions = {}): Promise<ResultOf<N>> {
+    const lane = options.lane === 'light' ? this.#light : this.#work
+    return lane.call(name, args, this.#waitOf(options))
+  }
+
+  /**
+   * Events of one or several kinds, in libvirt's order. The registration starts at once; await `ready` to be sure that
+   * what happens from then on is seen. Survives reconnects: then a `reconnected` item says that events were missed.
+   */
+  events<K extends EventKind>(kinds: K | readonly K[], options: EventOptions = {}): Subscription<LibvirtEvent<K>> {
+    const subscription = this.#hub.subscribe(typeof kinds === 'string' ? [kinds] : kinds, options)
+    if (this.#state === 'closed') subscription.close(new ConnectionLost('the pool is closed', 'none'))
+    return subscription
+  }
+
+  /** Opens a stream on a connection of its own. Aborting the signal later aborts the stream. */
+  async stream<N extends StreamName>(
+    name: N,
+    args: ArgsOf<N>,
+    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly finishTimeoutMs?: number } = {},
+  ): Promise<LibvirtStream<ResultOf<N>>> {
+    const wait = this.#waitOf(options)
+    const connection = await this.#open({}, wait, false)
+    const finishTimeoutMs = options.finishTimeoutMs ?? this.#timeoutMs
+    return LibvirtStream.open(
+      { connection, protocol: this.#protocol, clock: this.#clock, finishTimeoutMs },
+      name,
+      args,
+      wait,
+    )
+  }
+
+  get connected(): boolean {
+    return this.#state === 'connected'
+  }
+
+  /** What the driver can do. Known once connected; throws before. */
+  get features(): Features {
+    return this.#known().features
+  }
+
+  /** The daemon's libvirt version as major × 1,000,000 + minor × 1,000 + release. Known once connected; throws before. */
+  get libVersion(): number {
+    return this.#known().libVersion
+  }
+
+  /** The hypervisor's version, packed likewise. Known once connected; throws before. */
+  get hypervisorVersion(): number {
+    return this.#known().hypervisorVersion
+  }
+
+  /** Messages from libvirt that no subscription asked for, since the start. */
+  get unroutedMessages(): number {
+    return this.#hub.unrouted
+  }
+
+  /** Ends every call, stream and subscription. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#closing.abort(new ConnectionLost('the pool is closed', 'none'))
+    this.#hub.close()
+    this.#light.close()
+    this.#work.close()
+    await Promise.all([...this.#connections].map((connection) => connection.close()))
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.callTimeoutMs ?? DEFAULT_TIMEOUT_MS
+  }
+
+  #waitOf(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number }): Wait {
+    return { timeoutMs: options.timeoutMs ?? this.#timeoutMs, signal: options.signal }
+  }
+
+  #known(): About {
+    if (this.#about === undefined) throw new Error('not connected to libvirt yet')
+    return this.#about
+  }
+
+  /** One new connection that the pool closes at its end. */
+  async #open(handlers: ConnectionHandlers, wait: Wait, serverPings: boolean): Promise<Connection> {
+    if (this.#state === 'closed') throw new ConnectionLost('the pool is closed', 'none')
+    const signals = [this.#closing.signal, ...(wait.signal === undefined ? [] : [wait.signal])]
+    const connection = await Connection.open(
+      {
+        address: this.#address,
+        uri: this.#options.uri,
+        clock: this.#clock,
+        protocol: this.#protocol,
+        keepalive: this.#options.keepalive ?? DEFAULT_KEEPALIVE,
+        maxInFlight: MAX_IN_FLIGHT,
+        serverPings,
+      },
+      {
+        ...handlers,
+        onClose: (cause) => {
+          this.#connections.delete(connection)
+          handlers.onClose?.(cause)
+        },
+      },
+      { timeoutMs: wait.timeoutMs, signal: AbortSignal.any(signals) },
+    )
+    this.#connections.add(connection)
+    return connection
+  }
+
+  /** A connection that tells its lane about room and about its end. */
+  async #openIn(lane: () => Lane, handlers: ConnectionHandlers, wait: Wait): Promise<Connection> {
+    const connection = await this.#open(
+      {
+        ...handlers,
+        onRoom: () => lane().pump(),
+        onClose: (cause) => {
+          lane().drop(connection, cause)
+          handlers.onClose?.(cause)
+        },
+      },
+      wait,
+      true,
+    )
+    return connection
+  }
+
+  /** Makes the control connection, asks what is there, and puts the subscriptions in place. */
+  async #attach(wait: Wait): Promise<void> {
+    let lost: Error | undefined
+    const connection = await this.#openIn(
+      () => this.#light,
+      {
+        onMessage: (frame) => this.#hub.dispatch(frame),
+        onClose: (cause) => {
+          lost = cause
+          if (this.#control === connection) this.#onControlLost(cause)
+        },
+      },
+      wait,
+    )
+    try {
+      this.#about = await ask(connection, wait)
+      await this.#hub.attach(connection)
+      this.#closing.signal.throwIfAborted()
+      if (lost !== undefined) throw new ConnectionLost('connection to libvirt was lost', 'none', { cause: lost })
+    } catch (error) {
+      this.#hub.detach()
+      connection.destroy(new Error('the connection could not be used', { cause: error }))
+      throw error
+    }
+    this.#control = connection
+    this.#state = 'connected'
+    this.#light.adopt(connection)
+    this.#options.onState?.('connected')
+  }
+
+  #onControlLost(cause: Error): void {
+    this.#control = undefined
+    this.#hub.detach()
+    if (this.#state === 'closed') return
+    this.#state = 'disconnected'
+    this.#options.onState?.('disconnected', cause)
+    this.#reconnect().catch(() => undefined) // only ends by close()
+  }
+
+  async #reconnect(): Promise<void> {
+    const { signal } = this.#closing
+    for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS)) {
+      await this.#clock.sleep(backoffMs, signal)
+      try {
+        await this.#attach({ timeoutMs: this.#timeoutMs })
+        return
+      } catch (error) {
+        if (signal.aborted) throw error
+      }
+    }
+  }
+}
+
+function addressOf({ socketPath, tcp }: LibvirtPoolOptions): Address {
+  if (socketPath !== undefined && tcp === undefined) return { socketPath }
+  if (tcp !== undefined && socketPath === undefined) return tcp
+  throw new TypeError('a pool needs either socketPath or tcp')
+}
+
+async function ask(connection: Connection, wait: Wait): Promise<About> {
+  const has = async (feature: number) =>
+    (await connection.call('ConnectSupportsFeature', { feature }, wait)).supported !== 0
+  const { libVer } = await connection.call('ConnectGetLibVersion', {}, wait)
+  const { hvVer } = await connection.call('ConnectGetVersion', {}, wait)
+  return {
+    libVersion: Number(libVer),
+    hypervisorVersion: Number(hvVer),
+    features: {
+      migrationP2p: await has(Feature.migrationP2p),
+      migrationOffline: await has(Feature.migrationOffline),
+      migrationParams: await has(Feature.migrationParams),
+    },
+  }
+}
