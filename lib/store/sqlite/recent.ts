@@ -1,12 +1,9 @@
 // The newest changes in memory, so that live watchers read neither disk nor JSON. Bounded by count and by bytes.
-import type { Change, Revision, StoreKey } from '../store.ts'
+import { revisionOf } from '../change.ts'
+import type { Change, Revision } from '../store.ts'
 
 const MAX_CHANGES = 1_024
 const MAX_BYTES = 8 * 1_048_576
-
-export const revisionOf = (change: Change): Revision =>
-  change.type === 'put' ? change.entry.revision : change.revision
-export const keyOf = (change: Change): StoreKey => (change.type === 'put' ? change.entry.key : change.key)
 
 interface Kept {
   readonly change: Change

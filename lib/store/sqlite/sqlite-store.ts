@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3'
 import type { Clock } from '../../clock.ts'
 import type { KubeObject } from '../../object.ts'
+import { keyOf } from '../change.ts'
 import type { StoreLog } from '../log.ts'
 import {
   type Change,
@@ -18,7 +19,7 @@ import {
 } from '../store.ts'
 import type { Codec } from './codec.ts'
 import { toStoreError } from './failure.ts'
-import { keyOf, RecentChanges } from './recent.ts'
+import { RecentChanges } from './recent.ts'
 import type { ChangeRow, MetaRow, PageRow, Rows } from './rows.ts'
 import { SharedValues } from './shared-values.ts'
 import { readToken, writeToken } from './token.ts'

@@ -1,6 +1,6 @@
 // Live watchers: each has a place in the change log and reads on from it when woken; none holds a queue of its own.
+import { keyOf, revisionOf } from '../change.ts'
 import { type Change, type Revision, StoreError } from '../store.ts'
-import { keyOf, revisionOf } from './recent.ts'
 
 export interface WatchScope {
   readonly resource: string

@@ -1,0 +1,146 @@
+// The reader over a store: loads resources once, then follows the store's commits in the same call stack.
+import { type KubeObject, type NamespacedName, nameOf } from '../object.ts'
+import { keyOf, revisionOf } from '../store/change.ts'
+import type { Change, Revision, Store } from '../store/store.ts'
+import type { Reader } from './reader.ts'
+import { SortedObjects } from './sorted.ts'
+
+/** The values under which an object is found in an index. Must not throw. */
+export type IndexFunction = (object: KubeObject) => readonly string[]
+
+export interface CacheOptions {
+  readonly store: Store
+  /** GroupResource names; reading any other is an error. */
+  readonly resources: readonly string[]
+  /** By name: `resource/name`. */
+  readonly indexes?: Readonly<Record<string, IndexFunction>>
+}
+
+interface Index {
+  readonly resource: string
+  readonly valuesOf: IndexFunction
+  readonly found: Map<string, SortedObjects>
+}
+
+export class Cache implements Reader {
+  readonly #store: Store
+  readonly #objects: ReadonlyMap<string, SortedObjects>
+  readonly #indexes: ReadonlyMap<string, Index>
+  readonly #listeners = new Set<(change: Change) => void>()
+  /** Changes that came while loading; null once loaded. */
+  #early: Change[] | null = []
+  #unsubscribe: (() => void) | null = null
+
+  constructor({ store, resources, indexes = {} }: CacheOptions) {
+    this.#store = store
+    this.#objects = new Map(resources.map((resource) => [resource, new SortedObjects()]))
+    this.#indexes = new Map(
+      Object.entries(indexes).map(([name, valuesOf]) => {
+        const resource = name.slice(0, name.indexOf('/'))
+        if (!this.#objects.has(resource))
+          throw new TypeError(`index ${name} is of a resource that the cache does not hold`)
+        return [name, { resource, valuesOf, found: new Map() }]
+      }),
+    )
+  }
+
+  /** Loads everything; afterwards the cache is never behind the store. Once. */
+  async start(): Promise<void> {
+    if (this.#unsubscribe !== null) throw new Error('the cache was started already')
+    this.#unsubscribe = this.#store.subscribe((changes) => this.#follow(changes))
+    const loaded = new Map<string, Revision>()
+    for (const resource of this.#objects.keys()) {
+      const { entries, revision } = await this.#store.list(resource)
+      loaded.set(resource, revision)
+      for (const { key, value } of entries) this.#put(resource, key, value)
+    }
+    const missed = (this.#early ?? []).filter(
+      (change) => revisionOf(change) > (loaded.get(keyOf(change).resource) ?? 0n),
+    )
+    this.#early = null
+    this.#follow(missed)
+  }
+
+  stop(): void {
+    this.#unsubscribe?.()
+    this.#listeners.clear()
+  }
+
+  get<T extends KubeObject = KubeObject>(resource: string, name: NamespacedName): T | null {
+    return this.#of(resource).get(name) as T | null
+  }
+
+  list<T extends KubeObject = KubeObject>(resource: string, namespace?: string): readonly T[] {
+    return this.#of(resource).list(namespace) as T[]
+  }
+
+  byIndex<T extends KubeObject = KubeObject>(index: string, value: string): readonly T[] {
+    this.#mustBeLoaded()
+    const known = this.#indexes.get(index)
+    if (known === undefined) throw new TypeError(`the cache has no index ${index}`)
+    return (known.found.get(value)?.list() ?? []) as T[]
+  }
+
+  onChange(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #mustBeLoaded(): void {
+    if (this.#early !== null) throw new Error('the cache is not loaded yet')
+  }
+
+  #of(resource: string): SortedObjects {
+    this.#mustBeLoaded()
+    const objects = this.#objects.get(resource)
+    if (objects === undefined) throw new TypeError(`the cache does not hold ${resource}`)
+    return objects
+  }
+
+  /** Listeners see the state after the whole commit, never half a transaction. */
+  #follow(changes: readonly Change[]): void {
+    const ours = changes.filter((change) => this.#objects.has(keyOf(change).resource))
+    if (this.#early !== null) {
+      this.#early.push(...ours)
+      return
+    }
+    for (const change of ours) {
+      const { key, value } = change.type === 'put' ? change.entry : { key: change.key, value: null }
+      this.#put(key.resource, key, value)
+    }
+    const failures = ours.flatMap((change) => [...this.#listeners].flatMap((listener) => attempt(listener, change)))
+    if (failures.length > 0) throw new AggregateError(failures, 'listeners of the cache failed')
+  }
+
+  #put(resource: string, name: NamespacedName, value: KubeObject | null): void {
+    const objects = this.#objects.get(resource)
+    if (objects === undefined) return
+    const old = objects.get(name)
+    for (const index of this.#indexes.values()) if (index.resource === resource) reindex(index, old, value)
+    if (value === null) objects.delete(name)
+    else objects.set(name, value)
+  }
+}
+
+/** One listener's fault must not cost another its wake-up. */
+function attempt(listener: (change: Change) => void, change: Change): readonly unknown[] {
+  try {
+    listener(change)
+    return []
+  } catch (error) {
+    return [error]
+  }
+}
+
+function reindex({ valuesOf, found }: Index, old: KubeObject | null, value: KubeObject | null): void {
+  for (const key of old === null ? [] : valuesOf(old)) {
+    const objects = found.get(key)
+    if (old !== null) objects?.delete(nameOf(old))
+    if (objects?.size === 0) found.delete(key)
+  }
+  for (const key of value === null ? [] : valuesOf(value)) {
+    const objects = found.get(key) ?? new SortedObjects()
+    if (value !== null) objects.set(nameOf(value), value)
+    found.set(key, objects)
+  }
+}

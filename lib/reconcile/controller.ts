@@ -1,0 +1,185 @@
+// Runs a reconciler: workers over the keyed queue, retries with backoff, limits in time, resync, numbers for metrics.
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import { Backoff } from './backoff.ts'
+import type { ReconcileLog } from './log.ts'
+import { KeyedQueue } from './queue.ts'
+import { type Outcome, type Reconciler, TerminalError } from './types.ts'
+
+/** What became of one pass. `stopped`: it ended early because the controller was stopped. */
+export type PassResult =
+  | Outcome
+  | { readonly kind: 'error'; readonly error: unknown; readonly retryInMs: number }
+  | { readonly kind: 'terminal'; readonly error: TerminalError }
+  | { readonly kind: 'stopped' }
+
+export type PassCounts = Readonly<Record<PassResult['kind'], number>>
+
+export interface ControllerOptions {
+  readonly name: string
+  readonly reconciler: Reconciler
+  readonly clock: Clock
+  readonly log: ReconcileLog
+  /** Keys in work at the same time. Default 1. */
+  readonly concurrency?: number
+  /** A pass is aborted after this time; its key stays taken until it really ends. Default 5 minutes. */
+  readonly passTimeoutMs?: number
+  /** Every key that there is; enqueued at start and at each resync. Without it there is neither. */
+  readonly keys?: () => Iterable<string>
+  /** Default 10 minutes. */
+  readonly resyncMs?: number
+  readonly backoff?: Backoff
+  /** Called after each pass. Must not throw. */
+  readonly onOutcome?: (key: string, result: PassResult) => void
+}
+
+const PASS_TIMEOUT_MS = 300_000
+const RESYNC_MS = 600_000
+const STOP_TIMEOUT_MS = 10_000
+
+export class Controller {
+  readonly name: string
+  readonly #options: ControllerOptions
+  readonly #queue: KeyedQueue
+  readonly #backoff: Backoff
+  readonly #stopping = new AbortController()
+  readonly #passes = new Set<AbortController>()
+  readonly #counts: Record<PassResult['kind'], number> = { done: 0, again: 0, error: 0, terminal: 0, stopped: 0 }
+  #workers: readonly Promise<void>[] = []
+
+  constructor(options: ControllerOptions) {
+    this.name = options.name
+    this.#options = options
+    this.#queue = new KeyedQueue(options.clock)
+    this.#backoff = options.backoff ?? new Backoff()
+  }
+
+  /** Asks for a pass. Keys may be added before {@link start}; after {@link stop} they are dropped. */
+  enqueue(key: string, afterMs = 0): void {
+    if (!this.#stopping.signal.aborted) this.#queue.add(key, afterMs)
+  }
+
+  /** Asks for a pass of every key, as after a reconnect. */
+  resync(): void {
+    for (const key of this.#options.keys?.() ?? []) this.enqueue(key)
+  }
+
+  /** Starts the workers, once. */
+  start(): void {
+    if (this.#workers.length > 0) throw new Error(`controller ${this.name} was started already`)
+    const { concurrency = 1, keys } = this.#options
+    this.resync()
+    this.#workers = Array.from({ length: concurrency }, () => this.#work())
+    if (keys !== undefined) this.#workers = [...this.#workers, this.#resyncLoop()]
+  }
+
+  /**
+   * Aborts the running passes and waits for them.
+   * @returns false when some had not ended after `timeoutMs`
+   */
+  async stop(timeoutMs = STOP_TIMEOUT_MS): Promise<boolean> {
+    const { clock, log } = this.#options
+    const reason = new Error(`controller ${this.name} is stopping`)
+    this.#stopping.abort(reason)
+    this.#queue.clear()
+    for (const pass of this.#passes) pass.abort(reason)
+    const waiting = new AbortController()
+    const ended = await Promise.race([
+      Promise.all(this.#workers).then(() => true),
+      clock.sleep(timeoutMs, waiting.signal).then(
+        () => false,
+        () => true,
+      ),
+    ])
+    waiting.abort()
+    if (!ended) log.error({ controller: this.name, passes: this.#passes.size }, 'passes did not end when told to')
+    return ended
+  }
+
+  /** Passes by result since the start. */
+  counts(): PassCounts {
+    return { ...this.#counts }
+  }
+
+  /** Keys that wait for a worker. */
+  get depth(): number {
+    return this.#queue.depth
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const key = await this.#queue.take(signal).catch(() => null)
+      if (key === null) return
+      const result = await this.#pass(key)
+      this.#queue.done(key)
+      this.#counts[result.kind] += 1
+      this.#options.onOutcome?.(key, result)
+    }
+  }
+
+  async #resyncLoop(): Promise<void> {
+    const { clock, resyncMs = RESYNC_MS } = this.#options
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await clock.sleep(resyncMs, signal).catch(() => undefined)
+      this.resync()
+    }
+  }
+
+  async #pass(key: string): Promise<PassResult> {
+    const { reconciler, clock, log, passTimeoutMs = PASS_TIMEOUT_MS } = this.#options
+    const facts = { controller: this.name, key, reconcileId: randomUUID() }
+    const pass = new AbortController()
+    const timer = new AbortController()
+    this.#passes.add(pass)
+    clock.sleep(passTimeoutMs, timer.signal).then(
+      () => {
+        log.warn({ ...facts, passTimeoutMs }, 'a pass takes too long and is aborted')
+        pass.abort(new Error(`the pass took longer than ${passTimeoutMs} ms`))
+      },
+      () => undefined,
+    )
+    const started = clock.monotonic()
+    try {
+      const outcome = await reconciler.reconcile(key, pass.signal)
+      return this.#succeeded(key, outcome, { ...facts, ms: Math.round(clock.monotonic() - started) })
+    } catch (error) {
+      return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - started) })
+    } finally {
+      timer.abort()
+      this.#passes.delete(pass)
+    }
+  }
+
+  #succeeded(key: string, outcome: Outcome, facts: object): PassResult {
+    this.#backoff.reset(key)
+    if (outcome.kind === 'again') this.enqueue(key, outcome.afterMs)
+    const { log } = this.#options
+    if (outcome.kind === 'again')
+      log.debug({ ...facts, afterMs: outcome.afterMs, why: outcome.why }, 'pass ended, waiting')
+    else log.debug(facts, 'pass ended')
+    return outcome
+  }
+
+  #failed(key: string, error: unknown, facts: object): PassResult {
+    const { log } = this.#options
+    if (this.#stopping.signal.aborted) {
+      log.debug({ ...facts, err: error }, 'pass ended early: stopping')
+      return { kind: 'stopped' }
+    }
+    if (error instanceof TerminalError) {
+      this.#backoff.reset(key)
+      log.warn({ ...facts, err: error }, `pass failed for good: ${messageOf(error)}`)
+      return { kind: 'terminal', error }
+    }
+    const retryInMs = this.#backoff.next(key)
+    log.warn(
+      { ...facts, err: error, failures: this.#backoff.failures(key), retryInMs: Math.round(retryInMs) },
+      `pass failed: ${messageOf(error)}`,
+    )
+    this.enqueue(key, retryInMs)
+    return { kind: 'error', error, retryInMs }
+  }
+}

@@ -1,0 +1,100 @@
+// The queue of a controller. INVARIANTS: a key is in work at most once at a time; a key added while it waits is not added
+// twice; a key added while it is in work comes again after it; keys are taken in the order in which they became ready.
+import type { Clock } from '../clock.ts'
+
+interface Delay {
+  /** Monotonic milliseconds. */
+  readonly at: number
+  readonly cancel: AbortController
+}
+
+export class KeyedQueue {
+  readonly #clock: Clock
+  readonly #ready = new Set<string>()
+  readonly #inWork = new Set<string>()
+  /** Added while in work: ready as soon as that ends. */
+  readonly #repeat = new Set<string>()
+  readonly #delayed = new Map<string, Delay>()
+  readonly #takers = new Set<(key: string) => void>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Keys that are ready and wait for a worker. */
+  get depth(): number {
+    return this.#ready.size
+  }
+
+  /** Asks for a pass of `key` after `afterMs`. Of several delays the earliest counts; a key that is ready stays so. */
+  add(key: string, afterMs = 0): void {
+    if (this.#ready.has(key) || this.#repeat.has(key)) return
+    const at = this.#clock.monotonic() + afterMs
+    const delay = this.#delayed.get(key)
+    if (delay !== undefined && delay.at <= at) return
+    delay?.cancel.abort()
+    this.#delayed.delete(key)
+    if (afterMs <= 0) this.#makeReady(key)
+    else this.#delay(key, at, afterMs)
+  }
+
+  /** The next key, as soon as there is one; it is in work until {@link done}. Rejects with the signal's reason. */
+  take(signal: AbortSignal): Promise<string> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason)
+      const onAbort = () => {
+        this.#takers.delete(taker)
+        reject(signal.reason)
+      }
+      const taker = (key: string) => {
+        signal.removeEventListener('abort', onAbort)
+        resolve(key)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#takers.add(taker)
+      this.#match()
+    })
+  }
+
+  /** Ends the work on a key that {@link take} gave. */
+  done(key: string): void {
+    this.#inWork.delete(key)
+    if (this.#repeat.delete(key)) this.#makeReady(key)
+  }
+
+  /** Forgets everything that is not in work. */
+  clear(): void {
+    for (const { cancel } of this.#delayed.values()) cancel.abort()
+    this.#delayed.clear()
+    this.#ready.clear()
+    this.#repeat.clear()
+  }
+
+  #delay(key: string, at: number, afterMs: number): void {
+    const cancel = new AbortController()
+    this.#delayed.set(key, { at, cancel })
+    const ripen = () => {
+      if (this.#delayed.get(key)?.cancel !== cancel) return
+      this.#delayed.delete(key)
+      this.#makeReady(key)
+    }
+    this.#clock.sleep(afterMs, cancel.signal).then(ripen, () => undefined)
+  }
+
+  #makeReady(key: string): void {
+    if (this.#inWork.has(key)) this.#repeat.add(key)
+    else this.#ready.add(key)
+    this.#match()
+  }
+
+  #match(): void {
+    for (const taker of this.#takers) {
+      const [key] = this.#ready
+      if (key === undefined) return
+      this.#ready.delete(key)
+      this.#takers.delete(taker)
+      this.#inWork.add(key)
+      taker(key)
+    }
+  }
+}

@@ -1,0 +1,43 @@
+// From changes of objects to keys of a controller.
+import { type KubeObject, nameOf, toKey } from '../object.ts'
+import { keyOf } from '../store/change.ts'
+import type { Change } from '../store/store.ts'
+import type { Reader } from './reader.ts'
+
+/** Who takes keys; a controller. */
+export interface KeySink {
+  enqueue(key: string): void
+}
+
+export type KeysOf = (change: Change) => Iterable<string>
+
+/** The change's object before and after, those that there are. A reference that was removed is in the first one only. */
+export function objectsOf(change: Change): readonly KubeObject[] {
+  if (change.type === 'delete') return [change.previous]
+  return change.previous === null ? [change.entry.value] : [change.previous, change.entry.value]
+}
+
+/** The key of the changed object itself. */
+export const itself: KeysOf = (change) => [toKey(keyOf(change))]
+
+/** The keys that `keysOf` finds in the object before or after the change. */
+export const referredBy =
+  (keysOf: (object: KubeObject) => Iterable<string>): KeysOf =>
+  (change) =>
+    new Set(objectsOf(change).flatMap((object) => [...keysOf(object)]))
+
+/** The keys of the owners of `kind`, in the object's own namespace. */
+export const ownersOf = (kind: string): KeysOf =>
+  referredBy((object) =>
+    (object.metadata.ownerReferences ?? [])
+      .filter((owner) => owner.kind === kind)
+      .map(({ name }) => toKey({ namespace: nameOf(object).namespace, name })),
+  )
+
+/** Sends the keys of each change of `resource` to `sink`. Returns the unsubscribe function. */
+export function on(reader: Reader, resource: string, keysOf: KeysOf, sink: KeySink): () => void {
+  return reader.onChange((change) => {
+    if (keyOf(change).resource !== resource) return
+    for (const wanted of keysOf(change)) sink.enqueue(wanted)
+  })
+}
