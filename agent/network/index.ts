@@ -1,6 +1,6 @@
 /** The host's NAT network, the addresses of guests in it, and their MACs. */
 export { leasedAddress, leasedAddresses, reportedAddress } from './leases.ts'
-export type { LibvirtCaller } from './libvirt-call.ts'
+export type { LibvirtCall } from './libvirt-call.ts'
 export { macAddress } from './mac.ts'
 export {
   ensureNatNetwork,

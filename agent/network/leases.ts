@@ -1,8 +1,7 @@
 /** Which IPv4 address a guest has: from the network's DHCP leases, else from the guest agent. */
 import { isIPv4 } from 'node:net'
-import { LibvirtError } from '../../lib/libvirt/errors.ts'
-import type { Domain, Network } from '../../lib/libvirt/protocol.gen.ts'
-import type { LibvirtCaller } from './libvirt-call.ts'
+import { type Domain, LibvirtError, type Network } from '../../lib/libvirt/index.ts'
+import type { LibvirtCall } from './libvirt-call.ts'
 
 /** libvirt's VIR_IP_ADDR_TYPE_IPV4. */
 const IPV4 = 0
@@ -20,7 +19,7 @@ interface Lease {
 
 /** MAC (small letters) -> address of all leases of the network; one call for all VMs. */
 export async function leasedAddresses(
-  libvirt: LibvirtCaller,
+  libvirt: LibvirtCall,
   net: Network,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
@@ -33,7 +32,7 @@ export async function leasedAddresses(
 }
 
 /** The address leased to one MAC. */
-export async function leasedAddress(libvirt: LibvirtCaller, net: Network, mac: string, signal: AbortSignal) {
+export async function leasedAddress(libvirt: LibvirtCall, net: Network, mac: string, signal: AbortSignal) {
   const { leases } = await libvirt.call('NetworkGetDhcpLeases', { net, mac, needResults: 1, flags: 0 }, { signal })
   return newestByMac(leases).get(mac.toLowerCase())
 }
@@ -51,7 +50,7 @@ export function newestByMac(leases: readonly Lease[]): ReadonlyMap<string, strin
 }
 
 /** The address that the guest itself reports for a MAC; nothing when no agent answers. */
-export async function reportedAddress(libvirt: LibvirtCaller, dom: Domain, mac: string, signal: AbortSignal) {
+export async function reportedAddress(libvirt: LibvirtCall, dom: Domain, mac: string, signal: AbortSignal) {
   try {
     const limits = { signal, timeoutMs: AGENT_TIMEOUT_MS }
     const { ifaces } = await libvirt.call('DomainInterfaceAddresses', { dom, source: SOURCE_AGENT, flags: 0 }, limits)

@@ -2,12 +2,10 @@
  * The host's one NAT network with DHCP: found, or made, and running. Safe to call at any time and again.
  * Ours is the network with our UUID; every other one is only read, to keep out of its way.
  */
-import { ErrorNumber } from '../../lib/libvirt/constants.gen.ts'
-import { LibvirtError } from '../../lib/libvirt/errors.ts'
-import type { Network } from '../../lib/libvirt/protocol.gen.ts'
+import { ErrorNumber, LibvirtError, type Network } from '../../lib/libvirt/index.ts'
 import { chooseBridge, chooseName, chooseSubnet, parseSubnet, type Subnet } from './choose-subnet.ts'
 import { type HostAddresses, readHostAddresses } from './host-addresses.ts'
-import type { LibvirtCaller } from './libvirt-call.ts'
+import type { LibvirtCall } from './libvirt-call.ts'
 import { networkXml, type ObservedNetwork, observeNetwork } from './network-xml.ts'
 
 /** Identity of the network on every host; a random number, made once for this project. */
@@ -36,7 +34,7 @@ export interface NatNetwork {
 }
 
 export interface NatNetworkOptions {
-  readonly libvirt: LibvirtCaller
+  readonly libvirt: LibvirtCall
   /** Subnet that the operator asked for. Takes effect when the network is started next: guests keep the running one. */
   readonly cidr?: string
   /** What the host uses; read with `ip` by default. */
@@ -84,7 +82,7 @@ function requireSubnet(cidr: string): Subnet {
   throw new NatNetworkError(`network.cidr: ${JSON.stringify(cidr)} is not an IPv4 subnet from /8 to /30`)
 }
 
-async function lookup(libvirt: LibvirtCaller, signal: AbortSignal): Promise<Network | undefined> {
+async function lookup(libvirt: LibvirtCall, signal: AbortSignal): Promise<Network | undefined> {
   try {
     return (await libvirt.call('NetworkLookupByUUID', { uuid: NAT_NETWORK_UUID }, { signal })).net
   } catch (error) {
@@ -94,7 +92,7 @@ async function lookup(libvirt: LibvirtCaller, signal: AbortSignal): Promise<Netw
 }
 
 /** A stopped definition is kept as it is, unless the operator has asked for another subnet since. */
-async function hasSubnet(libvirt: LibvirtCaller, net: Network, wanted: Subnet | undefined, signal: AbortSignal) {
+async function hasSubnet(libvirt: LibvirtCall, net: Network, wanted: Subnet | undefined, signal: AbortSignal) {
   if (wanted === undefined) return true
   const { cidrs } = await readNetwork(libvirt, net, INACTIVE_XML, signal)
   return parseSubnet(cidrs[0] ?? '')?.cidr === wanted.cidr
@@ -120,14 +118,14 @@ async function define(
   return (await libvirt.call('NetworkDefineXML', { xml }, { signal })).net
 }
 
-async function readNetworks(libvirt: LibvirtCaller, signal: AbortSignal): Promise<ObservedNetwork[]> {
+async function readNetworks(libvirt: LibvirtCall, signal: AbortSignal): Promise<ObservedNetwork[]> {
   const { nets } = await libvirt.call('ConnectListAllNetworks', { needResults: 1, flags: ALL_NETWORKS }, { signal })
   const read = await Promise.all(nets.map((net) => readIfThere(libvirt, net, signal)))
   return read.flatMap((network) => network ?? [])
 }
 
 /** Networks of others come and go between the list and the look. */
-async function readIfThere(libvirt: LibvirtCaller, net: Network, signal: AbortSignal) {
+async function readIfThere(libvirt: LibvirtCall, net: Network, signal: AbortSignal) {
   try {
     return await readNetwork(libvirt, net, LIVE_XML, signal)
   } catch (error) {
@@ -136,12 +134,12 @@ async function readIfThere(libvirt: LibvirtCaller, net: Network, signal: AbortSi
   }
 }
 
-async function readNetwork(libvirt: LibvirtCaller, net: Network, flags: number, signal: AbortSignal) {
+async function readNetwork(libvirt: LibvirtCall, net: Network, flags: number, signal: AbortSignal) {
   return observeNetwork((await libvirt.call('NetworkGetXMLDesc', { net, flags }, { signal })).xml)
 }
 
 /** libvirt's refusal, or nothing when the network runs. Other errors (no answer, connection lost) are thrown. */
-async function start(libvirt: LibvirtCaller, net: Network, signal: AbortSignal): Promise<LibvirtError | undefined> {
+async function start(libvirt: LibvirtCall, net: Network, signal: AbortSignal): Promise<LibvirtError | undefined> {
   try {
     await libvirt.call('NetworkCreate', { net }, { signal, timeoutMs: START_TIMEOUT_MS })
     return undefined
@@ -151,12 +149,12 @@ async function start(libvirt: LibvirtCaller, net: Network, signal: AbortSignal):
   }
 }
 
-async function describeIfActive(libvirt: LibvirtCaller, net: Network, signal: AbortSignal) {
+async function describeIfActive(libvirt: LibvirtCall, net: Network, signal: AbortSignal) {
   const { active } = await libvirt.call('NetworkIsActive', { net }, { signal })
   return active === 0 ? undefined : describe(libvirt, net, signal)
 }
 
-async function describe(libvirt: LibvirtCaller, net: Network, signal: AbortSignal): Promise<NatNetwork> {
+async function describe(libvirt: LibvirtCall, net: Network, signal: AbortSignal): Promise<NatNetwork> {
   const { name, bridge, gateway, cidrs } = await readNetwork(libvirt, net, LIVE_XML, signal)
   const subnet = parseSubnet(cidrs[0] ?? '')
   if (bridge === undefined || gateway === undefined || subnet === undefined) {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { parseSubnet } from '../../../../agent/network/choose-subnet.ts'
-import type { LibvirtCaller } from '../../../../agent/network/index.ts'
+import type { LibvirtCall } from '../../../../agent/network/index.ts'
 import { ensureNatNetwork, NAT_NETWORK_UUID, NatNetworkError } from '../../../../agent/network/index.ts'
 import { networkXml, observeNetwork } from '../../../../agent/network/network-xml.ts'
-import { LibvirtError } from '../../../../lib/libvirt/errors.ts'
+import { LibvirtError } from '../../../../lib/libvirt/index.ts'
 
 interface FakeNetwork {
   xml: string
@@ -24,7 +24,7 @@ class FakeLibvirt {
     this.networks.set(observeNetwork(xml).uuid, { xml, active })
   }
 
-  readonly caller: LibvirtCaller = {
+  readonly caller: LibvirtCall = {
     call: async (name, args) =>
       this.answer(name, args as { uuid?: string; xml?: string; net?: { uuid: string } }) as never,
   }
@@ -154,7 +154,7 @@ describe('the NAT network', () => {
   it('does not retry what is no refusal', async () => {
     const libvirt = new FakeLibvirt()
     const lost = new Error('connection lost')
-    const caller: LibvirtCaller = {
+    const caller: LibvirtCall = {
       call: (name, args) => (name === 'NetworkCreate' ? Promise.reject(lost) : libvirt.caller.call(name, args)),
     }
     await expect(ensureNatNetwork({ libvirt: caller, readHost: idle }, signal)).rejects.toBe(lost)

@@ -1,0 +1,20 @@
+// What the controllers need to know of this host; found at start, handed around as data.
+
+export interface HostFacts {
+  readonly nodeName: string
+  /** Changes at each boot of the host. */
+  readonly bootId: string
+  /** What guests run by, or in words why none may run. */
+  readonly accelerator: { readonly use: 'kvm' | 'qemu' } | { readonly refused: string }
+  /** Newest versioned q35 machine type: `pc-q35-7.2`. */
+  readonly machineType: string
+  /** Which cpu controller holds the guests: its shares have different ranges. Null: none, shares are not possible. */
+  readonly cpuController: 'v1' | 'v2' | null
+  /** UEFI firmware files, or null when the package is missing. */
+  readonly efi: { readonly codePath: string; readonly varsTemplate: string } | null
+  /** What libvirt can give guests by the accelerator in use: named models that run here, and CPU features. */
+  readonly cpu: { readonly models: readonly string[]; readonly features: readonly string[] }
+  readonly cores: number
+  readonly memoryBytes: bigint
+  readonly versions: { readonly libvirt: string; readonly qemu: string }
+}
