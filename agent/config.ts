@@ -130,13 +130,12 @@ export class ConfigError extends Error {
 export function toConfig(document: unknown): AgentConfig {
   const config = structuredClone(document ?? {}) as Record<string, unknown>
   if (typeof config !== 'object' || Array.isArray(config)) throw new ConfigError('the configuration is not a mapping')
-  config['nodeName'] ??= hostname().toLowerCase()
+  config.nodeName ??= hostname().toLowerCase()
   const validate = new Ajv2020({ allErrors: true, useDefaults: true, strict: false }).compile(AgentConfigSchema)
   if (validate(config)) return config as AgentConfig
   const lines = (validate.errors ?? []).map(({ instancePath, message, params }) => {
     const key = instancePath.slice(1).replaceAll('/', '.')
-    if ('additionalProperty' in params)
-      return `${key === '' ? '' : `${key}.`}${params['additionalProperty']}: unknown key`
+    if ('additionalProperty' in params) return `${key === '' ? '' : `${key}.`}${params.additionalProperty}: unknown key`
     return `${key}: ${message}`
   })
   throw new ConfigError(lines.join('; '))

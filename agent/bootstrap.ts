@@ -1,0 +1,52 @@
+// What an agent creates once: the namespace `default`, the class `generic`, the storage class `dir`.
+// Remembered outside the objects, so that what an operator deleted stays deleted.
+import { access, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Resources } from '../lib/apiserver/resources.ts'
+import { isApiError } from '../lib/errors.ts'
+import { DEFAULT_CLASS_ANNOTATION, NAMESPACES, STORAGE_CLASSES, VM_CLASSES } from './names.ts'
+
+const MARK = 'bootstrapped'
+
+const FIRST_OBJECTS = [
+  [NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }],
+  [
+    VM_CLASSES,
+    {
+      apiVersion: 'virtualization.deckhouse.io/v1alpha3',
+      kind: 'VirtualMachineClass',
+      metadata: { name: 'generic', annotations: { [DEFAULT_CLASS_ANNOTATION]: 'true' } },
+      spec: { cpu: { type: 'Model', model: 'Nehalem' } },
+    },
+  ],
+  [
+    STORAGE_CLASSES,
+    {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: { name: 'dir', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+      provisioner: 'berth/dir',
+    },
+  ],
+] as const
+
+/** Killed midway, it goes on: an object that is there already is fine until the mark is written. */
+export async function createFirstObjects(resources: Resources, stateDir: string): Promise<void> {
+  const mark = join(stateDir, MARK)
+  const done = await access(mark).then(
+    () => true,
+    () => false,
+  )
+  if (done) return
+  for (const [resource, object] of FIRST_OBJECTS) {
+    try {
+      await resources.create(resource, object)
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error
+    }
+  }
+  await writeFile(
+    mark,
+    `${FIRST_OBJECTS.map(([resource, { metadata }]) => `${resource}/${metadata.name}`).join('\n')}\n`,
+  )
+}

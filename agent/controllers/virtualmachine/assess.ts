@@ -1,0 +1,157 @@
+// One look at a VM -> the status to store and the steps to take. Synchronous, so that it can run inside a status write
+// and again on conflict; the ledger's reservation, its only effect, is the same each time.
+import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
+import type { HostFacts } from '../../host/facts.ts'
+import type { Dependencies } from './dependencies.ts'
+import { domainName, memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
+import type { GuestInfo } from './guest-info.ts'
+import type { Holding, Ledger } from './ledger.ts'
+import type { DomainView } from './observe.ts'
+import { pendingChanges } from './pending-changes.ts'
+import { isActive, planVm, type Step } from './plan.ts'
+import { omit, type PowerRecord, settle, wantedPower } from './power.ts'
+import { type BerthStatus, berthOf, buildStatus, startBlocker, type VmStatus } from './status.ts'
+
+export interface Look {
+  readonly view: DomainView | null
+  readonly dependencies: Dependencies
+  readonly facts: HostFacts
+  /** Why QEMU's last run of this VM ended, when this agent heard it. */
+  readonly qemuReason: string | null
+  readonly lastSignal: number | null
+  readonly failure: string | null
+  readonly ipAddress: string | null
+  readonly mac: string | null
+  readonly guest: GuestInfo | null
+  readonly now: number
+}
+
+export interface Assessment {
+  readonly status: VmStatus
+  readonly berth: BerthStatus
+  readonly steps: readonly Step[]
+  /** Why a wanted start waits for something that no object tells about (capacity); null when it does not. */
+  readonly waits: string | null
+}
+
+export function assess(vm: VirtualMachine, before: VmStatus | undefined, look: Look, ledger: Ledger): Assessment {
+  const { view, now } = look
+  const policy = vm.spec.runPolicy ?? 'AlwaysOnUnlessStoppedManually'
+  const active = isActive(view?.state ?? null)
+  const applied = appliedSpec(view)
+  const known = berthOf(before)
+  let power = settle(known.power, {
+    policy,
+    active,
+    shutoff: view?.shutoff ?? 'unknown',
+    qemuReason: look.qemuReason,
+    rebootEndsQemu: view?.observed.onReboot === 'destroy',
+    bootId: look.facts.bootId,
+  })
+  const changes = active && applied !== null ? pendingChanges(applied, vm.spec) : []
+  power = requestOwnRestart(power, vm, active && changes.length > 0)
+
+  const deleted = vm.metadata.deletionTimestamp !== undefined
+  const wanted = deleted ? 'Off' : wantedPower(power, policy)
+  const graceMs = ((applied ?? vm.spec).terminationGracePeriodSeconds ?? 60) * 1000
+  // A stop that is no longer wanted and that the guest did not heed is forgotten; one that it heeds still counts as asked.
+  if (active && wanted !== 'Off' && power.stopSince !== undefined && now > power.stopSince + graceMs)
+    power = omit(power, 'stopSince')
+  const waits = reserve(vm, applied, wanted === 'On', look, ledger)
+  const blocked = startBlocker({ dependencies: look.dependencies, blocked: waits })
+  const steps =
+    look.failure !== null
+      ? []
+      : planVm(
+          {
+            deleted,
+            power: wanted,
+            blocked,
+            force: power.request?.force === true,
+            stopSince: power.stopSince ?? null,
+            graceMs,
+            onReboot: changes.length > 0 ? 'destroy' : 'restart',
+          },
+          { state: view?.state ?? null, onReboot: view?.observed.onReboot ?? 'restart', lastSignal: look.lastSignal },
+          now,
+        )
+  const berth = remember(known, power, steps, { active, now, blocked, agent: look.guest !== null, look })
+  const status = buildStatus({ ...look, vm, before, berth, applied, changes, wanted, blocked: waits })
+  return { status, berth, steps, waits }
+}
+
+/** `disruptions.restartApprovalMode: Automatic`: changes that need a restart get one at once. */
+function requestOwnRestart(power: PowerRecord, vm: VirtualMachine, needed: boolean): PowerRecord {
+  const automatic = vm.spec.disruptions?.restartApprovalMode === 'Automatic'
+  if (!needed || !automatic || power.request !== undefined) return power
+  return { ...power, request: { id: 'configuration', type: 'Restart', force: false, stage: 'stopping' } }
+}
+
+/** What must be stored before the steps run, and what was learned by looking. */
+function remember(
+  known: BerthStatus,
+  power: PowerRecord,
+  steps: readonly Step[],
+  seen: { active: boolean; now: number; blocked: string | null; agent: boolean; look: Look },
+): BerthStatus {
+  const { now, look } = seen
+  const first = steps[0]?.do
+  let times = known.times ?? {}
+  if (first === 'define-and-start') {
+    times = { ready: now, start: now }
+    return {
+      power: { ...omit(power, 'stopSince'), starting: true, bootId: look.facts.bootId },
+      machineType: known.machineType ?? look.facts.machineType,
+      times,
+    }
+  }
+  if (seen.active && times.running === undefined) times = { ...times, running: now }
+  if (seen.active && seen.agent && times.agent === undefined) times = { ...times, agent: now }
+  const stopping = first === 'shutdown' || first === 'destroy'
+  return {
+    ...known,
+    power: stopping && power.stopSince === undefined ? { ...power, stopSince: now } : power,
+    times,
+  }
+}
+
+/** Keeps the ledger true for this VM, and asks it for a start. Returns its refusal. */
+function reserve(
+  vm: VirtualMachine,
+  applied: VirtualMachineSpec | null,
+  start: boolean,
+  look: Look,
+  ledger: Ledger,
+): string | null {
+  const { uid } = vm.metadata
+  if (isActive(look.view?.state ?? null)) {
+    const disks = look.view?.observed.disks.filter((disk) => !disk.readonly).map((disk) => disk.path ?? '') ?? []
+    ledger.record(uid, holdingOf(vm, applied ?? vm.spec, disks))
+    return null
+  }
+  const ready = startBlocker({ dependencies: look.dependencies, blocked: null }) === null
+  if (!start || !ready || look.failure !== null) {
+    ledger.release(uid)
+    return null
+  }
+  const disks = look.dependencies.devices.filter(({ volume }) => !volume.readonly).map(({ volume }) => volume.path)
+  return ledger.admit(uid, holdingOf(vm, vm.spec, disks))
+}
+
+const holdingOf = (vm: VirtualMachine, spec: VirtualMachineSpec, disks: readonly string[]): Holding => ({
+  vm: domainName(vm).replace('.', '/'),
+  milliCores: milliCoresOf(spec),
+  memoryBytes: memoryOf(spec) + overheadOf(spec),
+  disks,
+})
+
+/** The spec that the domain was made from; null when there is none or it was not made by us. */
+export function appliedSpec(view: DomainView | null): VirtualMachineSpec | null {
+  const text = view?.observed.metadata?.specJson
+  if (text === undefined) return null
+  try {
+    return JSON.parse(text) as VirtualMachineSpec
+  } catch {
+    return null
+  }
+}

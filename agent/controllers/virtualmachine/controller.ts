@@ -1,0 +1,223 @@
+// The VirtualMachine controller: look, store what is seen and what will be done, do it, look again.
+import { join } from 'node:path'
+import type { Resources } from '../../../lib/apiserver/resources.ts'
+import type { Clock } from '../../../lib/clock.ts'
+import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
+import { messageOf } from '../../../lib/errors.ts'
+import { fromKey } from '../../../lib/object.ts'
+import type { Reader } from '../../../lib/reconcile/reader.ts'
+import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
+import type { VirtualMachine } from '../../../schemas/index.ts'
+import type { HostFacts } from '../../host/facts.ts'
+import { VM_CLEANUP, VMS } from '../../names.ts'
+import type { Volumes } from '../../storage/volumes.ts'
+import { type Assessment, assess, type Look } from './assess.ts'
+import { type Dependencies, resolveDependencies } from './dependencies.ts'
+import { buildDomainPlan, domainName } from './domain-plan.ts'
+import type { GuestInfos } from './guest-info.ts'
+import type { Ledger } from './ledger.ts'
+import { domainRef, type LibvirtCalls, viewDomain } from './observe.ts'
+import { isActive, type Step } from './plan.ts'
+import type { Seeds } from './seed.ts'
+import { DomainSteps } from './steps.ts'
+
+/** A pass that has not come to rest after so many looks starts anew from the queue. */
+const MAX_ROUNDS = 12
+/** How long a start that waits for capacity waits before it asks again. */
+const CAPACITY_RETRY_MS = 5_000
+
+export interface VirtualMachineDeps {
+  readonly reader: Reader
+  readonly resources: Resources
+  readonly libvirt: LibvirtCalls
+  readonly clock: Clock
+  readonly events: Pick<EventRecorder, 'record'>
+  readonly facts: HostFacts
+  readonly volumes: Volumes
+  readonly ledger: Ledger
+  readonly seeds: Seeds
+  readonly guests: GuestInfos
+  /** QEMU's SHUTDOWN reasons by domain uuid; an entry lives until the next start. */
+  readonly shutdowns: Map<string, string>
+  readonly network: {
+    /** libvirt's name of the NAT network; null while there is none. */
+    name(): string | null
+    macOf(uid: string): string
+    /** Watches the address of a VM that runs; its controller is woken when it changes. */
+    addressOf(mac: string): string | null
+    forget(mac: string): void
+  }
+  /** Folders of the VMs' own files: firmware variables, console logs. */
+  readonly folders: { readonly nvram: string; readonly console: string }
+}
+
+export class VirtualMachineReconciler implements Reconciler {
+  readonly #deps: VirtualMachineDeps
+  readonly #steps: DomainSteps
+  /** uid -> when this agent last sent the shutdown signal of the stop under way. */
+  readonly #signals = new Map<string, number>()
+
+  constructor(deps: VirtualMachineDeps) {
+    this.#deps = deps
+    this.#steps = new DomainSteps(deps.libvirt)
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    let failure: unknown = null
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const vm = this.#deps.reader.get<VirtualMachine>(VMS, fromKey(key))
+      if (vm === null) return DONE
+      const target = { ...fromKey(key), uid: vm.metadata.uid }
+      if (vm.metadata.deletionTimestamp === undefined) await this.#deps.resources.addFinalizer(VMS, target, VM_CLEANUP)
+      const { look, assessment } = await this.#assess(vm, failure, signal)
+      if (assessment === null) return DONE
+      if (failure !== null) throw failure
+      if (assessment.steps.length === 0)
+        return assessment.waits === null ? DONE : again(CAPACITY_RETRY_MS, assessment.waits)
+      try {
+        const outcome = await this.#run(vm, assessment, look, signal)
+        if (outcome !== null) return outcome
+      } catch (error) {
+        if (signal.aborted) throw error
+        failure = error
+        this.#deps.events.record(vm, { type: 'Warning', reason: 'FailedStep', message: messageOf(error) })
+      }
+    }
+    return again(100, 'the virtual machine keeps changing')
+  }
+
+  /** Looks and stores the status. A null assessment: the object is gone. */
+  async #assess(
+    vm: VirtualMachine,
+    failure: unknown,
+    signal: AbortSignal,
+  ): Promise<{ look: Look; assessment: Assessment | null }> {
+    const { deps, uid } = { deps: this.#deps, uid: vm.metadata.uid }
+    const dom = domainRef(domainName(vm), uid)
+    const view = await viewDomain(deps.libvirt, dom, signal)
+    const active = isActive(view?.state ?? null)
+    if (!active) {
+      deps.guests.forget(uid)
+      this.#signals.delete(uid)
+    }
+    const mac = deps.network.name() === null ? null : deps.network.macOf(uid)
+    const look: Look = {
+      view,
+      dependencies: await this.#dependencies(vm),
+      facts: deps.facts,
+      qemuReason: deps.shutdowns.get(uid) ?? null,
+      lastSignal: this.#signals.get(uid) ?? null,
+      failure: failure === null ? null : messageOf(failure),
+      ipAddress: active && mac !== null ? deps.network.addressOf(mac) : null,
+      mac,
+      guest: active && view?.observed.guestAgentConnected === true ? deps.guests.get(dom) : null,
+      now: deps.clock.now(),
+    }
+    let assessment: Assessment | null = null
+    const target = { namespace: vm.metadata.namespace ?? '', name: vm.metadata.name, uid }
+    const written = await deps.resources.modifyStatus<VirtualMachine>(VMS, target, (status, object) => {
+      assessment = assess(object, status, look, deps.ledger)
+      return assessment.status
+    })
+    return { look, assessment: written === null ? null : assessment }
+  }
+
+  #dependencies(vm: VirtualMachine): Promise<Dependencies> {
+    const { reader, volumes, facts, ledger } = this.#deps
+    const diskHolder = (path: string, exceptUid: string) => ledger.diskHolder(path, exceptUid)
+    return resolveDependencies(vm, { reader, volumes, facts, diskHolder })
+  }
+
+  /** Runs the steps; an outcome ends the pass, null asks for another look. */
+  async #run(
+    vm: VirtualMachine,
+    { steps, berth }: Assessment,
+    look: Look,
+    signal: AbortSignal,
+  ): Promise<Outcome | null> {
+    for (const step of steps) {
+      signal.throwIfAborted()
+      if (step.do === 'wait') return again(step.afterMs, step.why)
+      await this.#step(vm, step, berth, look, signal)
+      if (step.do === 'clean-up') return DONE
+    }
+    return null
+  }
+
+  async #step(
+    vm: VirtualMachine,
+    step: Exclude<Step, { do: 'wait' }>,
+    berth: Assessment['berth'],
+    look: Look,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { uid } = vm.metadata
+    const dom = domainRef(domainName(vm), uid)
+    switch (step.do) {
+      case 'define-and-start':
+        return this.#start(vm, berth, look, signal)
+      case 'shutdown':
+        if (!this.#signals.has(uid)) this.#tell(vm, 'Stopping', 'the guest is asked to power off')
+        this.#signals.set(uid, this.#deps.clock.now())
+        return this.#steps.shutdown(dom, signal)
+      case 'destroy':
+        this.#tell(vm, 'Stopping', 'the guest is ended at once')
+        return this.#steps.destroy(dom, signal)
+      case 'set-on-reboot':
+        return this.#steps.setOnReboot(dom, step.action, signal)
+      case 'undefine':
+        return this.#steps.undefine(dom, signal)
+      case 'clean-up':
+        return this.#cleanUp(vm)
+    }
+  }
+
+  async #start(vm: VirtualMachine, berth: Assessment['berth'], look: Look, signal: AbortSignal): Promise<void> {
+    const { facts, seeds, network, shutdowns } = this.#deps
+    const { uid, name } = vm.metadata
+    const { dependencies: needs } = look
+    if (needs.cpu === null || !('use' in facts.accelerator)) throw new Error('the start was planned without a CPU')
+    const networkName = network.name()
+    const seedPath =
+      needs.userData === null ? null : await seeds.ensure({ uid, hostname: name, userData: needs.userData }, signal)
+    const plan = buildDomainPlan({
+      vm,
+      cpu: needs.cpu,
+      devices: needs.devices,
+      seedPath,
+      facts,
+      use: facts.accelerator.use,
+      machineType: berth.machineType ?? null,
+      network: networkName === null ? null : { name: networkName, mac: network.macOf(uid) },
+      paths: this.#paths(uid),
+      startedAt: new Date(look.now).toISOString(),
+    })
+    const dom = await this.#steps.define(plan, signal)
+    shutdowns.delete(uid)
+    await this.#steps.start(dom, signal)
+    this.#tell(vm, 'Started', `started on ${facts.nodeName}`)
+  }
+
+  async #cleanUp(vm: VirtualMachine): Promise<void> {
+    const { uid } = vm.metadata
+    const { resources, seeds, ledger, guests, shutdowns, network } = this.#deps
+    const paths = this.#paths(uid)
+    await seeds.remove(uid)
+    await this.#steps.removeFiles([paths.nvram, paths.console])
+    ledger.release(uid)
+    guests.forget(uid)
+    shutdowns.delete(uid)
+    network.forget(network.macOf(uid))
+    const target = { namespace: vm.metadata.namespace ?? '', name: vm.metadata.name, uid }
+    await resources.removeFinalizer(VMS, target, VM_CLEANUP)
+  }
+
+  #paths(uid: string): { readonly nvram: string; readonly console: string } {
+    const { folders } = this.#deps
+    return { nvram: join(folders.nvram, `${uid}.fd`), console: join(folders.console, `${uid}.log`) }
+  }
+
+  #tell(vm: VirtualMachine, reason: string, message: string): void {
+    this.#deps.events.record(vm, { type: 'Normal', reason, message })
+  }
+}

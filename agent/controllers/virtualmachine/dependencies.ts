@@ -1,0 +1,172 @@
+// Everything that a VM refers to, resolved: what is there, and in words what is missing. Reads only.
+import type { CpuPlan } from '../../../lib/domain/index.ts'
+import type { KubeObject } from '../../../lib/object.ts'
+import { fitsNode } from '../../../lib/placement/node-fit.ts'
+import type { Reader } from '../../../lib/reconcile/reader.ts'
+import type {
+  ClusterVirtualImage,
+  Node,
+  Secret,
+  VirtualDisk,
+  VirtualImage,
+  VirtualMachine,
+  VirtualMachineClass,
+} from '../../../schemas/index.ts'
+import { sizingProblems } from '../../../schemas/index.ts'
+import type { HostFacts } from '../../host/facts.ts'
+import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, SECRETS, VM_CLASSES, VMS } from '../../names.ts'
+import type { Volumes } from '../../storage/volumes.ts'
+import { cpuOf } from '../virtualmachineclass/cpu.ts'
+import { type Device, fractionOf } from './domain-plan.ts'
+
+/** The findings; each `…Problem` is null when that part is ready. */
+export interface Dependencies {
+  readonly cpu: CpuPlan | null
+  readonly classProblem: string | null
+  readonly sizingProblem: { readonly reason: string; readonly message: string } | null
+  readonly devices: readonly Device[]
+  readonly devicesProblem: string | null
+  /** The first device cannot be booted from. */
+  readonly bootProblem: string | null
+  readonly userData: string | null
+  readonly provisioningProblem: string | null
+  readonly hostProblem: string | null
+  readonly placementProblem: string | null
+}
+
+export interface DependencyDeps {
+  readonly reader: Reader
+  readonly volumes: Volumes
+  readonly facts: HostFacts
+  /** `namespace/name` of another VM that writes to the file now. */
+  readonly diskHolder: (path: string, exceptUid: string) => string | null
+}
+
+export async function resolveDependencies(vm: VirtualMachine, deps: DependencyDeps): Promise<Dependencies> {
+  const vmClass = deps.reader.get<VirtualMachineClass>(VM_CLASSES, {
+    namespace: '',
+    name: vm.spec.virtualMachineClassName,
+  })
+  const cpu = vmClass === null ? null : cpuOf(vmClass, deps.facts)
+  const devices = await Promise.all((vm.spec.blockDeviceRefs ?? []).map((ref) => resolveDevice(vm, ref, deps)))
+  const ready = devices.filter((device): device is Device => typeof device !== 'string')
+  const problems = devices.filter((device): device is string => typeof device === 'string')
+  const provisioning = resolveProvisioning(vm, deps.reader)
+  return {
+    cpu: cpu !== null && 'plan' in cpu ? cpu.plan : null,
+    classProblem: classProblem(vm, vmClass, cpu),
+    sizingProblem: sizingProblem(vm, vmClass),
+    devices: ready,
+    devicesProblem: problems.length === 0 ? null : problems.join('; '),
+    bootProblem: bootProblem(ready),
+    userData: 'userData' in provisioning ? provisioning.userData : null,
+    provisioningProblem: 'problem' in provisioning ? provisioning.problem : null,
+    hostProblem: hostProblem(vm, deps.facts),
+    placementProblem: placementProblem(vm, vmClass, deps),
+  }
+}
+
+function classProblem(
+  vm: VirtualMachine,
+  vmClass: VirtualMachineClass | null,
+  cpu: ReturnType<typeof cpuOf> | null,
+): string | null {
+  if (vmClass === null) return `the VirtualMachineClass ${vm.spec.virtualMachineClassName} does not exist`
+  if (cpu !== null && 'refused' in cpu) return `the VirtualMachineClass ${vmClass.metadata.name}: ${cpu.refused}`
+  return null
+}
+
+function sizingProblem(vm: VirtualMachine, vmClass: VirtualMachineClass | null): Dependencies['sizingProblem'] {
+  if (vmClass === null)
+    return {
+      reason: 'VirtualMachineClassNotFound',
+      message: `the VirtualMachineClass ${vm.spec.virtualMachineClassName} does not exist`,
+    }
+  const problems = sizingProblems(vm.spec, vmClass.spec)
+  return problems.length === 0
+    ? null
+    : { reason: 'SizingPolicyNotMatched', message: problems.map(({ message }) => message).join('; ') }
+}
+
+type Ref = NonNullable<VirtualMachine['spec']['blockDeviceRefs']>[number]
+
+async function resolveDevice(vm: VirtualMachine, ref: Ref, deps: DependencyDeps): Promise<Device | string> {
+  if (ref.kind === undefined || ref.name === undefined) return 'a block device names no kind or no object'
+  const where = ref.kind === 'ClusterVirtualImage' ? '' : (vm.metadata.namespace ?? '')
+  const resource = { VirtualDisk: DISKS, VirtualImage: IMAGES, ClusterVirtualImage: CLUSTER_IMAGES }[ref.kind]
+  const object = deps.reader.get<VirtualDisk | VirtualImage | ClusterVirtualImage>(resource, {
+    namespace: where,
+    name: ref.name,
+  })
+  const label = `${ref.kind} ${ref.name}`
+  if (object === null) return `${label} does not exist`
+  if (object.metadata.deletionTimestamp !== undefined) return `${label} is being deleted`
+  const phase = object.status?.phase ?? 'Pending'
+  if (phase !== 'Ready' && phase !== 'Resizing') return `${label} is ${phase}${progressOf(object)}`
+  const { uid } = object.metadata
+  const volume = ref.kind === 'VirtualDisk' ? await deps.volumes.disk(uid) : await deps.volumes.image(uid)
+  if (volume === null) return `${label} has no file on this host`
+  if (!volume.readonly) {
+    const holder = deps.diskHolder(volume.path, vm.metadata.uid)
+    if (holder !== null) return `${label} is in use by the virtual machine ${holder}`
+  }
+  return {
+    kind: ref.kind,
+    name: ref.name,
+    uid,
+    volume,
+    ...(ref.bootOrder === undefined ? {} : { bootOrder: ref.bootOrder }),
+  }
+}
+
+const progressOf = (object: VirtualDisk | VirtualImage | ClusterVirtualImage): string =>
+  object.status?.progress ? ` (${object.status.progress})` : ''
+
+/** DVP: a cloud image is read-only and cannot be the first device; an ISO can. */
+function bootProblem(devices: readonly Device[]): string | null {
+  const first = [...devices].sort((a, b) => (a.bootOrder ?? Infinity) - (b.bootOrder ?? Infinity))[0]
+  if (first === undefined || !first.volume.readonly || first.volume.cdrom) return null
+  return `${first.kind} ${first.name} is first to boot, but it is a read-only image that is no ISO; make a VirtualDisk from it`
+}
+
+function resolveProvisioning(
+  vm: VirtualMachine,
+  reader: Reader,
+): { readonly userData: string | null } | { readonly problem: string } {
+  const provisioning = vm.spec.provisioning
+  if (provisioning === undefined) return { userData: null }
+  if (provisioning.type === 'UserData') return { userData: provisioning.userData ?? '' }
+  const name = provisioning.userDataRef?.name ?? ''
+  const secret = reader.get<Secret>(SECRETS, { namespace: vm.metadata.namespace ?? '', name })
+  if (secret === null) return { problem: `the Secret ${name} does not exist` }
+  // DVP's key is `userData`; KubeVirt's spelling is met in the field as well.
+  const data = secret.data?.userData ?? secret.data?.userdata
+  if (data === undefined) return { problem: `the Secret ${name} has no key userData` }
+  return { userData: Buffer.from(data, 'base64').toString('utf8') }
+}
+
+function hostProblem(vm: VirtualMachine, facts: HostFacts): string | null {
+  if ('refused' in facts.accelerator) return facts.accelerator.refused
+  if (vm.spec.bootloader === 'EFI' && facts.efi === null)
+    return 'this host has no UEFI firmware; install the package ovmf'
+  if (fractionOf(vm.spec) < 100 && facts.cpuController === null)
+    return `cpu.coreFraction ${vm.spec.cpu.coreFraction} cannot be guaranteed: this host has no cpu cgroup controller`
+  return null
+}
+
+function placementProblem(
+  vm: VirtualMachine,
+  vmClass: VirtualMachineClass | null,
+  deps: DependencyDeps,
+): string | null {
+  const node = deps.reader.get<Node>(NODES, { namespace: '', name: deps.facts.nodeName })
+  if (node === null) return `the Node ${deps.facts.nodeName} is not known yet`
+  const here = deps.reader.list<VirtualMachine>(VMS).filter((other) => runsHere(other, vm, deps.facts.nodeName))
+  const reasons = fitsNode(vm, vmClass?.spec ?? null, node, here)
+  return reasons.length === 0 ? null : reasons.join('; ')
+}
+
+const runsHere = (other: VirtualMachine, vm: KubeObject, nodeName: string): boolean =>
+  other.metadata.uid !== vm.metadata.uid &&
+  other.status?.nodeName === nodeName &&
+  ['Running', 'Starting', 'Stopping', 'Pause', 'Migrating'].includes(other.status?.phase ?? '')

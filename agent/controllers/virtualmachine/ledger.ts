@@ -1,0 +1,81 @@
+// What the running VMs of this host hold: CPU, memory, writable disk files. Admission is one synchronous check-and-reserve,
+// so that two VMs that start at the same moment cannot both take the last core or the same disk.
+
+/** What one VM holds while it runs (or is being started). */
+export interface Holding {
+  /** `namespace/name`, for messages. */
+  readonly vm: string
+  /** cores × coreFraction, in thousandths of a core. */
+  readonly milliCores: number
+  /** Guest memory with QEMU's overhead. */
+  readonly memoryBytes: bigint
+  /** Absolute paths of disks that the guest may write. */
+  readonly disks: readonly string[]
+}
+
+export interface Limits {
+  /** Host cores × overcommit, in thousandths. */
+  readonly milliCores: number
+  readonly memoryBytes: bigint
+}
+
+export class Ledger {
+  readonly #limits: Limits
+  readonly #held = new Map<string, Holding>()
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** Reserves for the VM, replacing what it held, or says in words and numbers why not (and reserves nothing). */
+  admit(uid: string, ask: Holding): string | null {
+    const others = [...this.#held].filter(([holder]) => holder !== uid).map(([, holding]) => holding)
+    const refusal = this.#refusal(ask, others)
+    if (refusal === null) this.#held.set(uid, ask)
+    return refusal
+  }
+
+  /** Records what a domain that runs already holds; never refused, it is a fact. */
+  record(uid: string, holding: Holding): void {
+    this.#held.set(uid, holding)
+  }
+
+  release(uid: string): void {
+    this.#held.delete(uid)
+  }
+
+  /** The VM (`namespace/name`) that writes to this file, when it is not `exceptUid`. */
+  diskHolder(path: string, exceptUid: string): string | null {
+    for (const [uid, holding] of this.#held) if (uid !== exceptUid && holding.disks.includes(path)) return holding.vm
+    return null
+  }
+
+  /** Sums of what is held. */
+  used(): { readonly milliCores: number; readonly memoryBytes: bigint } {
+    let milliCores = 0
+    let memoryBytes = 0n
+    for (const holding of this.#held.values()) {
+      milliCores += holding.milliCores
+      memoryBytes += holding.memoryBytes
+    }
+    return { milliCores, memoryBytes }
+  }
+
+  #refusal(ask: Holding, others: readonly Holding[]): string | null {
+    for (const disk of ask.disks) {
+      const holder = others.find((other) => other.disks.includes(disk))
+      if (holder) return `a disk is in use by the virtual machine ${holder.vm}`
+    }
+    const cores = others.reduce((sum, other) => sum + other.milliCores, 0)
+    if (cores + ask.milliCores > this.#limits.milliCores)
+      return `needs ${inCores(ask.milliCores)} cores, ${inCores(Math.max(0, this.#limits.milliCores - cores))} of ${inCores(this.#limits.milliCores)} are free`
+    const memory = others.reduce((sum, other) => sum + other.memoryBytes, 0n)
+    if (memory + ask.memoryBytes > this.#limits.memoryBytes)
+      return `needs ${inMiB(ask.memoryBytes)} MiB of memory, ${inMiB(max0(this.#limits.memoryBytes - memory))} MiB of ${inMiB(this.#limits.memoryBytes)} MiB are free`
+    return null
+  }
+}
+
+const inCores = (milli: number): string => String(Math.round(milli) / 1000)
+const inMiB = (bytes: bigint): string => String(bytes / 1_048_576n)
+const max0 = (value: bigint): bigint => (value < 0n ? 0n : value)

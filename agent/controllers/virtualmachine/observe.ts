@@ -1,0 +1,56 @@
+// What libvirt has for one VM, found by uid. Reads only.
+
+import { type Observed, observeDomain } from '../../../lib/domain/index.ts'
+import type { LibvirtPool } from '../../../lib/libvirt/index.ts'
+import { isNoDomain } from '../../../lib/libvirt/index.ts'
+import type { ShutoffReason } from './power.ts'
+
+export type DomainState = 'running' | 'paused' | 'stopping' | 'suspended' | 'shutoff'
+
+export interface DomainView {
+  readonly state: DomainState
+  readonly shutoff: ShutoffReason
+  readonly observed: Observed
+}
+
+export type LibvirtCalls = Pick<LibvirtPool, 'call'>
+export type DomainRef = { readonly name: string; readonly uuid: string; readonly id: number }
+
+/** virDomainState -> ours; `blocked` is a running guest that waits, `crashed` one without a process. */
+const STATES: readonly DomainState[] = [
+  'running',
+  'running',
+  'running',
+  'paused',
+  'stopping',
+  'shutoff',
+  'shutoff',
+  'suspended',
+]
+/** virDomainShutoffReason. */
+const REASONS: readonly ShutoffReason[] = ['unknown', 'shutdown', 'destroyed', 'crashed', 'other', 'other', 'failed']
+
+/** A reference made from what we know: libvirtd finds domains by uuid alone, so no lookup is needed before a call. */
+export const domainRef = (name: string, uuid: string): DomainRef => ({ name, uuid, id: -1 })
+
+/** State and definition of a domain that may vanish between two calls: then null. */
+export async function viewDomain(
+  libvirt: LibvirtCalls,
+  dom: DomainRef,
+  signal: AbortSignal,
+): Promise<DomainView | null> {
+  try {
+    const [state, xml] = await Promise.all([
+      libvirt.call('DomainGetState', { dom, flags: 0 }, { signal, lane: 'light' }),
+      libvirt.call('DomainGetXMLDesc', { dom, flags: 0 }, { signal, lane: 'light' }),
+    ])
+    return {
+      state: STATES[state.state] ?? 'shutoff',
+      shutoff: state.state === 6 ? 'crashed' : (REASONS[state.reason] ?? 'other'),
+      observed: observeDomain(xml.xml),
+    }
+  } catch (error) {
+    if (isNoDomain(error)) return null
+    throw error
+  }
+}

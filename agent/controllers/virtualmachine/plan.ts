@@ -1,0 +1,65 @@
+// What to do next about one VM. Pure: the whole policy of steps lives here and is tested as a table.
+import type { DomainState } from './observe.ts'
+
+export interface Want {
+  /** Deletion was asked for: end the guest, then remove everything but its disks. */
+  readonly deleted: boolean
+  readonly power: 'On' | 'Off' | 'AsIs'
+  /** In words, why it cannot be started now; null when nothing is missing. */
+  readonly blocked: string | null
+  /** End at once instead of asking the guest. */
+  readonly force: boolean
+  /** ms since the epoch: the guest was first asked to stop; null when not yet. */
+  readonly stopSince: number | null
+  readonly graceMs: number
+  /** What a reboot inside the guest should do now (`destroy` while changes wait for a restart). */
+  readonly onReboot: 'restart' | 'destroy'
+}
+
+export interface Have {
+  /** Null when libvirt knows no such domain. */
+  readonly state: DomainState | null
+  readonly onReboot: string
+  /** ms since the epoch of the last shutdown signal that this agent sent for the present stop; null when none. */
+  readonly lastSignal: number | null
+}
+
+export type Step =
+  | { readonly do: 'define-and-start' }
+  | { readonly do: 'shutdown' }
+  | { readonly do: 'destroy' }
+  | { readonly do: 'undefine' }
+  | { readonly do: 'clean-up' }
+  | { readonly do: 'set-on-reboot'; readonly action: 'restart' | 'destroy' }
+  | { readonly do: 'wait'; readonly afterMs: number; readonly why: string }
+
+/** The signal is repeated, since firmware and booting kernels swallow it. */
+export const SIGNAL_EVERY_MS = 3_000
+
+const ACTIVE: readonly DomainState[] = ['running', 'paused', 'stopping', 'suspended']
+/** A QEMU process exists. */
+export const isActive = (state: DomainState | null): boolean => state !== null && ACTIVE.includes(state)
+
+/** The next steps, in order; empty when everything is as wanted. */
+export function planVm(want: Want, have: Have, now: number): readonly Step[] {
+  const active = isActive(have.state)
+  if (want.deleted && !active)
+    return have.state === null ? [{ do: 'clean-up' }] : [{ do: 'undefine' }, { do: 'clean-up' }]
+  if (want.deleted || want.power === 'Off') return active ? stop(want, have, now) : []
+  if (!active) return want.power === 'On' && want.blocked === null ? [{ do: 'define-and-start' }] : []
+  if (have.state === 'stopping') return [{ do: 'wait', afterMs: 500, why: 'the guest is ending' }]
+  return have.onReboot === want.onReboot ? [] : [{ do: 'set-on-reboot', action: want.onReboot }]
+}
+
+function stop(want: Want, have: Have, now: number): readonly Step[] {
+  const deadline = (want.stopSince ?? now) + want.graceMs
+  // A paused guest cannot hear the signal.
+  if (want.force || now >= deadline || have.state === 'paused') return [{ do: 'destroy' }]
+  const nextSignal = have.lastSignal === null ? now : have.lastSignal + SIGNAL_EVERY_MS
+  const wait = (until: number): Step => ({
+    do: 'wait',
+    afterMs: Math.max(50, Math.min(until, deadline) - now),
+    why: 'the guest is shutting down',
+  })
+  return now >= nextSignal ? [{ do: 'shutdown' }, wait(now + SIGNAL_EVERY_MS)] : [wait(nextSignal)]
+}

@@ -1,0 +1,237 @@
+// What is seen of a VM -> its status. Pure. Phases, conditions and reasons are DVP's (vmcondition, phases of VirtualMachine).
+import { timestamp } from '../../../lib/clock.ts'
+import { setCondition } from '../../../lib/conditions.ts'
+import { topology } from '../../../lib/domain/index.ts'
+import type { Condition } from '../../../lib/object.ts'
+import { formatBytes } from '../../../lib/quantity.ts'
+import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
+import type { HostFacts } from '../../host/facts.ts'
+import type { Dependencies } from './dependencies.ts'
+import { fractionOf, milliCoresOf, overheadOf, targetOf } from './domain-plan.ts'
+import type { GuestInfo } from './guest-info.ts'
+import type { DomainView } from './observe.ts'
+import type { Change } from './pending-changes.ts'
+import { isActive } from './plan.ts'
+import type { PowerRecord } from './power.ts'
+
+export type VmStatus = NonNullable<VirtualMachine['status']>
+export type Phase = NonNullable<VmStatus['phase']>
+
+/** Berth's own part of the status: what the agent must remember about a VM. */
+export interface BerthStatus {
+  readonly power: PowerRecord
+  /** Machine type of the first start; kept for the VM's life. */
+  readonly machineType?: string
+  /** ms since the epoch: when everything needed was there, the start was called, the domain ran. */
+  readonly times?: {
+    readonly ready?: number
+    readonly start?: number
+    readonly running?: number
+    readonly agent?: number
+  }
+}
+
+export interface StatusInputs {
+  readonly vm: VirtualMachine
+  readonly before: VmStatus | undefined
+  readonly berth: BerthStatus
+  readonly dependencies: Dependencies
+  readonly view: DomainView | null
+  /** The applied spec of the domain that exists; null without one. */
+  readonly applied: VirtualMachineSpec | null
+  readonly changes: readonly Change[]
+  readonly wanted: 'On' | 'Off' | 'AsIs'
+  /** Why a wanted start waits although everything it refers to is ready (capacity, host, placement). */
+  readonly blocked: string | null
+  /** The last step's error, in libvirt's words. */
+  readonly failure: string | null
+  readonly ipAddress: string | null
+  readonly mac: string | null
+  readonly guest: GuestInfo | null
+  readonly facts: HostFacts
+  readonly now: number
+}
+
+export const berthOf = (status: VmStatus | undefined): BerthStatus =>
+  (status as { readonly berth?: BerthStatus } | undefined)?.berth ?? { power: {} }
+
+export function buildStatus(inputs: StatusInputs): VmStatus {
+  const { vm, before, view, facts, now } = inputs
+  const active = isActive(view?.state ?? null)
+  const phase = phaseOf(inputs)
+  const spec = active && inputs.applied ? inputs.applied : vm.spec
+  const shape = topology(spec.cpu.cores)
+  const transitions = before?.stats?.phasesTransitions ?? []
+  const next = {
+    ...before,
+    phase,
+    observedGeneration: vm.metadata.generation ?? 0,
+    nodeName: active ? facts.nodeName : '',
+    ipAddress: active ? (inputs.ipAddress ?? '') : '',
+    guestOSInfo: active ? (inputs.guest?.os ?? {}) : {},
+    versions: active ? facts.versions : {},
+    blockDeviceRefs: blockDevices(inputs, active),
+    networks:
+      inputs.mac === null
+        ? []
+        : [
+            {
+              id: 1,
+              type: 'Main',
+              name: '',
+              macAddress: inputs.mac,
+              ipAddress: active ? (inputs.ipAddress ?? '') : '',
+            },
+          ],
+    resources: {
+      cpu: {
+        cores: spec.cpu.cores,
+        coreFraction: `${fractionOf(spec)}%`,
+        requestedCores: `${milliCoresOf(spec)}m`,
+        runtimeOverhead: '0',
+        topology: shape.ok ? { sockets: shape.sockets, coresPerSocket: shape.coresPerSocket } : {},
+      },
+      memory: { size: spec.memory.size, runtimeOverhead: formatBytes(overheadOf(spec)) },
+    },
+    restartAwaitingChanges: inputs.changes.map(({ path, operation, currentValue, desiredValue }) => ({
+      path,
+      operation,
+      ...(currentValue === undefined ? {} : { currentValue }),
+      ...(desiredValue === undefined ? {} : { desiredValue }),
+    })),
+    stats: {
+      ...before?.stats,
+      phasesTransitions:
+        transitions.at(-1)?.phase === phase
+          ? transitions
+          : [...transitions, { phase, timestamp: timestamp(now) }].slice(-MAX_TRANSITIONS),
+      launchTimeDuration: launchTimes(vm, inputs.berth),
+      ...(inputs.berth.times?.running === undefined ? {} : { lastStartTime: timestamp(inputs.berth.times.running) }),
+    },
+    conditions: conditionsOf(inputs, active),
+    berth: inputs.berth,
+  }
+  return next as VmStatus
+}
+
+/** Newest kept; each is some 60 bytes of the object. */
+const MAX_TRANSITIONS = 20
+
+export function phaseOf(inputs: StatusInputs): Phase {
+  const { vm, view, berth, wanted } = inputs
+  const state = view?.state ?? null
+  if (vm.metadata.deletionTimestamp !== undefined) return 'Terminating'
+  if (state === 'paused') return berth.power.starting ? 'Starting' : 'Pause'
+  if (isActive(state)) return berth.power.stopSince !== undefined || state === 'stopping' ? 'Stopping' : 'Running'
+  if (berth.power.starting && inputs.failure === null) return 'Starting'
+  const start = wanted === 'On' && inputs.failure === null && startBlocker(inputs) === null
+  if (start) return 'Starting'
+  return wanted === 'On' ? 'Pending' : 'Stopped'
+}
+
+/** In words, the first thing that keeps a wanted start waiting; null when nothing does. */
+export function startBlocker(inputs: Pick<StatusInputs, 'dependencies' | 'blocked'>): string | null {
+  const { dependencies: needs } = inputs
+  return (
+    needs.classProblem ??
+    needs.sizingProblem?.message ??
+    needs.devicesProblem ??
+    needs.bootProblem ??
+    needs.provisioningProblem ??
+    needs.hostProblem ??
+    needs.placementProblem ??
+    inputs.blocked
+  )
+}
+
+function blockDevices(inputs: StatusInputs, active: boolean): unknown[] {
+  const attached = new Set(active ? inputs.view?.observed.disks.map((disk) => disk.path) : [])
+  return inputs.dependencies.devices.map((device, index) => ({
+    kind: device.kind,
+    name: device.name,
+    size: formatBytes(device.volume.sizeBytes),
+    attached: attached.has(device.volume.path),
+    target: targetOf(index),
+    ...(device.bootOrder === undefined ? {} : { bootOrder: device.bootOrder }),
+  }))
+}
+
+function launchTimes(vm: VirtualMachine, { times }: BerthStatus): Record<string, string> {
+  const created = Date.parse(vm.metadata.creationTimestamp)
+  const durations: Record<string, string> = {}
+  if (times?.ready !== undefined) durations.waitingForDependencies = seconds(times.ready - created)
+  if (times?.start !== undefined && times.running !== undefined)
+    durations.virtualMachineStarting = seconds(times.running - times.start)
+  if (times?.running !== undefined && times.agent !== undefined)
+    durations.guestOSAgentStarting = seconds(times.agent - times.running)
+  return durations
+}
+
+/** Go's duration text, as DVP writes it. */
+const seconds = (ms: number): string => `${Math.max(0, Math.round(ms)) / 1000}s`
+
+type Truth = Condition['status']
+
+function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition[] {
+  const { dependencies: needs, guest, changes, vm, now } = inputs
+  let list: readonly Condition[] = inputs.before?.conditions ?? []
+  const set = (type: string, status: Truth, reason: string, message = '') => {
+    list = setCondition(list, { type, status, reason, message }, vm.metadata.generation ?? 0, now)
+  }
+  const ready = (type: string, problem: string | null, whenReady: string, whenNot: string) =>
+    set(type, problem === null ? 'True' : 'False', problem === null ? whenReady : whenNot, problem ?? '')
+
+  ready('VirtualMachineClassReady', needs.classProblem, 'VirtualMachineClassReady', 'VirtualMachineClassNotReady')
+  ready('BlockDevicesReady', needs.devicesProblem, 'BlockDevicesReady', 'BlockDevicesNotReady')
+  ready('ProvisioningReady', needs.provisioningProblem, 'ProvisioningReady', 'ProvisioningNotReady')
+  ready(
+    'SizingPolicyMatched',
+    needs.sizingProblem?.message ?? null,
+    'SizingPolicyMatched',
+    needs.sizingProblem?.reason ?? '',
+  )
+  const [runs, reason, message] = running(inputs, active)
+  set('Running', runs, reason, message)
+  const agent = active && guest !== null
+  set('AgentReady', agent ? 'True' : 'False', agent ? 'AgentReady' : 'AgentNotReady', agent ? '' : agentHint(active))
+  const waits = changes.length > 0
+  set(
+    'AwaitingRestartToApplyConfiguration',
+    waits ? 'True' : 'False',
+    waits ? 'ChangesPendingRestart' : 'NoRestartRequired',
+    waits ? `a restart applies ${changes.map(({ path }) => path).join(', ')}` : '',
+  )
+  set('ConfigurationApplied', waits ? 'False' : 'True', waits ? 'ConfigurationNotApplied' : 'ConfigurationApplied')
+  return list
+}
+
+const agentHint = (active: boolean): string =>
+  active ? 'qemu-guest-agent does not answer in the guest' : 'the guest does not run'
+
+function running(inputs: StatusInputs, active: boolean): readonly [Truth, string, string] {
+  if (active) {
+    return inputs.view?.state === 'paused'
+      ? ['False', 'GuestNotRunning', 'the guest is paused']
+      : ['True', 'Running', '']
+  }
+  if (inputs.failure !== null) return ['False', 'InternalVirtualMachineError', inputs.failure]
+  if (inputs.wanted !== 'On') return ['False', 'NotRunning', stoppedBy(inputs)]
+  if (inputs.dependencies.bootProblem !== null) return ['False', 'NoBootableDevice', inputs.dependencies.bootProblem]
+  const blocker = startBlocker(inputs)
+  return blocker === null ? ['False', 'PodNotStarted', 'the start is under way'] : ['False', 'PodNotStarted', blocker]
+}
+
+function stoppedBy({ berth, vm }: StatusInputs): string {
+  switch (berth.power.by) {
+    case 'Guest':
+      return 'powered off from inside the guest'
+    case 'Operation':
+      return 'stopped by an operation'
+    case 'Crash':
+      return 'QEMU ended unexpectedly; the run policy does not start it again'
+    case 'HostReboot':
+      return 'the host was restarted; the run policy does not start it again'
+    default:
+      return vm.spec.runPolicy === 'AlwaysOff' ? 'the run policy is AlwaysOff' : 'not started yet'
+  }
+}

@@ -1,0 +1,109 @@
+// Executes the planner's steps on libvirt. Each is idempotent: "already so" is success. Nothing here decides anything.
+import { rm } from 'node:fs/promises'
+import { type DomainPlan, domainXml } from '../../../lib/domain/index.ts'
+import { isNoDomain, isOperationFailed, isOperationInvalid } from '../../../lib/libvirt/index.ts'
+import { type DomainRef, domainRef, type LibvirtCalls } from './observe.ts'
+
+/** virDomainShutdownFlags: the guest agent when it is connected, else ACPI, is what 0 means to QEMU's driver. */
+const SHUTDOWN_DEFAULT = 0
+/** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
+const UNDEFINE_ALL = 1 | 2 | 4 | 16
+/** VIR_DOMAIN_LIFECYCLE_REBOOT, VIR_DOMAIN_LIFECYCLE_ACTION_{DESTROY,RESTART}, VIR_DOMAIN_AFFECT_LIVE. */
+const LIFECYCLE_REBOOT = 1
+const LIFECYCLE_ACTIONS = { destroy: 0, restart: 1 } as const
+const AFFECT_LIVE = 1
+/** Creating a domain may wait for QEMU's capabilities to be probed and for a busy host. */
+const START_TIMEOUT_MS = 120_000
+/** SIGTERM, 15 s, SIGKILL, 15 s is libvirt's own patience with a QEMU that does not end. */
+const DESTROY_TIMEOUT_MS = 60_000
+
+/** Somebody else's domain has the name; it is never touched. */
+export class ForeignDomainError extends Error {
+  override readonly name = 'ForeignDomainError'
+
+  constructor(domain: string, options?: ErrorOptions) {
+    super(`a domain named ${domain} that is not Berth's exists on this host; it is left alone`, options)
+  }
+}
+
+export class DomainSteps {
+  readonly #libvirt: LibvirtCalls
+
+  constructor(libvirt: LibvirtCalls) {
+    this.#libvirt = libvirt
+  }
+
+  /** Replaces the definition. @throws ForeignDomainError, LibvirtError */
+  async define(plan: DomainPlan, signal: AbortSignal): Promise<DomainRef> {
+    try {
+      return (await this.#libvirt.call('DomainDefineXMLFlags', { xml: domainXml(plan), flags: 0 }, { signal })).dom
+    } catch (error) {
+      // libvirt has no code of its own for "the name is taken"; who has the name says it.
+      if (isOperationFailed(error) && (await this.#isForeign(plan, signal)))
+        throw new ForeignDomainError(plan.name, { cause: error })
+      throw error
+    }
+  }
+
+  async start(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#libvirt.call('DomainCreateWithFlags', { dom, flags: 0 }, { signal, timeoutMs: START_TIMEOUT_MS })
+    } catch (error) {
+      // "domain is already running": an earlier call, whose answer was lost, did it.
+      if (!isOperationInvalid(error) || !(await this.#isActive(dom, signal))) throw error
+    }
+  }
+
+  /** Asks the guest to power off. A guest that is just ending is no error. */
+  async shutdown(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    await quietly(() => this.#libvirt.call('DomainShutdownFlags', { dom, flags: SHUTDOWN_DEFAULT }, { signal }))
+  }
+
+  async destroy(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    await quietly(() =>
+      this.#libvirt.call('DomainDestroyFlags', { dom, flags: 0 }, { signal, timeoutMs: DESTROY_TIMEOUT_MS }),
+    )
+  }
+
+  async setOnReboot(dom: DomainRef, action: 'restart' | 'destroy', signal: AbortSignal): Promise<void> {
+    const args = { dom, type: LIFECYCLE_REBOOT, action: LIFECYCLE_ACTIONS[action], flags: AFFECT_LIVE }
+    await quietly(() => this.#libvirt.call('DomainSetLifecycleAction', args, { signal }))
+  }
+
+  /** Removes the definition with its firmware variables; the disks stay. */
+  async undefine(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    await quietly(() => this.#libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_ALL }, { signal }))
+  }
+
+  /** Removes the VM's own files: seed, firmware variables, console log. */
+  async removeFiles(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await rm(path, { force: true })
+  }
+
+  async #isForeign({ name, uuid }: DomainPlan, signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await this.#libvirt.call('DomainLookupByName', { name }, { signal })).dom.uuid !== uuid
+    } catch (error) {
+      if (isNoDomain(error)) return false
+      throw error
+    }
+  }
+
+  async #isActive(dom: DomainRef, signal: AbortSignal): Promise<boolean> {
+    const { state } = await this.#libvirt.call(
+      'DomainGetState',
+      { dom: domainRef(dom.name, dom.uuid), flags: 0 },
+      { signal },
+    )
+    return state >= 1 && state <= 4
+  }
+}
+
+/** The domain is gone, or no longer runs: what the call was for has happened. */
+async function quietly(call: () => Promise<unknown>): Promise<void> {
+  try {
+    await call()
+  } catch (error) {
+    if (!isNoDomain(error) && !isOperationInvalid(error)) throw error
+  }
+}

@@ -1,0 +1,78 @@
+// What a class comes to on this host -> its status. Pure. Conditions and reasons are DVP's (vmclasscondition).
+import { setCondition } from '../../../lib/conditions.ts'
+import type { CpuPlan } from '../../../lib/domain/index.ts'
+import { matchesSelector } from '../../../lib/placement/selector.ts'
+import { formatBytes } from '../../../lib/quantity.ts'
+import type { Node, VirtualMachineClass } from '../../../schemas/index.ts'
+import type { HostFacts } from '../../host/facts.ts'
+import { cpuOf } from './cpu.ts'
+
+export type ClassStatus = NonNullable<VirtualMachineClass['status']>
+
+export interface ClassInputs {
+  readonly vmClass: VirtualMachineClass
+  readonly before: ClassStatus | undefined
+  readonly facts: HostFacts
+  readonly node: Node | null
+  /** `namespace/name` of the virtual machines that name it. */
+  readonly usedBy: readonly string[]
+  readonly now: number
+}
+
+/** Why virtual machines of the class cannot run here, in words; null when they can. */
+export function classProblem({ vmClass, facts, node }: Pick<ClassInputs, 'vmClass' | 'facts' | 'node'>): string | null {
+  const cpu = cpuOf(vmClass, facts)
+  if ('refused' in cpu) return cpu.refused
+  const missing = missingCpu(cpu.plan, facts.cpu)
+  if (missing !== null) return missing
+  const selector = vmClass.spec.nodeSelector
+  if (selector === undefined || matchesSelector(selector, node?.metadata.labels ?? {})) return null
+  return `no node has the labels of the class's nodeSelector`
+}
+
+/** What the class asks of the CPU that this host does not have; null when it has all. */
+export function missingCpu(plan: CpuPlan, host: HostFacts['cpu']): string | null {
+  if (plan.kind === 'model')
+    return host.models.includes(plan.model) ? null : `the CPU model ${plan.model} does not run on this host`
+  if (plan.kind !== 'features') return null
+  const missing = plan.features.filter((feature) => !host.features.includes(feature))
+  return missing.length === 0 ? null : `this host's CPU lacks ${missing.join(', ')}`
+}
+
+export function buildClassStatus(inputs: ClassInputs): ClassStatus {
+  const { vmClass, facts, before, usedBy, now } = inputs
+  const problem = classProblem(inputs)
+  const generation = vmClass.metadata.generation ?? 0
+  let conditions = before?.conditions ?? []
+  const set = (type: string, status: 'True' | 'False', reason: string, message: string) => {
+    conditions = setCondition(conditions, { type, status, reason, message }, generation, now)
+  }
+  set(
+    'Ready',
+    problem === null ? 'True' : 'False',
+    problem === null ? 'SuitableNodesFound' : 'NoSuitableNodesFound',
+    problem ?? '',
+  )
+  set('Discovered', 'False', 'DiscoverySkip', '')
+  set(
+    'InUse',
+    usedBy.length > 0 ? 'True' : 'False',
+    'VirtualMachineClassInUse',
+    usedBy.length > 0 ? `used by ${shown(usedBy)}` : 'no virtual machine uses it',
+  )
+  const deleted = vmClass.metadata.deletionTimestamp !== undefined
+  return {
+    ...before,
+    phase: deleted ? 'Terminating' : problem === null ? 'Ready' : 'Pending',
+    conditions,
+    observedGeneration: generation,
+    availableNodes: problem === null ? [facts.nodeName] : [],
+    cpuFeatures: vmClass.spec.cpu.type === 'Features' ? { enabled: [...(vmClass.spec.cpu.features ?? [])] } : {},
+    maxAllocatableResources:
+      problem === null ? { cpu: String(facts.cores), memory: formatBytes(facts.memoryBytes) } : {},
+  } as ClassStatus
+}
+
+/** The first few names, and how many more. */
+export const shown = (names: readonly string[], most = 5): string =>
+  names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${names.length - most} more`

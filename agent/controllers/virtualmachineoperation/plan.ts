@@ -1,0 +1,51 @@
+// What to do next about one operation. Pure; the VM's controller does the work, this only asks and watches.
+import type { VirtualMachine, VirtualMachineOperation } from '../../../schemas/index.ts'
+import { berthOf } from '../virtualmachine/status.ts'
+import { type PowerType, refusalOf, supersedes } from './rules.ts'
+
+export type OperationStep =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'wait'; readonly message: string }
+  | { readonly do: 'fail'; readonly reason: string; readonly message: string }
+  | { readonly do: 'complete' }
+  /** Mark the older ones, then ask the VM. */
+  | { readonly do: 'ask'; readonly supersede: readonly VirtualMachineOperation[] }
+
+const ENDED = ['Completed', 'Failed', 'Superseded']
+export const hasEnded = (operation: VirtualMachineOperation): boolean =>
+  ENDED.includes(operation.status?.phase ?? 'Pending')
+
+/** `others`: the other operations of the same VM. */
+export function planOperation(
+  operation: VirtualMachineOperation,
+  vm: VirtualMachine | null,
+  others: readonly VirtualMachineOperation[],
+): OperationStep {
+  if (hasEnded(operation)) return { do: 'nothing' }
+  if (vm === null)
+    return {
+      do: 'fail',
+      reason: 'VirtualMachineNotFound',
+      message: `the virtual machine ${operation.spec.virtualMachineName} does not exist`,
+    }
+  const { power } = berthOf(vm.status)
+  const { uid } = operation.metadata
+  if (power.done?.id === uid)
+    return power.done.ok ? { do: 'complete' } : { do: 'fail', reason: 'OperationFailed', message: power.done.message }
+  if (power.request?.id === uid) return { do: 'nothing' }
+  if (vm.metadata.deletionTimestamp !== undefined)
+    return { do: 'fail', reason: 'OperationFailed', message: 'the virtual machine is being deleted' }
+
+  const running = others.filter((other) => other.status?.phase === 'InProgress')
+  const started = operation.status?.phase === 'InProgress'
+  if (!started) {
+    const refusal = refusalOf(operation.spec.type as PowerType, operation.spec.force === true, vm)
+    const overtakes = running.filter((other) => supersedes(operation.spec, other.spec))
+    // What is under way changes the phase that a superseding operation is judged by: a stop may overtake a start.
+    if (refusal !== null && overtakes.length === 0) return { do: 'fail', ...refusal }
+    const ahead = running.find((other) => !overtakes.includes(other))
+    if (ahead !== undefined) return { do: 'wait', message: `the operation ${ahead.metadata.name} is under way` }
+    return { do: 'ask', supersede: overtakes }
+  }
+  return { do: 'ask', supersede: [] }
+}
