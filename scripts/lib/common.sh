@@ -7,7 +7,8 @@
 shopt -s inherit_errexit
 set -o errtrace
 # No silent end: the first command that failed unforeseen is named. Code 99 says that `fail` has spoken already.
-trap 'code=$?; [ $code = 99 ] || echo "error: $BASH_COMMAND ended with $code (${BASH_SOURCE[0]##*/}:$LINENO)" >&2' ERR
+unforeseen() { [ "$1" = 99 ] || echo "error: $2 ended with $1 (${3##*/}:$4)" >&2; }
+trap 'unforeseen $? "$BASH_COMMAND" "${BASH_SOURCE[0]}" $LINENO' ERR
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export LC_ALL=C.UTF-8
 # Called from cron, CI or a bare init there may be no HOME; npm and apt want one.

@@ -1,7 +1,10 @@
 # shellcheck shell=bash
-# The agent of a lab host: its configuration, its supervisor, its readiness. Needs common.sh, lab-names.sh and lab-host.sh.
+# The agent of a lab host: its configuration, its supervisor, its readiness. Needs common.sh, libvirtd.sh, lab-names.sh and lab-host.sh.
 
-# What `scripts/lab up` was told: ALLOW (host:port list, "gateway:PORT" is the lab's own address) and ACCELERATOR.
+# What `scripts/lab up` was told: ALLOW (host:port list, "gateway:PORT" is the lab's own address), ACCELERATOR, and whether
+# hosts get AGENTS.
+# shellcheck disable=SC2034
+AGENTS=1
 ALLOW=()
 ACCELERATOR=emulation
 
@@ -13,10 +16,10 @@ agent_config() {
 # Made by scripts/lab.
 nodeName: $name
 stateDir: $(yaml "$dir/state")
-runDir: /run/berth
 socketPath: /run/berth/agent.sock
 listen: ["127.0.0.1:8750", "$(host_address "$name"):8750"]
-libvirt: {socket: /run/libvirt/libvirt-sock, uri: "qemu:///system"}
+libvirt:
+$(libvirt_sockets | sed 's/^/  /')
 accelerator: $ACCELERATOR
 allowEmulation: true
 capacity: {cpuOvercommit: 100}

@@ -28,20 +28,11 @@ mount --bind "$run" /run
 # A lab has no name server. Without this libvirt asks one for its own name at each start of a guest, and waits 10 s.
 mount --bind "$folder/hosts" /etc/hosts
 if [ ! -L /etc/resolv.conf ] && [ -e /etc/resolv.conf ]; then mount --bind /dev/null /etc/resolv.conf; fi
-mkdir -p /run/libvirt /run/lock /run/berth "$folder"/libvirt/{lib/images,lib/qemu,lib/boot,cache,log/qemu,etc}
+mkdir -p /run/berth "$folder"/libvirt/{lib/images,lib/qemu,lib/boot,cache,log/qemu,etc}
 for pair in lib:/var/lib cache:/var/cache log:/var/log etc:/etc; do
   mkdir -p "${pair#*:}/libvirt"
   mount --bind "$folder/libvirt/${pair%%:*}" "${pair#*:}/libvirt"
 done
 
-virtlogd -d
-virtlockd -d
-if command -v libvirtd >/dev/null; then
-  echo "$$" >/run/libvirtd.inner
-  exec libvirtd
-fi
-for daemon in virtnetworkd virtnodedevd virtstoraged virtsecretd virtnwfilterd virtinterfaced virtproxyd; do
-  if command -v "$daemon" >/dev/null; then "$daemon" -d; fi
-done
 echo "$$" >/run/libvirtd.inner
-exec virtqemud
+exec "$(dirname "$(readlink -f "$0")")/libvirt-daemons.sh"

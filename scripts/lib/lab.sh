@@ -31,7 +31,7 @@ lab_up_locked() {
     fi
   done
   for name in "${fresh[@]}"; do host_wait "$name"; done
-  if [ -z "$NO_AGENT" ]; then
+  if [ -n "$AGENTS" ]; then
     for ((i = 1; i <= count; i++)); do agent_start "h$i"; done
     for ((i = 1; i <= count; i++)); do agent_wait "h$i"; done
   fi

@@ -14,19 +14,18 @@ IMAGE_PACKAGES=(kmod cpio binutils mtools dosfstools gdisk qemu-utils e2fsprogs 
 # What the tests use besides.
 TEST_PACKAGES=(libvirt-dev git)
 
-installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-
 apt() {
   DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root "$@"
 }
 
 # need_packages NAME...: "a|b" is satisfied by either, and installs the first
 need_packages() {
-  local missing=() choice name found
+  local missing=() choice name found installed
   command -v dpkg-query >/dev/null || fail 'this is no Debian: dpkg is missing. Berth is tried on Debian 12 and 13'
+  installed=$(dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' | sed -n 's/^\([^ :]*\)\(:[^ ]*\)\{0,1\} installed$/ \1 /p')
   for choice; do
     found=
-    for name in ${choice//|/ }; do installed "$name" && found=1; done
+    for name in ${choice//|/ }; do case $installed in *" $name "*) found=1 ;; esac; done
     [ -n "$found" ] || missing+=("${choice%%|*}")
   done
   if [ ${#missing[@]} != 0 ]; then install_packages "${missing[@]}"; fi
