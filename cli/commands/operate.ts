@@ -1,0 +1,83 @@
+// `berth start|stop|restart`: makes a VirtualMachineOperation and tells what became of it.
+
+import { printedName, type ResourceInfo } from '../../lib/client/paths.ts'
+import type { Condition, KubeObject } from '../../lib/object.ts'
+import { oneLine } from '../format/text.ts'
+import { print } from '../io.ts'
+import type { Session } from '../session.ts'
+import { waitFor } from '../wait.ts'
+
+export interface OperateOptions {
+  readonly force?: boolean
+  readonly wait?: boolean
+  /** Milliseconds. */
+  readonly timeout: number
+}
+
+interface Operation extends KubeObject {
+  readonly status?: { readonly phase?: string; readonly conditions?: readonly Condition[] }
+}
+
+type Type = 'Start' | 'Stop' | 'Restart'
+
+const GROUP = 'virtualization.deckhouse.io'
+const KIND = `virtualmachineoperations.${GROUP}`
+const ENDS = ['Completed', 'Failed', 'Superseded']
+
+/** Without `--wait` it returns as soon as the operation has begun, or was refused. */
+export const operate =
+  (type: Type) =>
+  async (session: Session, options: OperateOptions, vm: string): Promise<void> => {
+    const { client, io, namespace } = session
+    const catalog = await client.catalog(io.signal)
+    // A missing machine is told at once; an operation for it would wait for the machine to appear.
+    await client.objects.get(
+      catalog.resolve(`virtualmachines.${GROUP}`),
+      { namespace, name: vm },
+      { signal: io.signal },
+    )
+    const resource = catalog.resolve(KIND)
+    const made = await client.objects.create<Operation>(resource, draft(resource, type, vm, namespace, options), {
+      signal: io.signal,
+    })
+    const name = printedName(resource, made.metadata.name)
+    print(io, `${name} created`)
+
+    let last = made
+    const isOver = (phase: string) => ENDS.includes(phase) || (!options.wait && phase === 'InProgress')
+    const ended = await waitFor<Operation>(client, {
+      resource,
+      target: { namespace, name: made.metadata.name, uid: made.metadata.uid },
+      timeoutMs: options.timeout,
+      signal: io.signal,
+      done: (object) => {
+        if (object !== null) last = object
+        return object === null || isOver(phaseOf(object))
+      },
+    })
+    const phase = phaseOf(last)
+    if (!ended) throw new Error(`${name} is ${phase} after ${options.timeout / 1000} s and goes on${why(last)}`)
+    if (phase === 'Failed' || phase === 'Superseded') throw new Error(`${type} of ${vm}: ${phase}${why(last)}`)
+    print(io, `${type} of ${vm}: ${phase}`)
+  }
+
+function draft(resource: ResourceInfo, type: Type, vm: string, namespace: string, { force }: OperateOptions) {
+  return {
+    apiVersion: `${resource.group}/${resource.version}`,
+    kind: resource.kind,
+    // Generated names append 5 characters, and a name has 63 at most.
+    metadata: { generateName: `${vm.slice(0, 48)}-${type.toLowerCase()}-`, namespace },
+    spec: { type, virtualMachineName: vm, ...(force ? { force } : {}) },
+  }
+}
+
+const phaseOf = (operation: Operation): string => operation.status?.phase ?? 'Pending'
+
+/** The words of the condition that holds it up or made it fail. */
+function why(operation: Operation): string {
+  const conditions = operation.status?.conditions ?? []
+  const open = conditions.filter(({ status }) => status !== 'True')
+  const said = open.find(({ type }) => type === 'Completed') ?? open[0]
+  if (said === undefined) return ''
+  return `: ${oneLine(said.message || said.reason)}${said.message ? ` (${oneLine(said.reason)})` : ''}`
+}

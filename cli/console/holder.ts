@@ -1,0 +1,21 @@
+// Who holds a console now.
+import type { Client } from '../../lib/client/client.ts'
+import { oneLine } from '../format/text.ts'
+
+export interface Holder {
+  readonly holder: string
+  readonly startTime: string
+  readonly client: string
+}
+
+/** Asks without connecting; null when the console is free. @throws ApiError as for connecting */
+export async function probe(client: Client, path: string, signal: AbortSignal): Promise<Holder | null> {
+  const answer = await client.transport.json({ path, query: { probe: 'true' }, signal })
+  if (typeof answer !== 'object' || answer === null || !('holder' in answer)) return null
+  const text = (key: string): string =>
+    oneLine(String(Object.entries(answer).find(([name]) => name === key)?.[1] ?? 'unknown'))
+  return { holder: text('holder'), startTime: text('startTime'), client: text('client') }
+}
+
+export const describeHolder = ({ holder, startTime, client }: Holder): string =>
+  `${holder} (${client}) since ${startTime}`

@@ -1,0 +1,37 @@
+// What went wrong, in words an operator can act on.
+import { UnreachableError } from '../lib/client/errors.ts'
+import { DEFAULT_SOCKET } from '../lib/client/target.ts'
+import { ApiError, messageOf } from '../lib/errors.ts'
+import { manyLines, oneLine } from './format/text.ts'
+
+/** The lines to print for an error: what, then each refused field, then how to go on. */
+export function failureLines(error: unknown): string[] {
+  if (error instanceof UnreachableError) return [oneLine(error.message), ...reachHints(error)]
+  if (!(error instanceof ApiError)) return manyLines(messageOf(error)).split('\n')
+  const fields = (error.details.causes ?? [])
+    .filter(({ path, message }) => !(error.message.includes(path) && error.message.includes(message)))
+    .map(({ path, message }) => `  ${path === '' ? '' : `${oneLine(path)}: `}${oneLine(message)}`)
+  return [oneLine(error.message), ...fields, ...apiHints(error)]
+}
+
+function apiHints({ reason }: ApiError): string[] {
+  if (reason === 'Unauthorized')
+    return [
+      '  the token or certificate is missing, wrong or expired: use the kubeconfig in the state folder of the server',
+    ]
+  return []
+}
+
+/** How to reach a server when nobody answered. */
+export function reachHints({ target, code }: UnreachableError): string[] {
+  if (!target.startsWith('unix:')) return ['  is the address in the kubeconfig right, and berth-agent running there?']
+  if (code === 'EACCES' || code === 'EPERM')
+    return [
+      '  run it as root, or as a member of the group that owns the socket (usually berth): usermod -aG berth USER',
+    ]
+  return [
+    '  is berth-agent running on this host? "systemctl start berth-agent" or, in a checkout, "scripts/up" starts it',
+    ...(target === `unix:${DEFAULT_SOCKET}` ? [] : [`  the default socket is ${DEFAULT_SOCKET}`]),
+    '  another socket: --socket PATH or BERTH_SOCKET; a server elsewhere: --kubeconfig FILE or BERTH_KUBECONFIG',
+  ]
+}

@@ -1,0 +1,142 @@
+// The command line: verbs, options, help. What a verb does is loaded when it is called, so that start-up stays short.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from './duration.ts'
+import type { Io } from './io.ts'
+import { type GlobalOptions, type Session, withSession } from './session.ts'
+import { packageVersion } from './version.ts'
+
+const EXAMPLES = `
+Examples:
+  berth apply -f vm.yaml               create or change what a file describes
+  berth get vm                         the virtual machines of a namespace
+  berth get vm web -o yaml             one of them, whole
+  berth get vm -A -w                   all of them, and every change
+  berth describe vm web                with conditions and events, for reading
+  berth console web                    its serial console; Ctrl-] leaves
+  berth stop web --wait                shut it down and wait for it
+  berth delete -f vm.yaml              delete what a file describes
+  berth host check                     what this host can do, and why not
+
+Without options the agent on this host is asked over its unix socket.
+Exit codes: 0 done, 1 an error, 2 a wrong command line.`
+
+type Work<A extends readonly unknown[], O> = (session: Session, options: O, ...args: A) => Promise<void>
+
+export function buildProgram(io: Io): Command {
+  const program = new Command('berth')
+    .description('Virtual machines on bare-metal hosts, from declarative objects')
+    .version(packageVersion(), '-V, --version', 'print the version of this program')
+    .option('--socket <path>', 'unix socket of the server (default: BERTH_SOCKET, else /run/berth/agent.sock)')
+    .option('--kubeconfig <file>', 'address and credentials of a server (default: BERTH_KUBECONFIG)')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-n, --namespace <name>', 'namespace of the objects (default: that of the context, else "default")')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .showSuggestionAfterError()
+
+  /** An action with a session: options first, arguments after. */
+  const action =
+    <A extends readonly unknown[], O>(load: () => Promise<Work<A, O>>) =>
+    async (...given: unknown[]): Promise<void> => {
+      const command = given.at(-1) as Command
+      const args = given.slice(0, -2) as unknown as A
+      const options = command.optsWithGlobals<GlobalOptions & O>()
+      const work = await load()
+      await withSession(options, io, (session) => work(session, options, ...args))
+    }
+
+  const verb = (text: string, description: string): Command =>
+    // Sub-commands inherit exitOverride and output settings when they are made by `command()`.
+    program.command(text).description(description)
+
+  verb('apply', 'create objects, or change them to what files say; fields that a file no longer has go')
+    .requiredOption('-f, --filename <path...>', 'YAML or JSON file, folder of them, or - for the standard input')
+    .option('--dry-run', 'let the server check everything and store nothing')
+    .action(action(async () => (await import('./commands/apply.ts')).apply))
+
+  verb('create', 'create objects from files; generateName is allowed')
+    .requiredOption('-f, --filename <path...>', 'YAML or JSON file, folder of them, or - for the standard input')
+    .option('--dry-run', 'let the server check everything and store nothing')
+    .action(action(async () => (await import('./commands/create.ts')).create))
+
+  verb('get', 'show objects as a table or in full')
+    .argument('<kind...>', 'KIND, KIND/NAME, KIND NAME…, or KIND,KIND')
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .option('-l, --selector <labels>', 'only with these labels: app=web,tier!=db')
+    .option('--field-selector <fields>', 'only with these fields: metadata.name=web')
+    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['wide', 'json', 'yaml', 'name']))
+    .option('-w, --watch', 'go on with every change until interrupted')
+    .option('--no-headers', 'without the line of column names')
+    .action(action(async () => (await import('./commands/get.ts')).get))
+
+  verb('describe', 'show an object for reading: fields, conditions, events')
+    .argument('<kind>', 'KIND or KIND/NAME')
+    .argument('[name...]', 'names; all objects of the namespace when left out')
+    .action(action(async () => (await import('./commands/describe.ts')).describe))
+
+  verb('delete', 'delete objects and wait until they are gone')
+    .argument('[kind]', 'KIND or KIND/NAME')
+    .argument('[name...]', 'names')
+    .option('-f, --filename <path...>', 'delete what these files describe')
+    .option('--ignore-not-found', 'an object that is not there is no error')
+    .option('--no-wait', 'do not wait until they are gone')
+    .addOption(timeout('how long to wait', '5m'))
+    .action(action(async () => (await import('./commands/delete.ts')).remove))
+
+  for (const [name, type, description] of [
+    ['start', 'Start', 'start a virtual machine'],
+    ['stop', 'Stop', 'shut a virtual machine down'],
+    ['restart', 'Restart', 'restart a virtual machine, with its pending changes'],
+  ] as const) {
+    const command = verb(name, description).argument('<vm>', 'name of the virtual machine')
+    if (type !== 'Start') command.option('--force', 'at once, without asking the guest')
+    command
+      .option('--wait', 'wait until it is done, not only until it has begun')
+      .addOption(timeout('how long to wait', '5m'))
+      .action(action(async () => (await import('./commands/operate.ts')).operate(type)))
+  }
+
+  verb('console', 'connect to the serial console of a virtual machine; Ctrl-] leaves')
+    .argument('<vm>', 'name of the virtual machine')
+    .option('--force', 'take the console over without asking when someone else holds it')
+    .addOption(
+      timeout('how long to wait for the machine to run; with piped input, how long to read on after its end', '5m'),
+    )
+    .action(action(async () => (await import('./commands/console.ts')).console))
+
+  verb('events', 'show what happened, oldest first')
+    .argument('[vm]', 'only about this virtual machine')
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .option('-w, --watch', 'go on with every new event until interrupted')
+    .option('--no-headers', 'without the line of column names')
+    .action(action(async () => (await import('./commands/events.ts')).events))
+
+  verb('host', 'about the host that the agent runs on')
+    .command('check')
+    .description('what this host can and cannot do, and why; exit code 1 when something needed is missing')
+    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
+    .action(action(async () => (await import('./commands/host-check.ts')).hostCheck))
+
+  verb('api-resources', 'show the kinds that the server knows')
+    .option('--no-headers', 'without the line of column names')
+    .action(action(async () => (await import('./commands/api-resources.ts')).apiResources))
+
+  verb('version', 'show the versions of this program and of the server').action(
+    action(async () => (await import('./commands/version.ts')).version),
+  )
+  return program
+}
+
+/** `--timeout`, in milliseconds. */
+function timeout(description: string, preset: string): Option {
+  return new Option('--timeout <duration>', `${description}: 30s, 5m, 1h`)
+    .default(parseDuration(preset), preset)
+    .argParser((text) => {
+      try {
+        return parseDuration(text)
+      } catch (error) {
+        throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+      }
+    })
+}

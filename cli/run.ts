@@ -1,0 +1,28 @@
+// Runs one command line and turns its end into an exit code: 0 done, 1 an error, 2 a wrong command line, 130 interrupted.
+import { CommanderError } from 'commander'
+import { failureLines } from './failure.ts'
+import { painter } from './format/colour.ts'
+import { type Io, note } from './io.ts'
+import { buildProgram } from './program.ts'
+import { Failed, UsageError } from './usage.ts'
+
+/** `argv` as in a process: the first two are the interpreter and the script. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const program = buildProgram(io)
+  try {
+    await program.parseAsync([...argv])
+    return 0
+  } catch (error) {
+    return report(error, io)
+  }
+}
+
+function report(error: unknown, io: Io): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof Failed) return 1
+  if (io.signal.aborted) return 130
+  const paint = painter(io, io.stderr)
+  const [first = 'failed', ...more] = failureLines(error)
+  note(io, [`${paint('red', 'error:')} ${first}`, ...more].join('\n'))
+  return error instanceof UsageError ? 2 : 1
+}

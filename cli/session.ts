@@ -1,0 +1,61 @@
+// One command's connection: which server, which namespace, and the output it writes to.
+import { Client } from '../lib/client/client.ts'
+import { loadKubeconfig } from '../lib/client/kubeconfig.ts'
+import { DEFAULT_SOCKET, socketTarget, type Target } from '../lib/client/target.ts'
+import { type Paint, painter } from './format/colour.ts'
+import type { Io } from './io.ts'
+import { UsageError } from './usage.ts'
+import { packageVersion } from './version.ts'
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly socket?: string
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly namespace?: string
+}
+
+export interface Session {
+  readonly io: Io
+  readonly client: Client
+  /** Of `-n`, else of the kubeconfig's context, else `default`. */
+  readonly namespace: string
+  /** True when the command line named the namespace. */
+  readonly namespaceGiven: boolean
+  readonly paint: Paint
+}
+
+/**
+ * `--socket` or `--kubeconfig`, else BERTH_KUBECONFIG, else BERTH_SOCKET, else the agent's default socket. KUBECONFIG is
+ * not looked at: it names Kubernetes clusters as a rule, and a `delete` in the wrong place must not come from habit.
+ */
+export async function resolveTarget(options: GlobalOptions, env: Io['env']): Promise<Target> {
+  if (options.socket !== undefined && options.kubeconfig !== undefined)
+    throw new UsageError('give --socket or --kubeconfig, not both')
+  const kubeconfig =
+    options.kubeconfig ?? (options.socket === undefined ? env.BERTH_KUBECONFIG || undefined : undefined)
+  if (kubeconfig !== undefined) return await loadKubeconfig(kubeconfig, options.context)
+  if (options.context !== undefined) throw new UsageError('--context needs --kubeconfig or BERTH_KUBECONFIG')
+  return socketTarget(options.socket ?? (env.BERTH_SOCKET || DEFAULT_SOCKET))
+}
+
+/** Runs `work` with a session and closes it after. */
+export async function withSession<T>(
+  options: GlobalOptions,
+  io: Io,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const target = await resolveTarget(options, io.env)
+  const client = new Client(target, `berth/${packageVersion()}`)
+  try {
+    return await work({
+      io,
+      client,
+      namespace: options.namespace ?? target.namespace,
+      namespaceGiven: options.namespace !== undefined,
+      paint: painter(io),
+    })
+  } finally {
+    await client.close()
+  }
+}

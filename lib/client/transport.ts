@@ -1,0 +1,145 @@
+// HTTP to one API server: deadlines, bounds on what is read, errors with words. Knows nothing of kinds.
+import { Agent, type Dispatcher } from 'undici'
+import { ApiError } from '../errors.ts'
+import { answerError, UnreachableError } from './errors.ts'
+import { splitLines } from './lines.ts'
+import { authHeaders, type Target } from './target.ts'
+
+export type Query = Readonly<Record<string, string | undefined>>
+
+export interface Ask {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** From the root, encoded: `/api/v1/nodes`. */
+  readonly path: string
+  readonly query?: Query
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** `application/json` when absent. */
+  readonly contentType?: string
+  readonly accept?: string
+  /** Milliseconds for the whole answer; {@link DEFAULT_TIMEOUT_MS} when absent. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** A list of many large objects over a slow link still fits; a hung server is noticed. */
+export const DEFAULT_TIMEOUT_MS = 30_000
+/** Bytes of one answer at most: a page of 500 objects is far below. */
+export const MAX_ANSWER_BYTES = 64 * 1_048_576
+const MAX_ERROR_BYTES = 1_048_576
+const CONNECT_TIMEOUT_MS = 5_000
+
+export interface Transport {
+  readonly target: Target
+  /** The parsed answer. @throws ApiError, UnreachableError, or the signal's reason. */
+  json(ask: Ask): Promise<unknown>
+  /** Parsed lines of an endless answer, until it ends or `timeoutMs` has passed. @throws as {@link json}. */
+  lines(ask: Ask): AsyncIterable<unknown>
+  close(): Promise<void>
+}
+
+export class HttpTransport implements Transport {
+  readonly target: Target
+  readonly #agent: Agent
+  readonly #userAgent: string
+
+  constructor(target: Target, userAgent: string) {
+    this.target = target
+    this.#userAgent = userAgent
+    const connect = { timeout: CONNECT_TIMEOUT_MS, ...target.tls }
+    this.#agent = new Agent({
+      connect: target.socketPath === undefined ? connect : { ...connect, socketPath: target.socketPath },
+    })
+  }
+
+  async json(ask: Ask): Promise<unknown> {
+    const timeoutMs = ask.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const signal = ask.signal === undefined ? deadline : AbortSignal.any([ask.signal, deadline])
+    try {
+      const answer = await this.#send(ask, signal)
+      const text = await readText(answer.body, MAX_ANSWER_BYTES)
+      return parse(text, this.target.label)
+    } catch (error) {
+      throw this.#explain(error, ask, deadline, timeoutMs)
+    }
+  }
+
+  async *lines(ask: Ask): AsyncIterable<unknown> {
+    const timeoutMs = ask.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const signal = ask.signal === undefined ? deadline : AbortSignal.any([ask.signal, deadline])
+    try {
+      const answer = await this.#send(ask, signal)
+      for await (const line of splitLines(answer.body)) yield parse(line, this.target.label)
+    } catch (error) {
+      throw this.#explain(error, ask, deadline, timeoutMs)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+
+  async #send(ask: Ask, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const answer = await this.#agent.request({
+      origin: this.target.origin,
+      path: `${this.target.prefix}${ask.path}${queryText(ask.query)}`,
+      method: ask.method ?? 'GET',
+      headers: {
+        accept: ask.accept ?? 'application/json',
+        'user-agent': this.#userAgent,
+        ...authHeaders(this.target),
+        ...(ask.body === undefined ? {} : { 'content-type': ask.contentType ?? 'application/json' }),
+      },
+      body: ask.body === undefined ? null : JSON.stringify(ask.body),
+      signal,
+      // The deadline above covers both; undici's own would end a quiet watch.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+    if (answer.statusCode < 300) return answer
+    throw answerError(answer.statusCode, await readText(answer.body, MAX_ERROR_BYTES))
+  }
+
+  #explain(error: unknown, ask: Ask, deadline: AbortSignal, timeoutMs: number): unknown {
+    if (error instanceof ApiError) return error
+    if (ask.signal?.aborted) return ask.signal.reason
+    const what = `${ask.method ?? 'GET'} ${ask.path}`
+    if (deadline.aborted)
+      return new ApiError('Timeout', `no answer to ${what} from ${this.target.label} within ${timeoutMs / 1000} s`)
+    return new UnreachableError(this.target.label, error)
+  }
+}
+
+/** `?a=1&b=2` without the undefined ones, or the empty string. */
+export function queryText(query: Query | undefined): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) params.set(name, value)
+  const text = params.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+async function readText(body: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > limit) throw new ApiError('RequestEntityTooLarge', `the answer is larger than ${limit} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parse(text: string, label: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    throw new ApiError(
+      'InternalError',
+      `the answer of ${label} is not JSON: is it an API server of Berth?`,
+      {},
+      { cause },
+    )
+  }
+}
