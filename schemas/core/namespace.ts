@@ -1,7 +1,9 @@
 // core/v1 Namespace.
 import Type from 'typebox'
+import type { FieldError } from '../../lib/errors.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { AGE, column } from '../columns.ts'
+import { notBuilt, ruleOf, when } from '../errors.ts'
 import type { KindDef } from '../kind.ts'
 import { dnsLabel } from '../names.ts'
 import { Choice, Conditions, type DeepReadonly } from '../shapes.ts'
@@ -28,6 +30,14 @@ function withNameLabel(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, labels: { ...labels, [NAMESPACE_NAME_LABEL]: name } } }
 }
 
+/** Kubernetes writes the finalizer `kubernetes` into every namespace; nobody acts on others. */
+export const finalizersAreKnown = ({ spec }: Namespace): readonly FieldError[] =>
+  (spec?.finalizers ?? []).flatMap((finalizer, index) =>
+    when(finalizer !== 'kubernetes', () =>
+      notBuilt(`spec.finalizers[${index}]`, `the namespace finalizer "${finalizer}"`),
+    ),
+  )
+
 export const NAMESPACE: KindDef = {
   group: '',
   kind: 'Namespace',
@@ -47,6 +57,6 @@ export const NAMESPACE: KindDef = {
   storageVersion: 'v1',
   hasStatus: true,
   checkName: dnsLabel,
-  rules: [],
+  rules: [ruleOf(finalizersAreKnown)],
   applyDefaults: withNameLabel,
 }

@@ -17,9 +17,6 @@ const Taint = Type.Object({
 })
 
 const Spec = Type.Object({
-  podCIDR: text(),
-  podCIDRs: Type.Optional(Type.Array(Type.String())),
-  providerID: text(),
   unschedulable: Type.Optional(Type.Boolean()),
   taints: Type.Optional(Type.Array(Taint)),
 })
