@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# One tier of tests: run it, keep its log and counts in test-results/, remember how long it took. Needs common.sh.
+
+RESULTS=$ROOT/test-results
+# Parallel lists, one entry per step: name, seconds, passed, failed.
+NAMES=() SECONDS_TAKEN=() PASSED=() FAILED=()
+
+# Put before a command: it runs under an init of its own that reaps, so that whatever a test leaves behind ends with it.
+# Mounts stay common: the names of network namespaces are mounts.
+# shellcheck disable=SC2034
+APART=(unshare --fork --kill-child --pid --mount --propagation unchanged --mount-proc tini -s --)
+
+# step NAME LIMIT COMMAND...: LIMIT in seconds; output goes to the terminal and to test-results/NAME.log
+step() {
+  local name=$1 limit=$2 begun=$SECONDS code=0 passed=0 failed=0
+  shift 2
+  echo
+  echo "== $name"
+  mkdir -p "$RESULTS"
+  rm -f "$RESULTS/$name.json"
+  (cd "$ROOT" && timeout -k 30 "$limit" "$@") </dev/null > >(tee "$RESULTS/$name.log") 2>&1 || code=$?
+  if [ -e "$RESULTS/$name.json" ]; then
+    read -r passed failed < <(counts "$RESULTS/$name.json")
+  elif [ $code = 0 ]; then
+    passed=1
+  fi
+  [ $code != 124 ] || echo "$name was ended after $limit seconds"
+  # A run that failed without a failed test (a crash, no test file at all) counts as one.
+  if [ $code != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+  NAMES+=("$name") SECONDS_TAKEN+=($((SECONDS - begun))) PASSED+=("$passed") FAILED+=("$failed")
+}
+
+# counts FILE: "passed failed" of vitest's JSON report; a file that could not be loaded has no tests and counts as one failure
+counts() {
+  node -e '
+    const report = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"))
+    const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.every((one) => one.status !== "failed"))
+    console.log(report.numPassedTests, report.numFailedTests + broken.length)' "$1"
+}
+
+# vitest_tier NAME LIMIT COMMAND...: the command gets vitest's reporters appended
+vitest_tier() {
+  local name=$1 limit=$2
+  shift 2
+  step "$name" "$limit" "$@" --reporter=default --reporter=json --outputFile.json="$RESULTS/$name.json"
+}
+
+# ledger: the closing table and the last line; 1 when anything failed
+ledger() {
+  local i passed=0 failed=0 total=0
+  printf '\n%-14s %8s %8s %8s\n' STEP SECONDS PASSED FAILED
+  for i in "${!NAMES[@]}"; do
+    printf '%-14s %8d %8d %8d\n' "${NAMES[i]}" "${SECONDS_TAKEN[i]}" "${PASSED[i]}" "${FAILED[i]}"
+    passed=$((passed + PASSED[i])) failed=$((failed + FAILED[i])) total=$((total + SECONDS_TAKEN[i]))
+  done
+  printf '%-14s %8d\n' total "$total"
+  [ $failed = 0 ] || echo "logs and what failed tests left are in $RESULTS"
+  echo "$passed passed, $failed failed"
+  [ $failed = 0 ]
+}
