@@ -1,0 +1,221 @@
+// core/v1 Events: what happened to an object, for people. Recording never fails its caller, and never grows without bound.
+import { createHash } from 'node:crypto'
+import type { Resources } from '../apiserver/resources.ts'
+import { type Clock, timestamp } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import { type KubeObject, nameOf } from '../object.ts'
+import type { ReconcileLog } from '../reconcile/log.ts'
+import type { Reader } from '../reconcile/reader.ts'
+import { RateLimit } from './rate-limit.ts'
+
+const EVENTS = 'events'
+
+export interface EventText {
+  readonly type: 'Normal' | 'Warning'
+  /** CamelCase, for programs. */
+  readonly reason: string
+  /** A sentence, for people. Never contains secret values. Shortened to 1,024 characters. */
+  readonly message: string
+}
+
+export interface EventRecorderOptions {
+  /** Holds `events`. */
+  readonly reader: Reader
+  readonly resources: Resources
+  readonly clock: Clock
+  readonly log: ReconcileLog
+  /** Who reports: `berth-agent`. */
+  readonly component: string
+  /** Where: the host's name. */
+  readonly instance: string
+  /** An event that was not repeated for this long is deleted. Default 1 hour. */
+  readonly ttlMs?: number
+  /** Events kept at most; the oldest go first. Default 5,000. */
+  readonly maxEvents?: number
+}
+
+interface StoredEvent extends KubeObject {
+  readonly involvedObject: object
+  readonly count?: number
+  readonly firstTimestamp?: string | null
+  readonly lastTimestamp?: string | null
+}
+
+interface Pending {
+  readonly namespace: string
+  readonly name: string
+  readonly object: KubeObject
+  readonly text: EventText
+  readonly firstMs: number
+  lastMs: number
+  count: number
+}
+
+const TTL_MS = 3_600_000
+const MAX_EVENTS = 5_000
+const MAX_MESSAGE = 1_024
+const MAX_NAME = 253
+/** Different events that wait to be written at most; more are dropped. */
+const MAX_PENDING = 1_000
+/** Writes and deletions at the same time; they share commits. */
+const BATCH = 100
+const SWEEP_EVERY_MS = 60_000
+const BREATH_MS = 50
+const STOP_TIMEOUT_MS = 2_000
+
+export class EventRecorder {
+  readonly #options: EventRecorderOptions
+  readonly #limit: RateLimit
+  readonly #pending = new Map<string, Pending>()
+  readonly #stopping = new AbortController()
+  #writing: Promise<void> | null = null
+  #sweeping: Promise<void> = Promise.resolve()
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options
+    this.#limit = new RateLimit(options.clock)
+  }
+
+  /** Starts the deletion of old events, once. */
+  start(): void {
+    this.#sweeping = this.#sweepLoop()
+  }
+
+  /** Writes what waits, within 2 s, and takes nothing more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the event recorder is stopping'))
+    const deadline = new AbortController()
+    const late = this.#options.clock.sleep(STOP_TIMEOUT_MS, deadline.signal).catch(() => undefined)
+    await Promise.race([Promise.all([this.#writing, this.#sweeping]), late])
+    deadline.abort()
+  }
+
+  /**
+   * Says that something happened to `object`. The same text about the same object counts up one Event. Returns at once; an event that cannot
+   * be stored, or one too many about one object, is dropped.
+   */
+  record(object: KubeObject, text: EventText): void {
+    if (this.#stopping.signal.aborted) return
+    const { uid, name } = object.metadata
+    if (!this.#limit.take(uid)) return
+    const short = { ...text, message: shorten(text.message) }
+    const id = eventName(name, [uid, short.type, short.reason, short.message, this.#options.component])
+    const namespace = object.metadata.namespace ?? 'default'
+    const now = this.#options.clock.now()
+    const waiting = this.#pending.get(`${namespace}/${id}`)
+    if (waiting !== undefined) {
+      waiting.count += 1
+      waiting.lastMs = now
+      return
+    }
+    if (this.#pending.size >= MAX_PENDING) {
+      this.#options.log.debug({ object: name, reason: text.reason }, 'an event is dropped: too many wait to be written')
+      return
+    }
+    this.#pending.set(`${namespace}/${id}`, {
+      namespace,
+      name: id,
+      object,
+      text: short,
+      firstMs: now,
+      lastMs: now,
+      count: 1,
+    })
+    this.#writing ??= this.#write()
+  }
+
+  async #write(): Promise<void> {
+    // Lets the caller finish first, and what it records next share the commit.
+    await Promise.resolve()
+    while (this.#pending.size > 0) {
+      const batch = [...this.#pending].slice(0, BATCH)
+      for (const [key] of batch) this.#pending.delete(key)
+      await Promise.all(batch.map(([, pending]) => this.#writeOne(pending)))
+    }
+    this.#writing = null
+  }
+
+  async #writeOne(pending: Pending): Promise<void> {
+    const { resources, log } = this.#options
+    try {
+      const counted = await resources.modify<StoredEvent>(EVENTS, pending, (event) => ({
+        ...event,
+        count: (event.count ?? 1) + pending.count,
+        lastTimestamp: timestamp(pending.lastMs),
+      }))
+      if (counted === null) await resources.create<StoredEvent>(EVENTS, this.#event(pending))
+    } catch (error) {
+      log.debug(
+        { event: pending.name, reason: pending.text.reason, err: messageOf(error) },
+        'an event could not be stored',
+      )
+    }
+  }
+
+  #event({ namespace, name, object, text, firstMs, lastMs, count }: Pending) {
+    const { component, instance } = this.#options
+    const { uid, resourceVersion } = object.metadata
+    return {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name, namespace },
+      involvedObject: {
+        apiVersion: object.apiVersion,
+        kind: object.kind,
+        name: object.metadata.name,
+        ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
+        uid,
+        resourceVersion,
+      },
+      type: text.type,
+      reason: text.reason,
+      message: text.message,
+      count,
+      firstTimestamp: timestamp(firstMs),
+      lastTimestamp: timestamp(lastMs),
+      source: { component, host: instance },
+      reportingComponent: component,
+      reportingInstance: instance,
+    }
+  }
+
+  async #sweepLoop(): Promise<void> {
+    const { clock } = this.#options
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const more = await this.#sweep()
+      await clock.sleep(more ? BREATH_MS : SWEEP_EVERY_MS, signal).catch(() => undefined)
+    }
+  }
+
+  /** Deletes one batch of what is too old or too many. @returns whether more may be left */
+  async #sweep(): Promise<boolean> {
+    const { reader, resources, clock, log, ttlMs = TTL_MS, maxEvents = MAX_EVENTS } = this.#options
+    const events = reader.list<StoredEvent>(EVENTS).map((event) => ({ event, at: lastSeen(event) }))
+    const excess = events.length - maxEvents
+    const oldestFirst = events.toSorted((a, b) => a.at - b.at)
+    const doomed = oldestFirst.filter(({ at }, index) => index < excess || clock.now() - at > ttlMs).slice(0, BATCH)
+    try {
+      await Promise.all(doomed.map(({ event }) => resources.delete(EVENTS, nameOf(event), { uid: event.metadata.uid })))
+      return doomed.length === BATCH
+    } catch (error) {
+      log.debug({ err: messageOf(error) }, 'old events could not be deleted; trying again later')
+      return false
+    }
+  }
+}
+
+const shorten = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`
+
+/** The same for the same event, so that a repetition is found by its name, after a restart too. */
+function eventName(objectName: string, identity: readonly string[]): string {
+  const hex = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16)
+  const room = objectName.slice(0, MAX_NAME - hex.length - 1).replace(/[^a-z0-9]+$/, '')
+  return `${room}.${hex}`
+}
+
+const lastSeen = ({ lastTimestamp, metadata }: StoredEvent): number => {
+  const at = Date.parse(lastTimestamp ?? metadata.creationTimestamp)
+  return Number.isNaN(at) ? 0 : at
+}
