@@ -3,7 +3,7 @@
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import type { Dependencies } from './dependencies.ts'
-import { domainName, memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
+import { memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
 import type { GuestInfo } from './guest-info.ts'
 import type { Holding, Ledger } from './ledger.ts'
 import type { DomainView } from './observe.ts'
@@ -123,10 +123,10 @@ function reserve(
   look: Look,
   ledger: Ledger,
 ): string | null {
-  const { uid } = vm.metadata
-  if (isActive(look.view?.state ?? null)) {
-    const disks = look.view?.observed.disks.filter((disk) => !disk.readonly).map((disk) => disk.path ?? '') ?? []
-    ledger.record(uid, holdingOf(vm, applied ?? vm.spec, disks))
+  const { uid, namespace, name } = vm.metadata
+  const label = `${namespace}/${name}`
+  if (look.view !== null && isActive(look.view.state)) {
+    ledger.record(uid, holdingOf(label, applied ?? vm.spec, look.view))
     return null
   }
   const ready = startBlocker({ dependencies: look.dependencies, blocked: null }) === null
@@ -135,11 +135,19 @@ function reserve(
     return null
   }
   const disks = look.dependencies.devices.filter(({ volume }) => !volume.readonly).map(({ volume }) => volume.path)
-  return ledger.admit(uid, holdingOf(vm, vm.spec, disks))
+  return ledger.admit(uid, holding(label, vm.spec, disks))
 }
 
-const holdingOf = (vm: VirtualMachine, spec: VirtualMachineSpec, disks: readonly string[]): Holding => ({
-  vm: domainName(vm).replace('.', '/'),
+/** What a running domain holds by what it is made of, not by what is asked for now. */
+export const holdingOf = (vm: string, spec: VirtualMachineSpec, view: DomainView): Holding =>
+  holding(
+    vm,
+    spec,
+    view.observed.disks.filter((disk) => !disk.readonly).map((disk) => disk.path ?? ''),
+  )
+
+const holding = (vm: string, spec: VirtualMachineSpec, disks: readonly string[]): Holding => ({
+  vm,
   milliCores: milliCoresOf(spec),
   memoryBytes: memoryOf(spec) + overheadOf(spec),
   disks,

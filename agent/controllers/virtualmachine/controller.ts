@@ -42,6 +42,8 @@ export interface VirtualMachineDeps {
   readonly network: {
     /** libvirt's name of the NAT network; null while there is none. */
     name(): string | null
+    /** In words, why there is none. */
+    problem(): string | null
     macOf(uid: string): string
     /** Watches the address of a VM that runs; its controller is woken when it changes. */
     addressOf(mac: string): string | null
@@ -125,7 +127,8 @@ export class VirtualMachineReconciler implements Reconciler {
   #dependencies(vm: VirtualMachine): Promise<Dependencies> {
     const { reader, volumes, facts, ledger } = this.#deps
     const diskHolder = (path: string, exceptUid: string) => ledger.diskHolder(path, exceptUid)
-    return resolveDependencies(vm, { reader, volumes, facts, diskHolder })
+    const networkProblem = () => this.#deps.network.problem()
+    return resolveDependencies(vm, { reader, volumes, facts, diskHolder, networkProblem })
   }
 
   /** Runs the steps; an outcome ends the pass, null asks for another look. */

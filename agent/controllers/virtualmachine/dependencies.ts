@@ -40,6 +40,8 @@ export interface DependencyDeps {
   readonly facts: HostFacts
   /** `namespace/name` of another VM that writes to the file now. */
   readonly diskHolder: (path: string, exceptUid: string) => string | null
+  /** In words, why this host has no network for guests; null when it has. */
+  readonly networkProblem: () => string | null
 }
 
 export async function resolveDependencies(vm: VirtualMachine, deps: DependencyDeps): Promise<Dependencies> {
@@ -61,7 +63,7 @@ export async function resolveDependencies(vm: VirtualMachine, deps: DependencyDe
     bootProblem: bootProblem(ready),
     userData: 'userData' in provisioning ? provisioning.userData : null,
     provisioningProblem: 'problem' in provisioning ? provisioning.problem : null,
-    hostProblem: hostProblem(vm, deps.facts),
+    hostProblem: hostProblem(vm, deps.facts) ?? deps.networkProblem(),
     placementProblem: placementProblem(vm, vmClass, deps),
   }
 }

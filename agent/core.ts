@@ -1,0 +1,18 @@
+// What every part of the agent works with; made once in app.ts.
+import type { Resources } from '../lib/apiserver/resources.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
+import type { LibvirtPool } from '../lib/libvirt/index.ts'
+import type { Reader } from '../lib/reconcile/reader.ts'
+import type { AgentConfig } from './config.ts'
+import type { Log } from './log.ts'
+
+export interface AgentCore {
+  readonly config: AgentConfig
+  readonly log: Log
+  readonly clock: Clock
+  readonly reader: Reader
+  readonly resources: Resources
+  readonly events: EventRecorder
+  readonly libvirt: LibvirtPool
+}

@@ -1,0 +1,133 @@
+// The part of the agent that lives on libvirt: host facts, network, controllers, events. Begins when libvirt first answers.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { nameOf, toKey } from '../lib/object.ts'
+import { Controller } from '../lib/reconcile/controller.ts'
+import type { Reader } from '../lib/reconcile/reader.ts'
+import type { KeySink } from '../lib/reconcile/sources.ts'
+import type { Reconciler } from '../lib/reconcile/types.ts'
+import { VirtualMachineReconciler } from './controllers/virtualmachine/controller.ts'
+import { GuestInfos } from './controllers/virtualmachine/guest-info.ts'
+import { Ledger } from './controllers/virtualmachine/ledger.ts'
+import { makeIso } from './controllers/virtualmachine/make-iso.ts'
+import { Seeds } from './controllers/virtualmachine/seed.ts'
+import { ClassReconciler } from './controllers/virtualmachineclass/controller.ts'
+import { OperationReconciler } from './controllers/virtualmachineoperation/controller.ts'
+import type { AgentCore } from './core.ts'
+import type { HostFacts } from './host/facts.ts'
+import { loadLedger } from './inventory.ts'
+import { followLibvirt } from './libvirt-events.ts'
+import { VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
+import { MainNetwork } from './network/main-network.ts'
+import type { Volumes } from './storage/volumes.ts'
+import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
+
+/** Passes of VMs at a time: libvirt starts a few at once, and others wait for guests without holding it. */
+const VM_CONCURRENCY = 16
+
+export interface Session {
+  readonly controllers: readonly Controller[]
+  stop(): Promise<void>
+}
+
+export async function startSession(
+  core: AgentCore,
+  facts: HostFacts,
+  volumes: Volumes,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { reader, resources, libvirt, clock, log, events, config } = core
+  const ledger = new Ledger({
+    milliCores: Math.round(facts.cores * config.capacity.cpuOvercommit * 1000),
+    memoryBytes: facts.memoryBytes,
+  })
+  const wakeUid = (uid: string) => wake(reader, VMS_BY_UID, uid, vms)
+  const guests = new GuestInfos({ libvirt, clock, onAnswer: wakeUid })
+  const network = new MainNetwork({
+    libvirt,
+    clock,
+    log,
+    ...(config.network.cidr === undefined ? {} : { cidr: config.network.cidr }),
+    onAddress: (mac) => wake(reader, VMS_BY_MAC, mac, vms),
+    onReady: () => vms.resync(),
+  })
+  const folders = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
+  const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso)
+  const shutdowns = new Map<string, string>()
+
+  const controller = (name: string, resource: string, reconciler: Reconciler, concurrency: number) =>
+    new Controller({
+      name,
+      reconciler,
+      clock,
+      log,
+      concurrency,
+      keys: () => reader.list(resource).map((object) => toKey(nameOf(object))),
+    })
+  const vms = controller(
+    'virtualmachine',
+    VMS,
+    new VirtualMachineReconciler({
+      reader,
+      resources,
+      libvirt,
+      clock,
+      events,
+      facts,
+      volumes,
+      ledger,
+      seeds,
+      guests,
+      shutdowns,
+      network,
+      folders,
+    }),
+    VM_CONCURRENCY,
+  )
+  const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 4)
+  const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
+
+  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
+  await seeds.sweep(new Set(reader.list(VMS).map(({ metadata }) => metadata.uid)))
+  const stopping = new AbortController()
+  const following = followLibvirt(
+    libvirt,
+    {
+      shutdowns,
+      onDomain: wakeUid,
+      onGuestAgent: (uid) => {
+        guests.forget(uid)
+        wakeUid(uid)
+      },
+      onGap: () => {
+        network.check()
+        vms.resync()
+      },
+    },
+    log,
+    stopping.signal,
+  )
+  await following.ready
+  const running = await loadLedger(libvirt, ledger, signal)
+  log.info({ running }, 'found the running virtual machines')
+  await network.start(signal)
+  wireVirtualMachines(reader, vms)
+  wireOperations(reader, operations)
+  wireClasses(reader, classes)
+  const controllers = [vms, operations, classes]
+  for (const each of controllers) each.start()
+  return {
+    controllers,
+    stop: async () => {
+      guests.close()
+      await Promise.all(controllers.map((each) => each.stop()))
+      stopping.abort()
+      await following.ended.catch(() => undefined)
+      await network.stop()
+    },
+  }
+}
+
+function wake(reader: Reader, index: string, value: string, sink: KeySink): void {
+  for (const vm of reader.byIndex(index, value)) sink.enqueue(toKey(nameOf(vm)))
+}

@@ -1,0 +1,118 @@
+// Which change wakes which controller. The only place that knows the references between kinds.
+import { type KubeObject, nameOf, toKey } from '../lib/object.ts'
+import type { IndexFunction } from '../lib/reconcile/cache.ts'
+import type { Reader } from '../lib/reconcile/reader.ts'
+import { itself, type KeySink, type KeysOf, on, referredBy } from '../lib/reconcile/sources.ts'
+import type { Change } from '../lib/store/store.ts'
+import type { VirtualMachine, VirtualMachineOperation } from '../schemas/index.ts'
+import { berthOf } from './controllers/virtualmachine/status.ts'
+import { VMS_BY_CLASS } from './controllers/virtualmachineclass/controller.ts'
+import { OPERATIONS_BY_VM, operationVmKey } from './controllers/virtualmachineoperation/controller.ts'
+import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, SECRETS, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
+import { macAddress } from './network/mac.ts'
+
+export const VMS_BY_UID = `${VMS}/uid`
+export const VMS_BY_MAC = `${VMS}/mac`
+export const VMS_BY_DEVICE = `${VMS}/device`
+export const VMS_BY_SECRET = `${VMS}/secret`
+
+const asVm = (object: KubeObject): VirtualMachine => object as VirtualMachine
+
+/** `Kind/namespace/name` of what a block device refers to; cluster-scoped ones have no namespace. */
+const deviceKey = (kind: string, namespace: string, name: string): string =>
+  `${kind}/${kind === 'ClusterVirtualImage' ? '' : namespace}/${name}`
+
+const deviceKeys = (vm: VirtualMachine): readonly string[] =>
+  (vm.spec.blockDeviceRefs ?? []).map(({ kind = '', name = '' }) => deviceKey(kind, vm.metadata.namespace ?? '', name))
+
+/** What the cache must find quickly. */
+export const INDEXES: Readonly<Record<string, IndexFunction>> = {
+  [VMS_BY_UID]: (object) => [object.metadata.uid],
+  [VMS_BY_MAC]: (object) => [macAddress(object.metadata.uid, 0)],
+  [VMS_BY_CLASS]: (object) => [asVm(object).spec.virtualMachineClassName],
+  [VMS_BY_DEVICE]: (object) => deviceKeys(asVm(object)),
+  [VMS_BY_SECRET]: (object) => {
+    const name = asVm(object).spec.provisioning?.userDataRef?.name
+    return name === undefined ? [] : [`${object.metadata.namespace}/${name}`]
+  },
+  [OPERATIONS_BY_VM]: (object) => [operationVmKey(object as VirtualMachineOperation)],
+}
+
+/** A VM's own status writes wake it only when an operation asked for something. */
+export function needsLook(change: Change): boolean {
+  if (change.type === 'delete' || change.previous === null) return true
+  const [before, after] = [change.previous.metadata, change.entry.value.metadata]
+  if (before.generation !== after.generation || before.deletionTimestamp !== after.deletionTimestamp) return true
+  const request = (object: KubeObject) => berthOf(asVm(object).status).power.request?.id
+  return request(change.previous) !== request(change.entry.value) && request(change.entry.value) !== undefined
+}
+
+const vmKeys = (reader: Reader, index: string, value: string): readonly string[] =>
+  reader.byIndex(index, value).map((vm) => toKey(nameOf(vm)))
+
+const holdersOf =
+  (reader: Reader, kind: string): KeysOf =>
+  (change) => {
+    const { metadata } = change.type === 'put' ? change.entry.value : change.previous
+    return vmKeys(reader, VMS_BY_DEVICE, deviceKey(kind, metadata.namespace ?? '', metadata.name))
+  }
+
+export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
+  on(reader, VMS, (change) => (needsLook(change) ? itself(change) : []), sink)
+  on(reader, DISKS, holdersOf(reader, 'VirtualDisk'), sink)
+  on(reader, IMAGES, holdersOf(reader, 'VirtualImage'), sink)
+  on(reader, CLUSTER_IMAGES, holdersOf(reader, 'ClusterVirtualImage'), sink)
+  on(
+    reader,
+    VM_CLASSES,
+    referredBy(({ metadata }) => vmKeys(reader, VMS_BY_CLASS, metadata.name)),
+    sink,
+  )
+  on(
+    reader,
+    SECRETS,
+    referredBy(({ metadata }) => vmKeys(reader, VMS_BY_SECRET, `${metadata.namespace}/${metadata.name}`)),
+    sink,
+  )
+  on(reader, NODES, () => waitingVms(reader), sink)
+}
+
+/** Those that a change of the host can help: every VM that waits for its start. */
+const waitingVms = (reader: Reader): readonly string[] =>
+  reader
+    .list<VirtualMachine>(VMS)
+    .filter(({ status }) => status?.phase === 'Pending')
+    .map((vm) => toKey(nameOf(vm)))
+
+export function wireOperations(reader: Reader, sink: KeySink): void {
+  const siblings = (vmKey: string) =>
+    reader.byIndex(OPERATIONS_BY_VM, vmKey).map((operation) => toKey(nameOf(operation)))
+  on(
+    reader,
+    VM_OPERATIONS,
+    (change) => [
+      ...itself(change),
+      ...siblings(
+        operationVmKey((change.type === 'put' ? change.entry.value : change.previous) as VirtualMachineOperation),
+      ),
+    ],
+    sink,
+  )
+  on(
+    reader,
+    VMS,
+    referredBy((vm) => siblings(toKey(nameOf(vm)))),
+    sink,
+  )
+}
+
+export function wireClasses(reader: Reader, sink: KeySink): void {
+  on(reader, VM_CLASSES, itself, sink)
+  on(
+    reader,
+    VMS,
+    referredBy((vm) => [toKey({ namespace: '', name: asVm(vm).spec.virtualMachineClassName })]),
+    sink,
+  )
+  on(reader, NODES, () => reader.list(VM_CLASSES).map((vmClass) => toKey(nameOf(vmClass))), sink)
+}
