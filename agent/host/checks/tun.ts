@@ -1,0 +1,17 @@
+import type { HostCheck } from './check.ts'
+
+const DEVICE = '/dev/net/tun'
+
+export const tunCheck: HostCheck = {
+  id: 'tun',
+  title: 'Guest network interfaces',
+  condition: 'TunAvailable',
+  run: async ({ host }) => {
+    if (await host.exists(DEVICE)) return { status: 'ok', message: `${DEVICE} is there.` }
+    return {
+      status: 'fail',
+      message: `${DEVICE} is missing: no guest can have a network interface.`,
+      remedy: 'modprobe tun',
+    }
+  },
+}

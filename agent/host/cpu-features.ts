@@ -1,0 +1,51 @@
+/** CPU models and features of this host as Node labels, under the names that DVP's classes and selectors use. */
+import { at, attrOf, childrenOf, el, parseXml, printXml } from '../../lib/xml/index.ts'
+import type { DomainCapabilities, HostModel } from './domain-capabilities.ts'
+
+const MODEL_LABEL = 'cpu-model.node.virtualization.deckhouse.io'
+const FEATURE_LABEL = 'cpu-feature.node.virtualization.deckhouse.io'
+const VENDOR_LABEL = 'cpu-vendor.node.virtualization.deckhouse.io'
+const HOST_MODEL_LABEL = 'host-model-cpu.node.virtualization.deckhouse.io'
+
+/** `…/<model>: "true"` for each model that starts here, `…/<feature>: "true"` for each feature that guests can have. */
+export function cpuLabels(
+  { usableModels, hostModel }: Pick<DomainCapabilities, 'usableModels' | 'hostModel'>,
+  features: readonly string[],
+): Record<string, string> {
+  const keys = [
+    ...usableModels.map((model) => `${MODEL_LABEL}/${model}`),
+    ...features.map((feature) => `${FEATURE_LABEL}/${feature}`),
+    ...(hostModel === undefined ? [] : [`${HOST_MODEL_LABEL}/${hostModel.model}`]),
+    ...(hostModel?.vendor === undefined ? [] : [`${VENDOR_LABEL}/${hostModel.vendor}`]),
+  ]
+  return Object.fromEntries(keys.filter(isLabelKey).map((key) => [key, 'true']))
+}
+
+/** Kubernetes' rule of a label's name part; what does not fit could not be stored. */
+function isLabelKey(key: string): boolean {
+  return /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(key.slice(key.indexOf('/') + 1))
+}
+
+/** The host's model as a CPU document, for ConnectBaselineHypervisorCPU to spell out. */
+export function hostModelXml({ model, vendor, required, disabled }: HostModel): string {
+  const feature = (policy: string) => (name: string) => el('feature', { policy, name })
+  return printXml(
+    el(
+      'cpu',
+      { mode: 'custom', match: 'exact' },
+      el('model', { fallback: 'forbid' }, model),
+      vendor === undefined ? undefined : el('vendor', {}, vendor),
+      required.map(feature('require')),
+      disabled.map(feature('disable')),
+    ),
+  )
+}
+
+/** Features of a CPU document that libvirt has spelled out: all that a guest can require. Sorted. */
+export function requiredFeatures(cpuXml: string): string[] {
+  const root = parseXml(cpuXml)
+  const cpu = root.name === 'cpu' ? root : at(root, 'cpu')
+  const features = cpu === undefined ? [] : childrenOf(cpu, 'feature')
+  const names = features.filter((f) => attrOf(f, 'policy') !== 'disable').flatMap((f) => attrOf(f, 'name') ?? [])
+  return [...new Set(names)].sort()
+}

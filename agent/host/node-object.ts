@@ -1,0 +1,121 @@
+/** What the agent says about its host in the Node object: labels and status. Pure. */
+import type { AcceleratorDecision } from './accelerator.ts'
+import { allocatableOf, capacityOf } from './capacity.ts'
+import type { CheckResult } from './checks/check.ts'
+import { cpuLabels } from './cpu-features.ts'
+import type { DomainCapabilities } from './domain-capabilities.ts'
+import type { HostIdentity } from './identity.ts'
+import type { Inventory } from './inventory.ts'
+
+export interface NodeFacts {
+  readonly nodeName: string
+  readonly berthVersion: string
+  readonly identity: HostIdentity
+  readonly inventory?: Inventory
+  readonly accelerator: AcceleratorDecision
+  readonly capabilities?: DomainCapabilities
+  readonly cpuFeatures: readonly string[]
+  readonly checks: readonly CheckResult[]
+  /** Addresses of the host that others may reach it at. */
+  readonly addresses: readonly string[]
+  readonly cpuOvercommit: number
+}
+
+export interface NodeCondition {
+  readonly type: string
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason: string
+  readonly message: string
+  readonly lastTransitionTime: string
+}
+
+/** Prefixes of the labels that the agent alone writes: of these, what is not found any more goes. */
+const OWN_LABELS = /^(cpu-model|cpu-feature|cpu-vendor|host-model-cpu)\.node\.virtualization\.deckhouse\.io\//
+
+/** The host's labels put over those that people gave the Node. */
+export function nodeLabels(facts: NodeFacts, existing: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const foreign = Object.entries(existing).filter(([key]) => !OWN_LABELS.test(key))
+  return {
+    ...Object.fromEntries(foreign),
+    'kubernetes.io/hostname': facts.nodeName,
+    'kubernetes.io/arch': 'amd64',
+    'kubernetes.io/os': 'linux',
+    ...(facts.capabilities === undefined ? {} : cpuLabels(facts.capabilities, facts.cpuFeatures)),
+  }
+}
+
+/** @param now RFC 3339; the transition time of conditions that changed against `previous` */
+export function nodeStatus(facts: NodeFacts, now: string, previous: readonly NodeCondition[] = []) {
+  const { identity, berthVersion, inventory } = facts
+  return {
+    capacity: capacityOf(identity),
+    allocatable: allocatableOf(identity, facts.cpuOvercommit),
+    conditions: nodeConditions(facts, now, previous),
+    addresses: [
+      ...facts.addresses.map((address) => ({ type: 'InternalIP', address })),
+      { type: 'Hostname', address: facts.nodeName },
+    ],
+    nodeInfo: {
+      architecture: 'amd64',
+      operatingSystem: 'linux',
+      bootID: identity.bootId,
+      machineID: identity.machineId,
+      systemUUID: identity.systemUuid,
+      kernelVersion: identity.kernelVersion,
+      osImage: identity.osImage,
+      containerRuntimeVersion: '',
+      kubeProxyVersion: '',
+      kubeletVersion: berthVersion,
+    },
+    ...(inventory === undefined ? {} : { hardware: inventory }),
+  }
+}
+
+/** The whole object of a host that has none yet. */
+export function newNode(facts: NodeFacts, now: string) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: facts.nodeName, labels: nodeLabels(facts) },
+    spec: {},
+    status: nodeStatus(facts, now),
+  }
+}
+
+export function nodeConditions(
+  facts: NodeFacts,
+  now: string,
+  previous: readonly NodeCondition[] = [],
+): NodeCondition[] {
+  const found = [readyCondition(facts), ...facts.checks.flatMap(checkCondition)]
+  return found.map((condition) => {
+    const before = previous.find(({ type }) => type === condition.type)
+    const same = before !== undefined && before.status === condition.status
+    return { ...condition, lastTransitionTime: same ? before.lastTransitionTime : now }
+  })
+}
+
+type Finding = Omit<NodeCondition, 'lastTransitionTime'>
+
+/** Ready says that VMs can be started here: libvirt answers and the accelerator is settled. */
+function readyCondition({ accelerator, checks }: NodeFacts): Finding {
+  const broken = checks.find(({ id, status }) => (id === 'libvirt' || id === 'qemu') && status === 'fail')
+  if (broken !== undefined) {
+    return { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message: broken.message }
+  }
+  if ('refused' in accelerator) {
+    return { type: 'Ready', status: 'False', reason: 'NoAccelerator', message: accelerator.refused }
+  }
+  const reason = accelerator.use === 'kvm' ? 'AgentReady' : 'AgentReadyEmulated'
+  return { type: 'Ready', status: 'True', reason, message: accelerator.message }
+}
+
+/** True when the check found all well, False when it did not, Unknown when the host does not tell. */
+function checkCondition({ condition, status, unknown, message, detail }: CheckResult): Finding[] {
+  if (condition === undefined) return []
+  const holds = unknown ? 'Unknown' : status === 'ok' ? 'True' : 'False'
+  const reason = /^[A-Z][A-Za-z]+$/.test(detail ?? '') ? (detail ?? '') : REASONS[holds]
+  return [{ type: condition, status: holds, reason, message }]
+}
+
+const REASONS = { True: 'CheckPassed', False: 'CheckFailed', Unknown: 'CheckInconclusive' } as const
