@@ -38,15 +38,17 @@ export const AgentConfigSchema = Type.Object(
     }),
     libvirt: Type.Object(
       {
-        socket: Type.String({
-          default: '/run/libvirt/libvirt-sock',
-          pattern: '^/',
-          description: 'libvirtd, or virtqemud with modular daemons.',
-        }),
+        socket: Type.Optional(
+          Type.String({
+            pattern: '^/',
+            description:
+              'Default: `/run/libvirt/libvirt-sock` (libvirtd) when it is there, else `/run/libvirt/virtqemud-sock`.',
+          }),
+        ),
         networkSocket: Type.Optional(
           Type.String({
             pattern: '^/',
-            description: 'virtnetworkd with modular daemons. Default: the same as `socket`.',
+            description: 'Default: `/run/libvirt/virtnetworkd-sock` beside virtqemud, else the same as `socket`.',
           }),
         ),
         uri: Type.String({ default: 'qemu:///system', description: 'libvirt connection URI.' }),

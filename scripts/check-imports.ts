@@ -49,7 +49,8 @@ export function violations(): string[] {
       const allowed = [folder, ...(MAY[folder] ?? [])]
       if (!allowed.some((place) => under(target, place))) found.push(`${file} must not import ${target}`)
       // A part with a law of its own may not be entered by the back door of a wider one, but `lib` may use all of `lib`.
-      if (!path.endsWith('.ts') && !path.endsWith('.json')) found.push(`${file}: the import of ${path} needs its file ending`)
+      if (!path.endsWith('.ts') && !path.endsWith('.json'))
+        found.push(`${file}: the import of ${path} needs its file ending`)
     }
   }
   return found
