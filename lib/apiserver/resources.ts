@@ -14,7 +14,9 @@ export interface DeleteOptions {
 
 /** Fields that a caller may leave out of an object to create. */
 export type NewObject<T extends KubeObject> = Omit<T, 'metadata' | 'status'> & {
-  readonly metadata: { readonly name?: string; readonly generateName?: string; readonly namespace?: string } & Partial<T['metadata']>
+  readonly metadata: { readonly name?: string; readonly generateName?: string; readonly namespace?: string } & Partial<
+    T['metadata']
+  >
 }
 
 /** `resource` is the GroupResource text; versions are the storage versions. Every method throws `ApiError`. */

@@ -1,0 +1,48 @@
+// What every verb works with, and the hooks by which a server adds refusals of its own.
+import type { KindDef } from '../../../schemas/kind.ts'
+import type { Clock } from '../../clock.ts'
+import type { KubeObject } from '../../object.ts'
+import type { Store } from '../../store/store.ts'
+import type { Registry } from '../registry.ts'
+import type { Resources } from '../resources.ts'
+
+/** A write about to happen, in the storage version. Status and finalizer writes of controllers do not come here. */
+export interface AdmissionRequest {
+  readonly operation: 'create' | 'update' | 'delete'
+  readonly kind: KindDef
+  /** What will be stored; at deletion the object as it is. */
+  readonly object: KubeObject
+  /** Null at creation. */
+  readonly old: KubeObject | null
+  readonly dryRun: boolean
+  readonly resources: Resources
+}
+
+/** Throws an `ApiError` to refuse. Runs again when a write is repeated after a conflict, so it must have no effects. */
+export type Admission = (request: AdmissionRequest) => Promise<void> | void
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
+
+export interface WriteOptions {
+  /** Version of the object given; the storage version for controllers. */
+  readonly version: string
+  readonly fieldValidation: FieldValidation
+  readonly dryRun: boolean
+  /** Takes texts for the client's `Warning` header. */
+  readonly warn: (message: string) => void
+}
+
+export interface Core {
+  readonly store: Store
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly admission: readonly Admission[]
+  readonly resources: Resources
+}
+
+/** Attempts of a write that does not name a resourceVersion before the client is told to try again. */
+export const MAX_ATTEMPTS = 16
+
+export async function admit(core: Core, request: Omit<AdmissionRequest, 'resources'>): Promise<void> {
+  for (const admission of core.admission) await admission({ ...request, resources: core.resources })
+}

@@ -1,0 +1,136 @@
+// The in-process door to objects: what HTTP clients get, without HTTP.
+import type { KindDef } from '../../../schemas/kind.ts'
+import { ApiError, isApiError } from '../../errors.ts'
+import type { KubeObject, NamespacedName } from '../../object.ts'
+import { StoreError } from '../../store/store.ts'
+import type { DeleteOptions, NewObject, Resources } from '../resources.ts'
+import { type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
+import { createObject } from './create.ts'
+import { deleteObject } from './delete.ts'
+import { clonePlain, deepEqual, type JsonObject } from './json.ts'
+import { canonicalMeta } from './metadata.ts'
+import { modified, storeRefusal } from './refusals.ts'
+import { shapeStatus } from './shape.ts'
+import { updateObject, write } from './update.ts'
+import { read } from './versions.ts'
+
+type Target = NamespacedName & { readonly uid: string }
+
+/** Every method throws `ApiError`; a resource that is not registered is a NotFound. */
+export class CoreResources implements Resources {
+  readonly #core: () => Core
+
+  /** `core` is asked for at each call, as it holds these resources itself. */
+  constructor(core: () => Core) {
+    this.#core = core
+  }
+
+  async get<T extends KubeObject>(resource: string, { namespace, name }: NamespacedName): Promise<T | null> {
+    const entry = await read(this.#core(), this.#kind(resource), namespace, name)
+    return entry === null ? null : (entry.value as T)
+  }
+
+  async create<T extends KubeObject>(resource: string, object: NewObject<T>): Promise<T> {
+    const kind = this.#kind(resource)
+    const input: JsonObject = clonePlain({ ...object })
+    const made = await createObject(this.#core(), kind, object.metadata.namespace ?? '', input, ownWrite(kind))
+    return made as T
+  }
+
+  async modify<T extends KubeObject>(
+    resource: string,
+    { namespace, name }: NamespacedName,
+    change: (object: T) => T,
+  ): Promise<T | null> {
+    const kind = this.#kind(resource)
+    const make = (current: KubeObject): JsonObject =>
+      clonePlain<JsonObject>({ ...(change(current as T) as KubeObject) })
+    try {
+      const made = await updateObject(this.#core(), kind, namespace, name, make, { ...ownWrite(kind), part: 'main' })
+      return made as T
+    } catch (error) {
+      if (isApiError(error, 'NotFound') && error.details.kind === kind.plural && error.details.name === name)
+        return null
+      throw error
+    }
+  }
+
+  async modifyStatus<T extends KubeObject>(
+    resource: string,
+    target: Target,
+    change: (status: T['status'], object: T) => T['status'],
+  ): Promise<T | null> {
+    const core = this.#core()
+    const kind = this.#kind(resource)
+    const made = await this.#rewrite(kind, target, (current) => {
+      const status = clonePlain(change(current.status as T['status'], current as T))
+      if (deepEqual(status, current.status)) return current
+      const { status: _, ...rest } = current
+      const checked = shapeStatus(core, kind, current, status, ownWrite(kind))
+      return checked === undefined ? rest : { ...rest, status: checked }
+    })
+    return made as T | null
+  }
+
+  async addFinalizer(resource: string, target: Target, finalizer: string): Promise<void> {
+    await this.#rewrite(this.#kind(resource), target, (current) => {
+      const held = current.metadata.finalizers ?? []
+      if (held.includes(finalizer)) return current
+      if (current.metadata.deletionTimestamp !== undefined)
+        throw new ApiError('Conflict', `${resource} "${target.name}" is being deleted: it takes no new finalizer`)
+      return { ...current, metadata: canonicalMeta({ ...current.metadata, finalizers: [...held, finalizer] }) }
+    })
+  }
+
+  async removeFinalizer(resource: string, target: Target, finalizer: string): Promise<void> {
+    await this.#rewrite(this.#kind(resource), target, (current) => {
+      const held = current.metadata.finalizers ?? []
+      if (!held.includes(finalizer)) return current
+      const finalizers = held.filter((name) => name !== finalizer)
+      return { ...current, metadata: canonicalMeta({ ...current.metadata, finalizers }) }
+    })
+  }
+
+  async delete(resource: string, { namespace, name }: NamespacedName, options: DeleteOptions = {}): Promise<void> {
+    try {
+      await deleteObject(this.#core(), this.#kind(resource), namespace, name, options)
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error
+    }
+  }
+
+  #kind(resource: string): KindDef {
+    const kind = this.#core().registry.byResource(resource)
+    if (kind === undefined) throw new ApiError('NotFound', `the server does not have a resource ${resource}`)
+    return kind
+  }
+
+  /** Rewrites the very object of that uid without the checks of a spec: an object that newer rules refuse must still get its status and go. */
+  async #rewrite(
+    kind: KindDef,
+    target: Target,
+    change: (current: KubeObject) => KubeObject,
+  ): Promise<KubeObject | null> {
+    const core = this.#core()
+    for (let attempt = 1; ; attempt++) {
+      const entry = await read(core, kind, target.namespace, target.name)
+      if (entry === null || entry.value.metadata.uid !== target.uid) return null
+      const next = change(entry.value)
+      if (next === entry.value) return entry.value
+      try {
+        return await write(core, kind, entry, next)
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        if (error.code !== 'conflict' && error.code !== 'not-found') throw storeRefusal(kind, target.name, error)
+        if (attempt >= MAX_ATTEMPTS) throw modified(kind, target.name)
+      }
+    }
+  }
+}
+
+const ownWrite = (kind: KindDef): WriteOptions => ({
+  version: kind.storageVersion,
+  fieldValidation: 'Strict',
+  dryRun: false,
+  warn: () => {},
+})

@@ -1,0 +1,143 @@
+// PUT and PATCH: read, make the next object, check it, write it under the revision that was read; spec and status kept apart.
+import type { KindDef } from '../../../schemas/kind.ts'
+import { ApiError, type FieldError } from '../../errors.ts'
+import type { KubeObject, ObjectMeta } from '../../object.ts'
+import { type Entry, StoreError } from '../../store/store.ts'
+import { admit, type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
+import { deepEqual, isRecord, type JsonObject } from './json.ts'
+import { canonicalMeta, type DraftMeta, metadataErrors } from './metadata.ts'
+import { conflict, modified, notFound, storeRefusal } from './refusals.ts'
+import { checkType, refuse, shape, shapeStatus } from './shape.ts'
+import { inVersion, keyOf, read } from './versions.ts'
+
+export interface UpdateOptions extends WriteOptions {
+  /** Which half is written; the other stays as it is. */
+  readonly part: 'main' | 'status'
+}
+
+/**
+ * `make` gets the object as it is, in `options.version`, and returns the one wanted, which is consumed; it runs again when another write
+ * came between. Returns the object as stored (as it would be, for a dry run; as it last was, when its last finalizer went). @throws ApiError
+ */
+export async function updateObject(
+  core: Core,
+  kind: KindDef,
+  namespace: string,
+  name: string,
+  make: (current: KubeObject) => JsonObject,
+  options: UpdateOptions,
+): Promise<KubeObject> {
+  for (let attempt = 1; ; attempt++) {
+    const entry = await read(core, kind, namespace, name)
+    if (entry === null) throw notFound(kind, name)
+    const current = entry.value
+    const input = make(inVersion(kind, current, options.version))
+    const next =
+      options.part === 'main'
+        ? nextMain(core, kind, input, current, options)
+        : nextStatus(core, kind, input, current, options)
+    if (deepEqual(next, current)) return current
+    await admit(core, { operation: 'update', kind, object: next, old: current, dryRun: options.dryRun })
+    if (options.dryRun) return next
+    try {
+      return await write(core, kind, entry, next)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      const again = error.code === 'conflict' || error.code === 'not-found'
+      if (!again || attempt >= MAX_ATTEMPTS) throw storeRefusal(kind, name, error)
+    }
+  }
+}
+
+/** Writes under the revision of `entry`; an object that was only waiting for its finalizers goes away. @throws StoreError */
+export async function write(core: Core, kind: KindDef, entry: Entry, next: KubeObject): Promise<KubeObject> {
+  const key = keyOf(kind, entry.key.namespace, entry.key.name)
+  const expect = { revision: entry.revision }
+  if (next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0) {
+    await core.store.delete(key, expect)
+    return next
+  }
+  return (await core.store.update(key, next, expect)).value
+}
+
+function nextMain(
+  core: Core,
+  kind: KindDef,
+  input: JsonObject,
+  current: KubeObject,
+  options: WriteOptions,
+): KubeObject {
+  checkIdentity(kind, input, current)
+  const shaped = shape(core, kind, input, options)
+  const { name } = current.metadata
+  const metadata = nextMeta(kind, shaped.metadata, current.metadata)
+  const next: KubeObject = {
+    ...shaped,
+    metadata,
+    ...(kind.hasStatus && current.status !== undefined ? { status: current.status } : {}),
+  }
+  const changed = !deepEqual(wanted(kind, next), wanted(kind, current))
+  refuse(kind, name, metadataErrors(kind, metadata))
+  // A rule may be younger than the object: it is not held against a change of metadata alone.
+  if (changed)
+    refuse(
+      kind,
+      name,
+      kind.rules.flatMap((rule) => rule(next, current)),
+    )
+  if (!changed || !kind.hasStatus) return next
+  return { ...next, metadata: canonicalMeta({ ...metadata, generation: (current.metadata.generation ?? 0) + 1 }) }
+}
+
+function nextStatus(
+  core: Core,
+  kind: KindDef,
+  input: JsonObject,
+  current: KubeObject,
+  options: WriteOptions,
+): KubeObject {
+  checkType(kind, options.version, input)
+  checkIdentity(kind, input, current)
+  const status = shapeStatus(core, kind, inVersion(kind, current, options.version), input.status, options)
+  const { status: _, ...rest } = current
+  return status === undefined ? rest : { ...rest, status }
+}
+
+/** Name, namespace, uid and resourceVersion, where given, must be those of the stored object. @throws ApiError */
+function checkIdentity(kind: KindDef, input: JsonObject, { metadata: current }: KubeObject): void {
+  const given = isRecord(input.metadata) ? input.metadata : {}
+  if (given.name !== undefined && given.name !== '' && given.name !== current.name)
+    throw new ApiError('BadRequest', `the name of the object does not match the name on the URL (${current.name})`)
+  if (given.namespace !== undefined && given.namespace !== '' && given.namespace !== (current.namespace ?? ''))
+    throw new ApiError('BadRequest', 'the namespace of the object does not match the namespace on the URL')
+  if (given.uid !== undefined && given.uid !== '' && given.uid !== current.uid)
+    throw conflict(kind, current.name, 'the uid is that of another object; the one with this name was made anew')
+  const { resourceVersion } = given
+  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== current.resourceVersion)
+    throw modified(kind, current.name)
+}
+
+function nextMeta(kind: KindDef, given: DraftMeta, current: ObjectMeta): ObjectMeta {
+  if (current.deletionTimestamp !== undefined) {
+    const added = (given.finalizers ?? []).filter((finalizer) => !(current.finalizers ?? []).includes(finalizer))
+    const error: FieldError = {
+      path: 'metadata.finalizers',
+      reason: 'FieldValueForbidden',
+      message: `the object is being deleted: finalizers can only be removed (new: ${added.join(', ')})`,
+    }
+    refuse(kind, current.name, added.length > 0 ? [error] : [])
+  }
+  return canonicalMeta({
+    ...current,
+    labels: given.labels,
+    annotations: given.annotations,
+    finalizers: given.finalizers,
+    ownerReferences: given.ownerReferences,
+  })
+}
+
+/** What `generation` counts: everything but metadata and, where it has its own subresource, status. */
+function wanted(kind: KindDef, object: KubeObject): JsonObject {
+  const { metadata: _, status, ...rest } = object
+  return kind.hasStatus ? rest : { ...rest, status }
+}

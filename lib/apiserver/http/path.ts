@@ -1,0 +1,74 @@
+// From a URL to what it names. Names in this API need no escaping, so an escaped path is a trick and refused.
+import { ApiError } from '../../errors.ts'
+
+/** What a request is about. */
+export type Target =
+  | { readonly at: 'core-versions' }
+  | { readonly at: 'groups' }
+  | { readonly at: 'group'; readonly group: string }
+  | { readonly at: 'resources'; readonly group: string; readonly version: string }
+  | ResourceTarget
+  /** `/version`, `/healthz`, `/openapi/v3/…`: the parts of the path. */
+  | { readonly at: 'other'; readonly parts: readonly string[] }
+
+export interface ResourceTarget {
+  readonly at: 'resource'
+  readonly group: string
+  readonly version: string
+  readonly plural: string
+  /** Null where the URL has none. */
+  readonly namespace: string | null
+  readonly name: string | null
+  readonly subresource: string | null
+}
+
+const MAX_PATH = 2048
+const MAX_PART = 253
+/** RFC 3986 "unreserved" and the harmless others that appear in names of Kubernetes. */
+const PART = /^[A-Za-z0-9._~:@-]+$/
+
+/** Path and query of a request line. @throws ApiError BadRequest, NotFound */
+export function parseTarget(url: string): { readonly target: Target; readonly query: URLSearchParams } {
+  const mark = url.indexOf('?')
+  const path = mark === -1 ? url : url.slice(0, mark)
+  return { target: parsePath(path), query: new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)) }
+}
+
+export const noSuchPath = (): ApiError => new ApiError('NotFound', 'the server could not find the requested resource')
+
+function parsePath(path: string): Target {
+  if (path.length > MAX_PATH) throw new ApiError('BadRequest', `the path is longer than ${MAX_PATH} characters`)
+  const parts = (path.endsWith('/') ? path.slice(1, -1) : path.slice(1)).split('/')
+  if (!path.startsWith('/')) throw new ApiError('BadRequest', 'the path must begin with "/"')
+  if (path === '/') return { at: 'other', parts: [] }
+  for (const part of parts)
+    if (!PART.test(part) || part === '.' || part === '..' || part.length > MAX_PART)
+      throw new ApiError('BadRequest', 'the path has a part that no name can have')
+  const [root, first, second] = parts
+  if (root === 'api') {
+    if (first === undefined) return { at: 'core-versions' }
+    return resourcePath('', first, parts.slice(2))
+  }
+  if (root !== 'apis') return { at: 'other', parts }
+  if (first === undefined) return { at: 'groups' }
+  if (second === undefined) return { at: 'group', group: first }
+  return resourcePath(first, second, parts.slice(3))
+}
+
+function resourcePath(group: string, version: string, rest: readonly string[]): Target {
+  const [first, second, third] = rest
+  if (first === undefined) return { at: 'resources', group, version }
+  // `namespaces/x` and `namespaces/x/status` are about the namespace itself, `namespaces/x/secrets` about what is in it.
+  const inside = first === 'namespaces' && third !== undefined && third !== 'status'
+  const [plural, name, subresource, ...more] = inside ? rest.slice(2) : rest
+  if (plural === undefined || more.length > 0) throw noSuchPath()
+  return {
+    at: 'resource',
+    group,
+    version,
+    plural,
+    namespace: inside ? (second ?? null) : null,
+    name: name ?? null,
+    subresource: subresource ?? null,
+  }
+}

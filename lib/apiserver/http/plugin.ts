@@ -1,0 +1,114 @@
+// The API on Fastify: one route, as paths are checked and taken apart by our own parser; errors leave as `Status`.
+import type { ServerResponse } from 'node:http'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ApiError, messageOf } from '../../errors.ts'
+import type { Answer } from './answer.ts'
+import { json } from './answer.ts'
+import { MAX_BODY_BYTES } from './body.ts'
+import { parseTarget } from './path.ts'
+import type { Caller, Router } from './router.ts'
+import { httpFault, statusOf } from './status.ts'
+import type { Sink, Watch } from './watch.ts'
+
+/** Milliseconds that a watcher may leave its socket full before it is cut off; it can resume from its last revision. */
+const SLOW_WATCHER_MS = 30_000
+
+export interface PluginOptions {
+  readonly router: Router
+  /** Refuses who may not come in; otherwise says who it is. @throws ApiError Unauthorized, Forbidden */
+  readonly admit: (request: FastifyRequest['raw']) => Caller
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal
+}
+
+export function addRoutes(app: FastifyInstance, { router, admit, closing }: PluginOptions): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
+    done(null, body),
+  )
+  const callers = new WeakMap<object, Caller>()
+  // Before the body is read: a stranger does not get to send three megabytes.
+  app.addHook('onRequest', async (request) => {
+    callers.set(request.raw, admit(request.raw))
+  })
+  app.setErrorHandler((error, request, reply) => sendAnswer(reply, errorAnswer(error, request.log, String(request.id))))
+  const handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const caller = callers.get(request.raw)
+    if (caller === undefined) throw new ApiError('Unauthorized', 'the request was not authenticated')
+    const { target, query } = parseTarget(request.raw.url ?? '/')
+    const body = Buffer.isBuffer(request.body) ? request.body : undefined
+    const answer = await router.route(target, { method: request.method, headers: request.headers, query, body }, caller)
+    if ('run' in answer) return stream(answer, reply, closing, request.log)
+    return sendAnswer(reply, answer)
+  }
+  app.all('/*', handle)
+  app.setNotFoundHandler(() => {
+    throw new ApiError('MethodNotAllowed', 'the method is not known here')
+  })
+}
+
+export function sendAnswer(reply: FastifyReply, { code, type, body, headers }: Answer): FastifyReply {
+  if (headers !== undefined) reply.headers(headers)
+  return reply.code(code).header('content-type', type).header('cache-control', 'no-cache, private').send(body)
+}
+
+/** The answer to anything thrown. What is not an `ApiError` is logged under the request's id and told to nobody. */
+export function errorAnswer(error: unknown, log: FastifyBaseLogger, id: string): Answer {
+  const known = error instanceof ApiError ? error : httpFault(error)
+  if (known === null) log.error({ err: error, request: id }, 'a request failed')
+  else if (known.code >= 500)
+    log.error({ request: id, reason: known.reason, cause: messageOf(known.cause ?? known) }, 'a request failed')
+  const told = known ?? new ApiError('InternalError', `an internal error happened; the log has it under ${id}`)
+  const answer = json(statusOf(told), told.code)
+  const headers: Record<string, string> = {}
+  if (told.reason === 'Unauthorized') headers['www-authenticate'] = 'Bearer realm="berth"'
+  if (told.details.retryAfterSeconds !== undefined) headers['retry-after'] = String(told.details.retryAfterSeconds)
+  return { ...answer, headers }
+}
+
+async function stream(
+  watch: Watch,
+  reply: FastifyReply,
+  closing: AbortSignal,
+  log: FastifyBaseLogger,
+): Promise<FastifyReply> {
+  reply.hijack()
+  const { raw } = reply
+  const gone = new AbortController()
+  raw.on('close', () => gone.abort())
+  raw.on('error', () => gone.abort())
+  raw.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
+  raw.flushHeaders()
+  const signal = AbortSignal.any([gone.signal, closing])
+  try {
+    await watch.run(responseSink(raw, gone.signal), signal)
+    raw.end()
+  } catch (error) {
+    if (!gone.signal.aborted) log.warn({ reason: messageOf(error) }, 'a watch was cut off')
+    raw.destroy()
+  }
+  return reply
+}
+
+/** Lines to a response; waits while its buffer is full. */
+function responseSink(raw: ServerResponse, gone: AbortSignal): Sink {
+  return {
+    write: async (line) => {
+      if (gone.aborted) throw new Error('the client is gone')
+      if (raw.write(line)) return
+      await new Promise<void>((resolve, reject) => {
+        const end = (error?: Error) => {
+          clearTimeout(timer)
+          raw.off('drain', end)
+          gone.removeEventListener('abort', onGone)
+          if (error === undefined) resolve()
+          else reject(error)
+        }
+        const onGone = () => end(new Error('the client is gone'))
+        const timer = setTimeout(() => end(new Error('the client reads too slowly')), SLOW_WATCHER_MS)
+        raw.once('drain', () => end())
+        gone.addEventListener('abort', onGone, { once: true })
+      })
+    },
+  }
+}

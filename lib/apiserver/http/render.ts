@@ -1,0 +1,82 @@
+// Objects and lists as bytes, in the form a client asked for. One object is encoded once per revision.
+import { stringify } from 'yaml'
+import type { Clock } from '../../clock.ts'
+import type { KubeObject } from '../../object.ts'
+import type { JsonObject } from '../core/json.ts'
+import { apiVersionOf, type ServedKind } from '../registry.ts'
+import { type Answer, JSON_TYPE, json } from './answer.ts'
+import type { AnswerForm } from './negotiate.ts'
+import { type IncludeObject, partialMetadata, TablePrinter } from './table.ts'
+
+const encoded = new WeakMap<KubeObject, string>()
+
+/** JSON of an object; stored values are immutable, so the text is kept as long as the value. */
+export function encodeObject(object: KubeObject): string {
+  const known = encoded.get(object)
+  if (known !== undefined) return known
+  const text = JSON.stringify(object)
+  encoded.set(object, text)
+  return text
+}
+
+const printers = new WeakMap<ServedKind, TablePrinter>()
+
+export function printerOf(served: ServedKind): TablePrinter {
+  const known = printers.get(served)
+  if (known !== undefined) return known
+  const made = new TablePrinter(served.version)
+  printers.set(served, made)
+  return made
+}
+
+const TABLE_TYPE = 'application/json;as=Table;v=v1;g=meta.k8s.io'
+
+export interface RenderContext {
+  readonly served: ServedKind
+  readonly form: AnswerForm
+  readonly include: IncludeObject
+  readonly clock: Clock
+}
+
+const finish = (form: AnswerForm, code: number, value: unknown, type = JSON_TYPE): Answer =>
+  form.encoding === 'yaml' ? { code, type: 'application/yaml', body: stringify(value) } : json(value, code, type)
+
+/** One object; `stored` says that the value is one of the store's and its encoding worth keeping. */
+export function renderObject(context: RenderContext, object: KubeObject, code = 200): Answer {
+  const { form, served, include, clock } = context
+  if (form.as === 'table') {
+    const metadata = { resourceVersion: object.metadata.resourceVersion }
+    return finish(form, code, printerOf(served).table([object], metadata, include, clock.now()), TABLE_TYPE)
+  }
+  if (form.as === 'metadata') return finish(form, code, partialMetadata(object))
+  if (form.encoding === 'yaml') return finish(form, code, object)
+  return { code, type: JSON_TYPE, body: encodeObject(object) }
+}
+
+export interface ListMeta {
+  readonly resourceVersion: string
+  readonly continue?: string
+  readonly remainingItemCount?: number
+}
+
+export function renderList(context: RenderContext, objects: readonly KubeObject[], meta: ListMeta): Answer {
+  const { form, served, include, clock } = context
+  const metadata: JsonObject = { ...meta }
+  if (form.as === 'table')
+    return finish(form, 200, printerOf(served).table(objects, metadata, include, clock.now()), TABLE_TYPE)
+  if (form.as === 'metadata')
+    return finish(form, 200, {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      items: objects.map(partialMetadata),
+    })
+  const head = {
+    kind: `${served.kind.kind}List`,
+    apiVersion: apiVersionOf(served.kind.group, served.version.name),
+    metadata,
+  }
+  if (form.encoding === 'yaml') return finish(form, 200, { ...head, items: objects })
+  const open = JSON.stringify(head).slice(0, -1)
+  return { code: 200, type: JSON_TYPE, body: `${open},"items":[${objects.map(encodeObject).join(',')}]}\n` }
+}

@@ -1,0 +1,172 @@
+// From a checked request to an answer: discovery, documents, health, resources.
+import { ApiError } from '../../errors.ts'
+import type { ConnectSubresource, ConnectTarget } from '../connect.ts'
+import { findConnect } from '../connect.ts'
+import type { Core } from '../core/core.ts'
+import { type Answer, type ApiRequest, header, json, text } from './answer.ts'
+import { Discovery } from './discovery.ts'
+import type { LastChanges } from './last-changes.ts'
+import { negotiate } from './negotiate.ts'
+import { OPENAPI_V2_TYPE, OpenApi } from './openapi.ts'
+import { booleanParameter } from './parameters.ts'
+import { noSuchPath, type ResourceTarget, type Target } from './path.ts'
+import { isWatch, type ResourceRequest, serveResource } from './verbs.ts'
+import { openWatch, type Watch } from './watch.ts'
+
+/** Milliseconds that a readiness check or a probe of a stream may take. */
+const CHECK_MS = 5_000
+/** Milliseconds that a report may take. */
+const REPORT_MS = 30_000
+
+/** One thing that must work for the server to be ready. Throws, with words, when it does not. */
+export interface ReadinessCheck {
+  readonly name: string
+  check(signal: AbortSignal): Promise<void>
+}
+
+/** A read-only document that is no stored object, such as a report about the server's host. */
+export interface Report {
+  readonly group: string
+  readonly version: string
+  /** Last part of its path: `/apis/{group}/{version}/{name}`. */
+  readonly name: string
+  read(signal: AbortSignal): Promise<object>
+}
+
+export interface RouterOptions {
+  readonly reports: readonly Report[]
+  readonly core: Core
+  readonly last: LastChanges
+  readonly connect: readonly ConnectSubresource[]
+  readonly readiness: readonly ReadinessCheck[]
+  /** The program's version, for `/version`. */
+  readonly version: string
+}
+
+/** Who asks, for streams. */
+export interface Caller {
+  readonly user: string
+  readonly client: string
+}
+
+export class Router {
+  readonly #options: RouterOptions
+  readonly #discovery: Discovery
+  readonly #openapi: OpenApi
+
+  constructor(options: RouterOptions) {
+    this.#options = options
+    this.#discovery = new Discovery(options.core.registry, options.connect)
+    this.#openapi = new OpenApi(options.core.registry, options.version)
+  }
+
+  /** @throws ApiError */
+  async route(target: Target, request: ApiRequest, caller: Caller): Promise<Answer | Watch> {
+    if (target.at === 'resource') return this.#resource(target, request, caller)
+    if (request.method !== 'GET')
+      throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only GET`)
+    if (target.at === 'other') return this.#other(target.parts, request)
+    if (target.at === 'core-versions' || target.at === 'groups') {
+      const form = negotiate(header(request, 'accept'), ['discovery'])
+      const isCore = target.at === 'core-versions'
+      if (form.as !== 'discovery') return json(isCore ? this.#discovery.coreVersions() : this.#discovery.groups())
+      const type = `application/json;g=apidiscovery.k8s.io;v=${form.version};as=APIGroupDiscoveryList`
+      return json(this.#discovery.aggregated(form.version, isCore), 200, type)
+    }
+    negotiate(header(request, 'accept'))
+    if (target.at === 'group') return json(this.#discovery.group(target.group))
+    return json(this.#discovery.resources(target.group, target.version))
+  }
+
+  async #resource(target: ResourceTarget, request: ApiRequest, caller: Caller): Promise<Answer | Watch> {
+    const stream = findConnect(this.#options.connect, target)
+    if (stream !== undefined) return this.#stream(stream, target, request, caller)
+    const { core, last, reports } = this.#options
+    const report = reports.find(
+      ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
+    )
+    if (report !== undefined && target.name === null) return this.#report(report, request)
+    const found = this.#find(target, request)
+    return isWatch(found) ? openWatch(core, last, found) : serveResource(core, found)
+  }
+
+  /** @throws ApiError NotFound when there is no such resource or subresource */
+  #find(target: ResourceTarget, request: ApiRequest): ResourceRequest {
+    const served = this.#options.core.registry.lookup(target.group, target.version, target.plural)
+    if (served === undefined) throw noSuchPath()
+    const { namespaced, hasStatus } = served.kind
+    const wrongScope = namespaced ? target.namespace === null && target.name !== null : target.namespace !== null
+    const part = target.subresource === null ? 'main' : 'status'
+    if (wrongScope || (part === 'status' && !(target.subresource === 'status' && hasStatus))) throw noSuchPath()
+    return { ...request, served, namespace: namespaced ? target.namespace : '', name: target.name, part }
+  }
+
+  async #report(report: Report, request: ApiRequest): Promise<Answer> {
+    if (request.method !== 'GET')
+      throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only GET`)
+    return json(await report.read(AbortSignal.timeout(REPORT_MS)))
+  }
+
+  async #stream(
+    stream: ConnectSubresource,
+    path: ResourceTarget,
+    request: ApiRequest,
+    caller: Caller,
+  ): Promise<Answer> {
+    if (path.namespace === null || path.name === null) throw noSuchPath()
+    if (request.method !== 'GET')
+      throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only GET`)
+    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query: request.query, ...caller }
+    const signal = AbortSignal.timeout(CHECK_MS)
+    await stream.check(target, signal)
+    if (stream.probe !== undefined && booleanParameter(request.query, 'probe'))
+      return json(await stream.probe(target, signal))
+    throw new ApiError('BadRequest', 'this is a stream: connect to it with a websocket')
+  }
+
+  async #other(parts: readonly string[], request: ApiRequest): Promise<Answer> {
+    const path = parts.join('/')
+    if (path === '')
+      return json({ paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v3', '/readyz', '/version'] })
+    if (path === 'version') return json(versionInfo(this.#options.version))
+    if (path === 'healthz' || path === 'livez') return text('ok')
+    if (path === 'readyz') return this.#ready(request.query)
+    if (path === 'openapi/v3') return json(this.#openapi.index())
+    if (path === 'openapi/v2') return { code: 200, type: OPENAPI_V2_TYPE, body: '' }
+    const [openapi, v3, root, group, version, ...more] = parts
+    if (openapi !== 'openapi' || v3 !== 'v3' || more.length > 0) throw noSuchPath()
+    if (root === 'api' && group !== undefined && version === undefined)
+      return documentAnswer(this.#openapi.document('', group))
+    if (root !== 'apis' || group === undefined || version === undefined) throw noSuchPath()
+    return documentAnswer(this.#openapi.document(group, version))
+  }
+
+  async #ready(query: URLSearchParams): Promise<Answer> {
+    const signal = AbortSignal.timeout(CHECK_MS)
+    const lines = await Promise.all(
+      this.#options.readiness.map(async ({ name, check }) => {
+        try {
+          await check(signal)
+          return { ok: true, line: `[+]${name} ok` }
+        } catch {
+          // Reasons are in the log and in conditions; this answer needs no password over the socket of a prober.
+          return { ok: false, line: `[-]${name} failed` }
+        }
+      }),
+    )
+    const failed = lines.some(({ ok }) => !ok)
+    if (!failed && !query.has('verbose')) return text('ok')
+    const verdict = failed ? 'readyz check failed' : 'readyz check passed'
+    return text(`${[...lines.map(({ line }) => line), verdict].join('\n')}\n`, failed ? 503 : 200)
+  }
+}
+
+const documentAnswer = (body: string): Answer => ({ code: 200, type: 'application/json', body })
+
+/** As much of Kubernetes' version.Info as clients read; they compare `major` and `minor` with their own. */
+const versionInfo = (version: string) => ({
+  major: '1',
+  minor: '30',
+  gitVersion: `v1.30.0+berth-${version}`,
+  platform: `${process.platform}/${process.arch}`,
+})

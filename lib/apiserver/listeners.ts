@@ -1,0 +1,152 @@
+// The sockets that a server listens on: a unix socket for the machine's own people, TLS for everybody else.
+import { chmod, chown, lstat, unlink } from 'node:fs/promises'
+import { createServer as createHttp, type Server as HttpServer, type RequestListener } from 'node:http'
+import { createServer as createHttps } from 'node:https'
+import { connect, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyBaseLogger } from 'fastify'
+import { messageOf } from '../errors.ts'
+import type { Gate } from './auth/gate.ts'
+import { groupId } from './auth/group.ts'
+import type { Upgrades } from './upgrades.ts'
+
+export interface UnixListen {
+  readonly path: string
+  /** Whose members may connect; without it (or when the machine has no such group) only the owner may. */
+  readonly group?: string
+}
+
+export interface TlsListen {
+  /** An address, or a name that resolves to one. */
+  readonly host: string
+  /** 0 takes a free one; `onPort` tells which. */
+  readonly port: number
+  readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer }
+  readonly onPort?: (port: number) => void
+}
+
+export interface Listen {
+  readonly unix?: UnixListen
+  readonly tcp?: readonly TlsListen[]
+}
+
+const ANSWER_MS = 1_000
+/** Headers must be complete within this time. */
+const HEADERS_MS = 20_000
+/** A whole request, body included, within this time; watches are answers and not meant. */
+const REQUEST_MS = 60_000
+const MAX_HEADER_BYTES = 32_768
+
+export interface ListenersOptions {
+  readonly handler: RequestListener
+  readonly upgrades: Upgrades
+  readonly gate: Gate
+  readonly log: FastifyBaseLogger
+}
+
+export class Listeners {
+  readonly #options: ListenersOptions
+  readonly #servers = new Set<HttpServer>()
+
+  constructor(options: ListenersOptions) {
+    this.#options = options
+  }
+
+  async open({ unix, tcp = [] }: Listen): Promise<void> {
+    try {
+      if (unix !== undefined) await this.#openUnix(unix)
+      for (const one of tcp) await this.#openTls(one)
+    } catch (error) {
+      await this.close(0)
+      throw error
+    }
+  }
+
+  async #openUnix({ path, group }: UnixListen): Promise<void> {
+    await removeStaleSocket(path)
+    const server = createHttp(LIMITS, this.#options.handler)
+    server.on('connection', (socket: Socket) => this.#options.gate.register(socket, 'unix'))
+    // Narrow from the first moment: the mask holds until the rights are set.
+    const mask = process.umask(0o177)
+    try {
+      await this.#listen(server, { path })
+    } finally {
+      process.umask(mask)
+    }
+    const gid = group === undefined ? null : await groupId(group)
+    if (gid !== null) await chown(path, -1, gid)
+    await chmod(path, gid === null ? 0o600 : 0o660)
+    if (group !== undefined && gid === null)
+      this.#options.log.warn({ group, path }, 'there is no such group: only the owner of the socket may connect')
+  }
+
+  async #openTls({ host, port, tls, onPort }: TlsListen): Promise<void> {
+    const server = createHttps({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' }, this.#options.handler)
+    server.on('secureConnection', (socket: TLSSocket) => this.#options.gate.register(socket, 'tls'))
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    await this.#listen(server, { host, port })
+    const address = server.address()
+    if (typeof address === 'object' && address !== null) onPort?.(address.port)
+  }
+
+  async #listen(server: HttpServer, where: { path: string } | { host: string; port: number }): Promise<void> {
+    server.on('upgrade', (request, socket, head) => this.#options.upgrades.handle(request, socket, head))
+    server.on('clientError', (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    })
+    const name = 'path' in where ? where.path : `${where.host}:${where.port}`
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(new Error(`cannot listen on ${name}: ${messageOf(error)}`)))
+      server.listen(where, resolve)
+    })
+    server.on('error', (error) => this.#options.log.error({ err: error, listener: name }, 'a listener failed'))
+    this.#servers.add(server)
+    this.#options.log.info({ listener: name }, 'listening')
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const servers = [...this.#servers]
+    this.#servers.clear()
+    const closed = servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
+          server.close(() => {
+            clearTimeout(cut)
+            resolve()
+          })
+          server.closeIdleConnections()
+        }),
+    )
+    await Promise.all(closed)
+  }
+}
+
+const LIMITS = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS }
+
+/** A socket file that a dead server left is taken away; one that answers, or another kind of file, is not. @throws Error */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => null)
+  if (stats === null) return
+  if (!stats.isSocket()) throw new Error(`cannot listen on ${path}: a file of another kind is there`)
+  if (await answers(path)) throw new Error(`cannot listen on ${path}: another server answers there`)
+  await unlink(path).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  })
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const end = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    // Someone who takes the connection slowly is still someone.
+    socket.setTimeout(ANSWER_MS, () => end(true))
+    socket.once('connect', () => end(true))
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      end(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    )
+  })
+}

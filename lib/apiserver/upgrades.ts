@@ -1,0 +1,149 @@
+// Websocket upgrades: authenticated and checked as any request, refused with a `Status`, then handed to the stream's owner.
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyBaseLogger } from 'fastify'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { ApiError } from '../errors.ts'
+import type { Gate } from './auth/gate.ts'
+import { type ConnectSubresource, type ConnectTarget, findConnect } from './connect.ts'
+import { noSuchPath, parseTarget } from './http/path.ts'
+import { errorAnswer } from './http/plugin.ts'
+
+const CHECK_MS = 10_000
+/** A peer that answers no ping for two of these is gone. */
+const PING_MS = 30_000
+const CLOSE_MS = 2_000
+/** Bytes of one message from a client at most. */
+const MAX_MESSAGE_BYTES = 1_048_576
+const GOING_AWAY = 1001
+const NORMAL = 1000
+const SERVER_FAULT = 1011
+
+export interface UpgradesOptions {
+  readonly connect: readonly ConnectSubresource[]
+  readonly gate: Gate
+  readonly log: FastifyBaseLogger
+  readonly closing: AbortSignal
+}
+
+export class Upgrades {
+  readonly #options: UpgradesOptions
+  readonly #server: WebSocketServer
+  #count = 0
+
+  constructor(options: UpgradesOptions) {
+    this.#options = options
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: true,
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: false,
+      handleProtocols: (asked, request) => chosen.get(request) ?? [...asked][0] ?? false,
+    })
+  }
+
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    this.#open(request, socket, head).catch((error: unknown) => {
+      this.#count += 1
+      refuse(socket, errorAnswer(error, this.#options.log, `upgrade-${this.#count}`))
+    })
+  }
+
+  /** Ends every stream. */
+  close(): void {
+    for (const client of this.#server.clients) end(client, GOING_AWAY, 'the server is shutting down')
+  }
+
+  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { connect, gate, closing } = this.#options
+    if (closing.aborted) throw new ApiError('ServiceUnavailable', 'the server is shutting down')
+    const caller = gate.admit(request)
+    const { target: path, query } = parseTarget(request.url ?? '/')
+    const stream = path.at === 'resource' ? findConnect(connect, path) : undefined
+    if (stream === undefined || path.at !== 'resource' || path.namespace === null || path.name === null)
+      throw noSuchPath()
+    if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', 'a websocket is opened with GET')
+    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query, ...caller }
+    choose(stream, request)
+    await stream.check(target, AbortSignal.any([closing, AbortSignal.timeout(CHECK_MS)]))
+    if (socket.destroyed) return
+    this.#server.handleUpgrade(request, socket, head, (client) => {
+      this.#serve(stream, target, client).catch((error: unknown) =>
+        this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed'),
+      )
+    })
+  }
+
+  async #serve(stream: ConnectSubresource, target: ConnectTarget, client: WebSocket): Promise<void> {
+    const gone = new AbortController()
+    client.once('close', () => gone.abort(new Error('the client is gone')))
+    client.on('error', () => client.terminate())
+    const stopPings = keepAlive(client)
+    try {
+      await stream.connect(target, client, AbortSignal.any([gone.signal, this.#options.closing]))
+      end(client, NORMAL, '')
+    } catch (error) {
+      if (gone.signal.aborted) return
+      const told = error instanceof ApiError ? error.message : 'an internal error happened'
+      if (!(error instanceof ApiError)) this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed')
+      end(client, SERVER_FAULT, told)
+    } finally {
+      stopPings()
+    }
+  }
+}
+
+/** The subprotocol picked for a request, between the check and the handshake. */
+const chosen = new WeakMap<IncomingMessage, string>()
+
+/** @throws ApiError BadRequest when a client asks only for protocols that the stream does not speak */
+function choose(stream: ConnectSubresource, request: IncomingMessage): void {
+  const asked = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  const named = asked.filter((name) => name !== '')
+  if (named.length === 0) return
+  const protocol = named.find((name) => stream.protocols.includes(name))
+  if (protocol === undefined)
+    throw new ApiError(
+      'BadRequest',
+      `none of the subprotocols asked for is spoken here, only ${stream.protocols.join(', ')}`,
+    )
+  chosen.set(request, protocol)
+}
+
+function keepAlive(client: WebSocket): () => void {
+  let alive = true
+  client.on('pong', () => {
+    alive = true
+  })
+  const timer = setInterval(() => {
+    if (!alive) return client.terminate()
+    alive = false
+    client.ping()
+  }, PING_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/** Says goodbye, and cuts when there is no answer. The reason is cut to what a close frame holds (123 bytes). */
+function end(client: WebSocket, code: number, reason: string): void {
+  client.close(
+    code,
+    Buffer.from(reason)
+      .subarray(0, 120)
+      .toString('utf8')
+      .replace(/\uFFFD+$/, ''),
+  )
+  const cut = setTimeout(() => client.terminate(), CLOSE_MS)
+  client.once('close', () => clearTimeout(cut))
+}
+
+function refuse(socket: Duplex, { code, type, body, headers = {} }: ReturnType<typeof errorAnswer>): void {
+  if (!socket.writable) return void socket.destroy()
+  const lines = Object.entries({ ...headers, 'content-type': type, connection: 'close' }).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
+  socket.end(
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\n${lines.join('\r\n')}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
