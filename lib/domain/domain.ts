@@ -17,7 +17,7 @@ import { serialConsole } from './devices/serial.ts'
 import { tablet } from './devices/tablet.ts'
 import { osElement, sysinfo } from './firmware.ts'
 import { metadataElement } from './metadata.ts'
-import { type DomainPlan, DomainPlanError } from './plan.ts'
+import { type DiskPlan, type DomainPlan, DomainPlanError, type NicPlan } from './plan.ts'
 
 /** Devices attached later need a free port each; a stable machine needs them there from its first start. */
 export const MIN_SPARE_PORTS = 10
@@ -29,6 +29,16 @@ export const MIN_SPARE_PORTS = 10
 export function domainXml(plan: DomainPlan): string {
   checkPlan(plan)
   return printXml(domainElement(plan))
+}
+
+/** One disk, for DomainAttachDeviceFlags, DomainDetachDeviceFlags and DomainUpdateDeviceFlags. Throws as `domainXml`. */
+export function diskXml(disk: DiskPlan): string {
+  return printXml(diskDevice(disk))
+}
+
+/** One NIC, for the same calls. Throws as `domainXml`. */
+export function nicXml(nic: NicPlan): string {
+  return printXml(nicDevice(nic))
 }
 
 function domainElement(plan: DomainPlan): XmlElement {
@@ -81,8 +91,6 @@ function checkPlan(plan: DomainPlan): void {
     throw new DomainPlanError(`restartPorts: ${plan.restartPorts}, at least ${MIN_SPARE_PORTS} are needed`)
   }
   if (plan.memoryBytes <= 0n) throw new DomainPlanError(`memoryBytes: ${plan.memoryBytes}, must be positive`)
-  for (const alias of [...plan.disks, ...plan.nics].map((device) => device.alias)) checkAlias(alias)
-  for (const disk of plan.disks) checkSerial(disk.serial)
   unique(
     'disks',
     'target',
@@ -98,20 +106,6 @@ function checkPlan(plan: DomainPlan): void {
     'alias',
     [...plan.disks, ...plan.nics].map((device) => device.alias),
   )
-}
-
-/** libvirt keeps only aliases that start so; any other would be replaced and the device not found again. */
-function checkAlias(alias: string): void {
-  if (!/^ua-[A-Za-z0-9_-]+$/.test(alias)) {
-    throw new DomainPlanError(`alias: ${JSON.stringify(alias)} must be "ua-" and letters, digits, "-" or "_"`)
-  }
-}
-
-/** libvirt's own alphabet of a serial, and the longest that a SCSI disk shows in full. */
-function checkSerial(serial: string | undefined): void {
-  if (serial !== undefined && !/^[A-Za-z0-9_ .+-]{1,36}$/.test(serial)) {
-    throw new DomainPlanError(`serial: ${JSON.stringify(serial)} must be 1 to 36 letters, digits or "_ .+-"`)
-  }
 }
 
 function unique(list: string, field: string, values: readonly (string | number)[]): void {

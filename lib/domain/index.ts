@@ -1,9 +1,7 @@
 /** Domains as data: a plan becomes libvirt's XML, libvirt's XML becomes what we observe. */
-export { diskDevice } from './devices/disk.ts'
-export { nicDevice } from './devices/nic.ts'
 export { SEED_TARGET } from './devices/scsi-controller.ts'
 export { SEED_ALIAS } from './devices/seed.ts'
-export { domainXml, MIN_SPARE_PORTS } from './domain.ts'
+export { diskXml, domainXml, MIN_SPARE_PORTS, nicXml } from './domain.ts'
 export { METADATA_KEY, METADATA_URI, metadataXml, parseMetadata } from './metadata.ts'
 export { type Observed, type ObservedDisk, type ObservedNic, observeDomain } from './observe.ts'
 export {

@@ -1,8 +1,9 @@
 /** One virtio network interface on a libvirt network. */
 import { el, type XmlElement } from '../../xml/index.ts'
 import type { NicPlan } from '../plan.ts'
+import { aliasElement } from './alias.ts'
 
-/** The element for a definition and for attaching and detaching. Without a boot ROM: nothing here boots by PXE, and firmware would try. */
+/** Without a boot ROM: nothing here boots by PXE, and firmware would try. */
 export function nicDevice(nic: NicPlan): XmlElement {
   return el(
     'interface',
@@ -11,6 +12,6 @@ export function nicDevice(nic: NicPlan): XmlElement {
     el('source', { network: nic.network }),
     el('model', { type: 'virtio' }),
     el('rom', { enabled: 'no' }),
-    el('alias', { name: nic.alias }),
+    aliasElement(nic.alias),
   )
 }

@@ -1,0 +1,157 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { parseAddresses, parseRoutes } from '../../../../agent/network/host-addresses.ts'
+import {
+  ensureNatNetwork,
+  leasedAddress,
+  leasedAddresses,
+  NAT_NETWORK_UUID,
+  reportedAddress,
+} from '../../../../agent/network/index.ts'
+import { domainXml, nicXml, observeDomain } from '../../../../lib/domain/index.ts'
+import { LibvirtPool } from '../../../../lib/libvirt/index.ts'
+import { startLibvirtd, type TestLibvirtd } from '../../../support/libvirtd.ts'
+import { small } from '../../../unit/lib/domain/plans.ts'
+
+const signal = AbortSignal.timeout(170_000)
+let libvirtd: TestLibvirtd
+let pool: LibvirtPool
+
+beforeAll(async () => {
+  libvirtd = await startLibvirtd()
+  pool = new LibvirtPool({ socketPath: libvirtd.socketPath, uri: 'qemu:///system' })
+  await pool.connect()
+})
+
+afterEach(async () => {
+  const { nets } = await pool.call('ConnectListAllNetworks', { needResults: 1, flags: 0 })
+  for (const net of nets) {
+    const { active } = await pool.call('NetworkIsActive', { net })
+    if (active !== 0) await pool.call('NetworkDestroy', { net })
+    await pool.call('NetworkUndefine', { net })
+  }
+})
+
+afterAll(async () => {
+  await pool?.close()
+  await libvirtd?.stop()
+})
+
+const ip = async (...args: string[]) => String((await libvirtd.run('ip', args)).stdout)
+
+/** What `ip` says inside libvirtd's network namespace, where the agent of a real host would be. */
+async function readHost() {
+  const [addresses, routes] = await Promise.all([
+    ip('-json', 'addr'),
+    ip('-json', '-4', 'route', 'show', 'table', 'all'),
+  ])
+  const { cidrs, interfaces } = parseAddresses(addresses)
+  return { cidrs: [...cidrs, ...parseRoutes(routes)], interfaces }
+}
+
+const ensure = (options: { cidr?: string } = {}) => ensureNatNetwork({ libvirt: pool, readHost, ...options }, signal)
+
+async function state() {
+  const { net } = await pool.call('NetworkLookupByUUID', { uuid: NAT_NETWORK_UUID })
+  const [{ active }, { autostart }] = await Promise.all([
+    pool.call('NetworkIsActive', { net }),
+    pool.call('NetworkGetAutostart', { net }),
+  ])
+  return { active, autostart }
+}
+
+const FOREIGN = `<network><name>berth</name><forward mode='nat'/><bridge name='berth0'/>
+  <ip address='10.88.0.1' netmask='255.255.255.0'/></network>`
+
+describe('the NAT network on a real libvirt', () => {
+  it('is made, runs, does not start by itself, and is found again', async () => {
+    const made = await ensure()
+    expect(made).toMatchObject({ name: 'berth', bridge: 'berth0', cidr: '10.88.0.0/24', gateway: '10.88.0.1' })
+    expect(await state()).toEqual({ active: 1, autostart: 0 })
+    expect(await ip('-4', 'addr', 'show', 'berth0')).toContain('inet 10.88.0.1/24')
+    expect(await ensure()).toEqual(made)
+  })
+
+  it('starts again, where it was, after libvirt stopped it', async () => {
+    const made = await ensure()
+    await pool.call('NetworkDestroy', { net: made.net })
+    expect(await ensure()).toEqual(made)
+    expect(await state()).toMatchObject({ active: 1 })
+  })
+
+  it('keeps clear of a foreign network with our name, bridge and subnet, and does not touch it', async () => {
+    const { net } = await pool.call('NetworkDefineXML', { xml: FOREIGN })
+    const { xml } = await pool.call('NetworkGetXMLDesc', { net, flags: 0 })
+    expect(await ensure()).toMatchObject({ name: 'berth-1', bridge: 'berth1', cidr: '10.88.1.0/24' })
+    expect((await pool.call('NetworkGetXMLDesc', { net, flags: 0 })).xml).toBe(xml)
+    expect((await pool.call('NetworkIsActive', { net })).active).toBe(0)
+  })
+
+  it('moves to another subnet when its own was taken while it was down', async () => {
+    const made = await ensure()
+    await pool.call('NetworkDestroy', { net: made.net })
+    await ip('link', 'add', 'taken0', 'type', 'bridge')
+    try {
+      await ip('addr', 'add', '10.88.0.9/24', 'dev', 'taken0')
+      await ip('link', 'set', 'taken0', 'up')
+      expect(await ensure()).toMatchObject({ name: 'berth', cidr: '10.88.1.0/24', net: { uuid: NAT_NETWORK_UUID } })
+    } finally {
+      await ip('link', 'del', 'taken0')
+    }
+  })
+
+  it('tries on where only libvirt knows that a subnet is taken', async () => {
+    await ip('link', 'add', 'hidden0', 'type', 'bridge')
+    try {
+      await ip('addr', 'add', '10.88.0.9/24', 'dev', 'hidden0')
+      await ip('link', 'set', 'hidden0', 'up')
+      const blind = async () => ({ cidrs: [], interfaces: [] })
+      const made = await ensureNatNetwork({ libvirt: pool, readHost: blind }, signal)
+      expect(made).toMatchObject({ bridge: 'berth0', cidr: '10.88.1.0/24' })
+      await expect(ensure({ cidr: '10.88.0.0/24' })).resolves.toEqual(made)
+      await pool.call('NetworkDestroy', { net: made.net })
+      await expect(ensure({ cidr: '10.88.0.0/24' })).rejects.toThrow(/already in use by interface hidden0/)
+    } finally {
+      await ip('link', 'del', 'hidden0')
+    }
+  })
+
+  it('knows the address that its DHCP server gave a MAC', async () => {
+    const { net, name, bridge } = await ensure()
+    const mac = '02:11:22:33:44:66'
+    expect(await leasedAddress(pool, net, mac, signal)).toBeUndefined()
+    // A veth end with the guest's MAC in a network namespace of its own asks as a guest would.
+    await libvirtd.run('bash', ['-c', dhcpClient(bridge, mac)])
+    const address = await leasedAddress(pool, net, mac.toUpperCase(), signal)
+    expect(address).toMatch(/^10\.88\.0\.\d+$/)
+    expect([...(await leasedAddresses(pool, net, signal))]).toEqual([[mac, address]])
+    expect(name).toBe('berth')
+  })
+
+  it('takes a NIC into a running domain, which reports no address without an agent', async () => {
+    const { name, bridge } = await ensure()
+    const plan = { ...small, disks: [], nics: [], memoryBytes: 67_108_864n }
+    const { dom } = await pool.call('DomainDefineXMLFlags', { xml: domainXml(plan), flags: 1 })
+    const mac = '02:11:22:33:44:77'
+    try {
+      await pool.call('DomainCreateWithFlags', { dom, flags: 1 })
+      const xml = nicXml({ mac, network: name, alias: 'ua-net0' })
+      await pool.call('DomainAttachDeviceFlags', { dom, xml, flags: 1 })
+      const seen = observeDomain((await pool.call('DomainGetXMLDesc', { dom, flags: 0 })).xml)
+      expect(seen.nics).toMatchObject([
+        { mac, network: name, bridge, alias: 'ua-net0', hostDevice: expect.stringMatching(/^vnet/) },
+      ])
+      expect(await reportedAddress(pool, dom, mac, signal)).toBeUndefined()
+    } finally {
+      await pool.call('DomainDestroy', { dom })
+      await pool.call('DomainUndefineFlags', { dom, flags: 0 })
+    }
+  })
+})
+
+const dhcpClient = (bridge: string, mac: string) => `set -e
+  ip link add guest0 type veth peer name guest1
+  ip link set guest0 address ${mac}
+  ip link set guest1 master ${bridge} up
+  ip link set guest0 up
+  busybox udhcpc -i guest0 -n -q -f -t 10 -T 1 -s /bin/true
+  ip link del guest0`
