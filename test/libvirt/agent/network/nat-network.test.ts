@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parseAddresses, parseRoutes } from '../../../../agent/network/host-addresses.ts'
 import {
   ensureNatNetwork,
@@ -121,8 +121,12 @@ describe('the NAT network on a real libvirt', () => {
     expect(await leasedAddress(pool, net, mac, signal)).toBeUndefined()
     // A veth end with the guest's MAC in a network namespace of its own asks as a guest would.
     await libvirtd.run('bash', ['-c', dhcpClient(bridge, mac)])
-    const address = await leasedAddress(pool, net, mac.toUpperCase(), signal)
-    expect(address).toMatch(/^10\.88\.0\.\d+$/)
+    // dnsmasq answers first and tells libvirt's helper afterwards.
+    const address = await vi.waitFor(async () => {
+      const leased = await leasedAddress(pool, net, mac.toUpperCase(), signal)
+      expect(leased).toMatch(/^10\.88\.0\.\d+$/)
+      return leased
+    }, 10_000)
     expect([...(await leasedAddresses(pool, net, signal))]).toEqual([[mac, address]])
     expect(name).toBe('berth')
   })
