@@ -54,6 +54,7 @@ export class ConsoleStream implements ConnectSubresource {
   readonly version = 'v1alpha2'
   readonly plural = 'virtualmachines'
   readonly name = 'console'
+  readonly kind = 'VirtualMachineConsole'
   readonly protocols = ['plain.virtualization.deckhouse.io', 'plain.kubevirt.io']
   readonly #deps: ConsoleDeps
   readonly #clock: Clock
@@ -66,9 +67,9 @@ export class ConsoleStream implements ConnectSubresource {
   }
 
   /** @throws ApiError `NotFound` without the machine, `Conflict` when it does not run, `ServiceUnavailable` without libvirt */
-  async check(target: ConnectTarget): Promise<void> {
+  async check(target: ConnectTarget, signal: AbortSignal): Promise<void> {
     const machine = this.#machine(target)
-    if ((await this.#running(machine)) !== null) return
+    if ((await this.#running(machine, signal)) !== null) return
     const phase = machine.status?.phase
     throw new ApiError(
       'Conflict',
@@ -127,7 +128,7 @@ export class ConsoleStream implements ConnectSubresource {
     const heartbeat = keepAlive({ socket, clock: this.#clock, onAlive: session.renew, signal: over.signal })
     let domain: Domain | null = null
     try {
-      domain = await this.#running(machine)
+      domain = await this.#running(machine, ends)
       if (domain === null) return STOPPED
       const stream = await this.#deps.libvirt.stream(
         'DomainOpenConsole',
@@ -144,8 +145,8 @@ export class ConsoleStream implements ConnectSubresource {
     } catch (error) {
       if (session.signal.reason instanceof TakenOver)
         return { code: CLOSE.takenOver, reason: session.signal.reason.message }
-      if (signal.aborted) return AGENT_STOPS
       if (over.signal.aborted) return CLIENT_LEFT
+      if (signal.aborted) return AGENT_STOPS
       if (error instanceof SlowClient) return { code: CLOSE.policy, reason: error.message }
       return await this.#endOf(machine, domain, error)
     } finally {
@@ -185,9 +186,16 @@ export class ConsoleStream implements ConnectSubresource {
   }
 
   /** The machine's active domain; null when it has none. */
-  async #running({ metadata }: Machine): Promise<Domain | null> {
+  async #running({ metadata }: Machine, signal?: AbortSignal): Promise<Domain | null> {
     try {
-      const { dom } = await this.#deps.libvirt.call('DomainLookupByUUID', { uuid: metadata.uid }, { lane: 'light' })
+      const { dom } = await this.#deps.libvirt.call(
+        'DomainLookupByUUID',
+        { uuid: metadata.uid },
+        {
+          lane: 'light',
+          ...(signal === undefined ? {} : { signal }),
+        },
+      )
       // libvirt gives inactive domains the id -1.
       return dom.id >= 0 ? dom : null
     } catch (error) {

@@ -15,7 +15,7 @@ export interface StreamServer {
   stop(): Promise<void>
 }
 
-/** Path: `/NAMESPACE/NAME?query`; the header `x-user` says who asks. */
+/** Path: `/NAMESPACE/NAME?query`; the bearer token is taken for the user's name. */
 export async function startStreamServer(subresource: ConnectSubresource): Promise<StreamServer> {
   const dir = mkdtempSync(join(tmpdir(), 'berth-stream-'))
   const socketPath = join(dir, 'api.sock')
@@ -27,7 +27,7 @@ export async function startStreamServer(subresource: ConnectSubresource): Promis
     handleProtocols: (offered) => subresource.protocols.find((protocol) => offered.has(protocol)) ?? false,
   })
   const server = createServer((request, response) => {
-    void answer(subresource, request).then(({ code, body }) => {
+    void answer(subresource, request, stopping.signal).then(({ code, body }) => {
       response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })
@@ -35,7 +35,7 @@ export async function startStreamServer(subresource: ConnectSubresource): Promis
     const target = targetOf(request)
     void (async () => {
       try {
-        await subresource.check?.(target)
+        await subresource.check(target, stopping.signal)
       } catch (error) {
         const { code, body } = refusal(error)
         const text = JSON.stringify(body)
@@ -71,8 +71,8 @@ function targetOf(request: IncomingMessage): ConnectTarget {
     namespace,
     name,
     query: url.searchParams,
-    user: String(request.headers['x-user'] ?? 'admin'),
-    client: String(request.headers['user-agent'] ?? ''),
+    user: request.headers.authorization?.replace('Bearer ', '') ?? 'admin',
+    client: 'unix',
   }
 }
 
@@ -81,7 +81,7 @@ async function answer(
   request: IncomingMessage,
 ): Promise<{ code: number; body: unknown }> {
   try {
-    return { code: 200, body: await subresource.probe?.(targetOf(request)) }
+    return { code: 200, body: await subresource.probe?.(targetOf(request), signal) }
   } catch (error) {
     return refusal(error)
   }

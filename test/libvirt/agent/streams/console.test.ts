@@ -72,8 +72,8 @@ afterAll(async () => {
   await libvirtd?.stop()
 })
 
-const open = (name: string, client = 'test/1') =>
-  openStream(socketTarget(server.socketPath), { path: `/default/${name}`, userAgent: client })
+const open = (name: string, token = 'admin') =>
+  openStream({ ...socketTarget(server.socketPath), token }, { path: `/default/${name}`, userAgent: 'test/1' })
 
 const probe = async (name: string): Promise<unknown> => {
   const agent = new Agent({ connect: { socketPath: server.socketPath } })
@@ -117,14 +117,14 @@ it('a machine that is not there is 404, one that does not run is 409 and says so
 
 it('the newest client wins: the holder hears who took over, an event says it, a probe shows the new one', async () => {
   expect(await probe('shared')).toEqual({})
-  const first = await open('shared', 'first/1')
-  await vi.waitFor(async () => expect(await probe('shared')).toMatchObject({ holder: 'admin', client: 'first/1' }))
+  const first = await open('shared', 'anna')
+  await vi.waitFor(async () => expect(await probe('shared')).toMatchObject({ holder: 'anna', client: 'unix' }))
 
-  const second = await open('shared', 'second/1')
-  expect(await first.ended).toEqual({ code: 4001, reason: 'taken over by admin (second/1)' })
+  const second = await open('shared', 'ben')
+  expect(await first.ended).toEqual({ code: 4001, reason: 'taken over by ben (unix)' })
   expect(await probe('shared')).toMatchObject({
-    holder: 'admin',
-    client: 'second/1',
+    holder: 'ben',
+    client: 'unix',
     startTime: expect.stringMatching(/^20.*Z$/),
   })
   expect(recorded).toEqual([
@@ -132,7 +132,7 @@ it('the newest client wins: the holder hears who took over, an event says it, a 
       name: 'shared',
       type: 'Warning',
       reason: 'ConsoleSessionPreempted',
-      message: 'admin (second/1) took the console over from admin (first/1)',
+      message: 'ben (unix) took the console over from anna (unix)',
     },
   ])
 
