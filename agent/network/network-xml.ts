@@ -23,11 +23,14 @@ export interface ObservedNetwork {
 /** The mark in the definition that tells an operator whose network this is. */
 const METADATA_URI = 'https://berth.dev/network/1'
 
+/** libvirt's door to options of dnsmasq that it has no element for. */
+const DNSMASQ_URI = 'http://libvirt.org/schemas/network/dnsmasq/1.0'
+
 export function networkXml({ name, uuid, bridge, subnet }: NetworkPlan): string {
   return printXml(
     el(
       'network',
-      {},
+      { 'xmlns:dnsmasq': DNSMASQ_URI },
       el('name', {}, name),
       el('uuid', {}, uuid),
       el('metadata', {}, el('berth:network', { 'xmlns:berth': METADATA_URI })),
@@ -39,6 +42,8 @@ export function networkXml({ name, uuid, bridge, subnet }: NetworkPlan): string 
         { family: 'ipv4', address: subnet.gateway, netmask: subnet.netmask },
         el('dhcp', {}, el('range', { start: subnet.firstLease, end: subnet.lastLease })),
       ),
+      // dnsmasq would ping an address for 3 s before it first gives it out; nobody else gives out addresses here.
+      el('dnsmasq:options', {}, el('dnsmasq:option', { value: 'no-ping' })),
     ),
   )
 }
