@@ -8,10 +8,17 @@ import { manyLines, oneLine } from './format/text.ts'
 export function failureLines(error: unknown): string[] {
   if (error instanceof UnreachableError) return [oneLine(error.message), ...reachHints(error)]
   if (!(error instanceof ApiError)) return manyLines(messageOf(error)).split('\n')
-  const fields = (error.details.causes ?? [])
-    .filter(({ path, message }) => !(error.message.includes(path) && error.message.includes(message)))
-    .map(({ path, message }) => `  ${path === '' ? '' : `${oneLine(path)}: `}${oneLine(message)}`)
-  return [oneLine(error.message), ...fields, ...apiHints(error)]
+  const { head, fields } = spread(error)
+  return [oneLine(head), ...fields.map((text) => `  ${oneLine(text)}`), ...apiHints(error)]
+}
+
+/** Kubernetes puts all refused fields into one long message; several are easier to read one per line. */
+function spread({ message, details: { causes = [] } }: ApiError): { readonly head: string; readonly fields: string[] } {
+  const texts = causes.map(({ path, message: why }) => (path === '' ? why : `${path}: ${why}`))
+  if (texts.length < 2 || !texts.every((text) => message.includes(text)))
+    return { head: message, fields: texts.filter((text) => !message.includes(text)) }
+  const first = Math.min(...texts.map((text) => message.indexOf(text)))
+  return { head: message.slice(0, first).replace(/[\s:[]+$/, ''), fields: texts }
 }
 
 function apiHints({ reason }: ApiError): string[] {

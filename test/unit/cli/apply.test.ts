@@ -33,10 +33,14 @@ describe('apply', () => {
   it('removes what the file no longer has and leaves what others set', async () => {
     const labelled = (labels: object) => manifest({ ...VM('labels'), metadata: { name: 'labels', labels } })
     await bench.berth(['apply', '-f', '-'], { stdin: labelled({ mine: 'a', old: 'b' }) })
-    await bench.server.resources.modify('virtualmachines.virtualization.deckhouse.io', { namespace: 'default', name: 'labels' }, (vm) => ({
-      ...vm,
-      metadata: { ...vm.metadata, labels: { ...vm.metadata.labels, theirs: 'c' } },
-    }))
+    await bench.server.resources.modify(
+      'virtualmachines.virtualization.deckhouse.io',
+      { namespace: 'default', name: 'labels' },
+      (vm) => ({
+        ...vm,
+        metadata: { ...vm.metadata, labels: { ...vm.metadata.labels, theirs: 'c' } },
+      }),
+    )
     expect((await bench.berth(['apply', '-f', '-'], { stdin: labelled({ mine: 'x' }) })).code).toBe(0)
     expect((await read('vm', 'labels')).metadata.labels).toEqual({ mine: 'x', theirs: 'c' })
   })
@@ -56,7 +60,10 @@ describe('apply', () => {
   it('reads the files of a folder by name, and a List', async () => {
     const folder = scratch()
     mkdirSync(join(folder, 'deeper'))
-    writeFileSync(join(folder, '2.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [secret('s2', {}), secret('s3', {})] }))
+    writeFileSync(
+      join(folder, '2.json'),
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [secret('s2', {}), secret('s3', {})] }),
+    )
     writeFileSync(join(folder, '1.yml'), manifest(secret('s1', {})))
     writeFileSync(join(folder, 'notes.txt'), 'not: [yaml')
     const { code, out } = await bench.berth(['apply', '-f', folder])
@@ -66,7 +73,9 @@ describe('apply', () => {
   it('takes the namespace of -n and refuses another in the file', async () => {
     const other = { ...VM('far'), metadata: { name: 'far', namespace: 'other' } }
     expect((await bench.berth(['apply', '-f', '-', '-n', 'other'], { stdin: manifest(VM('near')) })).code).toBe(0)
-    expect((await bench.berth(['get', 'vm', '-n', 'other', '-o', 'name'])).out).toBe('virtualmachine.virtualization.deckhouse.io/near\n')
+    expect((await bench.berth(['get', 'vm', '-n', 'other', '-o', 'name'])).out).toBe(
+      'virtualmachine.virtualization.deckhouse.io/near\n',
+    )
     const clash = await bench.berth(['apply', '-f', '-', '-n', 'default'], { stdin: manifest(other) })
     expect(clash.code).toBe(1)
     expect(clash.err).toContain('metadata.namespace: the object says other, the command line says default')
@@ -86,7 +95,9 @@ describe('apply', () => {
   it('an object that was exported whole can be applied again', async () => {
     await bench.berth(['apply', '-f', '-'], { stdin: manifest(VM('export')) })
     const { out } = await bench.berth(['get', 'vm', 'export', '-o', 'yaml'])
-    expect((await bench.berth(['apply', '-f', '-'], { stdin: out.replace('cores: 1', 'cores: 4') })).out).toMatch(/configured/)
+    expect((await bench.berth(['apply', '-f', '-'], { stdin: out.replace('cores: 1', 'cores: 4') })).out).toMatch(
+      /configured/,
+    )
     expect((await read('vm', 'export')).spec.cpu.cores).toBe(4)
   })
 
