@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import { type NodeFacts, newNode, nodeConditions, nodeLabels } from '../../../../agent/host/node-object.ts'
+
+const facts: NodeFacts = {
+  nodeName: 'host-1',
+  berthVersion: '0.1.0',
+  identity: {
+    bootId: 'b-1',
+    machineId: 'm-1',
+    systemUuid: 'u-1',
+    kernelVersion: '6.1.0',
+    osImage: 'Debian GNU/Linux 12 (bookworm)',
+    cores: 8,
+    memoryBytes: 16n * 1024n ** 3n,
+  },
+  accelerator: { use: 'kvm', message: 'KVM runs guest code.' },
+  capabilities: { machine: 'pc-q35-7.2', maxVcpus: 288, usableModels: ['Nehalem'], hostPassthrough: true },
+  cpuFeatures: ['sse4.2'],
+  checks: [
+    { id: 'libvirt', title: 'libvirt', condition: 'LibvirtAvailable', status: 'ok', message: 'libvirt 9.0.0.' },
+    {
+      id: 'kvm',
+      title: 'KVM',
+      condition: 'KVMUsable',
+      status: 'fail',
+      message: 'slow',
+      detail: 'KVMSlowerThanEmulation',
+    },
+    { id: 'iommu', title: 'IOMMU', condition: 'IOMMUAvailable', status: 'info', message: 'none', detail: '0 groups' },
+    {
+      id: 'time-sync',
+      title: 'Time',
+      condition: 'TimeSynchronized',
+      status: 'info',
+      unknown: true,
+      message: 'who knows',
+    },
+    { id: 'hugepages', title: 'Pages', status: 'ok', message: 'some' },
+  ],
+  addresses: ['192.0.2.7'],
+  cpuOvercommit: 2,
+}
+const NOW = '2026-01-02T00:00:00Z'
+const BEFORE = '2026-01-01T00:00:00Z'
+
+describe('the Node object', () => {
+  it('says what the host is', () => {
+    const node = newNode(facts, NOW)
+    expect(node.metadata).toEqual({
+      name: 'host-1',
+      labels: {
+        'kubernetes.io/hostname': 'host-1',
+        'kubernetes.io/arch': 'amd64',
+        'kubernetes.io/os': 'linux',
+        'cpu-model.node.virtualization.deckhouse.io/Nehalem': 'true',
+        'cpu-feature.node.virtualization.deckhouse.io/sse4.2': 'true',
+      },
+    })
+    expect(node.status).toMatchObject({
+      capacity: { cpu: '8', memory: '16777216Ki' },
+      allocatable: { cpu: '16', memory: '16252928Ki' },
+      addresses: [
+        { type: 'InternalIP', address: '192.0.2.7' },
+        { type: 'Hostname', address: 'host-1' },
+      ],
+      nodeInfo: {
+        bootID: 'b-1',
+        machineID: 'm-1',
+        systemUUID: 'u-1',
+        kubeletVersion: '0.1.0',
+        containerRuntimeVersion: '',
+      },
+    })
+    expect(node.status).not.toHaveProperty('hardware')
+  })
+
+  it('has a condition for each check that has one', () => {
+    const seen = nodeConditions(facts, NOW).map(({ type, status, reason }) => [type, status, reason])
+    expect(seen).toEqual([
+      ['Ready', 'True', 'AgentReady'],
+      ['LibvirtAvailable', 'True', 'CheckPassed'],
+      ['KVMUsable', 'False', 'KVMSlowerThanEmulation'],
+      ['IOMMUAvailable', 'False', 'CheckFailed'],
+      ['TimeSynchronized', 'Unknown', 'CheckInconclusive'],
+    ])
+  })
+
+  it('is not ready without libvirt or an accelerator, and says so', () => {
+    const ready = (more: Partial<NodeFacts>) => nodeConditions({ ...facts, ...more }, NOW)[0]
+    expect(ready({ accelerator: { refused: 'no KVM' } })).toMatchObject({
+      status: 'False',
+      reason: 'NoAccelerator',
+      message: 'no KVM',
+    })
+    expect(ready({ accelerator: { use: 'qemu', message: 'slow' } })).toMatchObject({
+      status: 'True',
+      reason: 'AgentReadyEmulated',
+    })
+    const checks = [{ id: 'libvirt', title: '', status: 'fail', message: 'no connection' } as const]
+    expect(ready({ checks })).toMatchObject({ status: 'False', reason: 'LibvirtNotReady', message: 'no connection' })
+  })
+
+  it('keeps the time of a condition that did not change', () => {
+    const previous = [
+      { type: 'Ready', status: 'False', reason: 'x', message: '', lastTransitionTime: BEFORE } as const,
+      {
+        type: 'LibvirtAvailable',
+        status: 'True',
+        reason: 'x',
+        message: 'old words',
+        lastTransitionTime: BEFORE,
+      } as const,
+    ]
+    const times = nodeConditions(facts, NOW, previous).map((c) => c.lastTransitionTime)
+    expect(times).toEqual([NOW, BEFORE, NOW, NOW, NOW])
+  })
+
+  it('keeps the labels of people and drops its own that hold no more', () => {
+    const existing = {
+      rack: 'a1',
+      'kubernetes.io/hostname': 'old',
+      'cpu-model.node.virtualization.deckhouse.io/Penryn': 'true',
+      'example.org/cpu-model.node.virtualization.deckhouse.io': 'mine',
+    }
+    expect(nodeLabels(facts, existing)).toEqual({
+      ...newNode(facts, NOW).metadata.labels,
+      rack: 'a1',
+      'example.org/cpu-model.node.virtualization.deckhouse.io': 'mine',
+    })
+  })
+})
