@@ -60,7 +60,8 @@ export async function startLibvirtd(): Promise<TestLibvirtd> {
   writeFileSync(join(dir, 'etc/qemu.conf'), QEMU_CONF)
   writeFileSync(join(dir, 'etc/libvirtd.conf'), LIBVIRTD_CONF)
   const mounts = FOLDERS.map(([name, path]) => `mkdir -p ${path} && mount --bind "$0/${name}" ${path}`)
-  const setup = [...mounts, 'ip link set lo up', 'touch "$0/ready"', 'exec sleep infinity'].join(' && ')
+  // `cat` ends when our end of its input closes: nothing outlives a test run that crashed.
+  const setup = [...mounts, 'ip link set lo up', 'touch "$0/ready"', 'exec cat'].join(' && ')
   const namespaces = ['--fork', '--pid', '--mount', '--net', '--uts', '--mount-proc', '--kill-child=SIGKILL']
   const holder = execa('unshare', [...namespaces, 'tini', '-s', '--', 'bash', '-c', setup, dir], { reject: false })
   const host = new PrivateHost(dir, holder)
@@ -113,6 +114,8 @@ class PrivateHost implements TestLibvirtd {
 
   thaw(): void {
     process.kill(this.pid(), 'SIGCONT')
+    // nsenter stops itself when its child is stopped.
+    this.#daemon?.kill('SIGCONT')
   }
 
   run(file: string, args: readonly string[]): Promise<Result> {
