@@ -1,11 +1,13 @@
 // The part of the agent that lives on libvirt: host facts, network, controllers, events. Begins when libvirt first answers.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import { nameOf, toKey } from '../lib/object.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
-import type { KeySink } from '../lib/reconcile/sources.ts'
+import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
+import { NodeReconciler, touchedByPeople } from './controllers/node/controller.ts'
 import { VirtualMachineReconciler } from './controllers/virtualmachine/controller.ts'
 import { GuestInfos } from './controllers/virtualmachine/guest-info.ts'
 import { Ledger } from './controllers/virtualmachine/ledger.ts'
@@ -14,10 +16,11 @@ import { Seeds } from './controllers/virtualmachine/seed.ts'
 import { ClassReconciler } from './controllers/virtualmachineclass/controller.ts'
 import { OperationReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import type { AgentCore } from './core.ts'
-import type { HostFacts } from './host/facts.ts'
+import { hostAddresses } from './host/addresses.ts'
+import { readInventory, runHostChecks, type Survey } from './host/index.ts'
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
-import { VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
+import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork } from './network/main-network.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
@@ -30,12 +33,18 @@ export interface Session {
   stop(): Promise<void>
 }
 
-export async function startSession(
-  core: AgentCore,
-  facts: HostFacts,
-  volumes: Volumes,
-  signal: AbortSignal,
-): Promise<Session> {
+export interface SessionDeps {
+  readonly core: AgentCore
+  /** Where networks are served; the same pool as `core.libvirt` with one libvirtd. */
+  readonly networks: LibvirtPool
+  readonly volumes: Volumes
+  readonly survey: Survey
+  readonly version: string
+}
+
+export async function startSession(deps: SessionDeps, signal: AbortSignal): Promise<Session> {
+  const { core, networks, volumes, survey } = deps
+  const { facts } = survey
   const { reader, resources, libvirt, clock, log, events, config } = core
   const ledger = new Ledger({
     milliCores: Math.round(facts.cores * config.capacity.cpuOvercommit * 1000),
@@ -44,7 +53,7 @@ export async function startSession(
   const wakeUid = (uid: string) => wake(reader, VMS_BY_UID, uid, vms)
   const guests = new GuestInfos({ libvirt, clock, onAnswer: wakeUid })
   const network = new MainNetwork({
-    libvirt,
+    libvirt: networks,
     clock,
     log,
     ...(config.network.cidr === undefined ? {} : { cidr: config.network.cidr }),
@@ -85,6 +94,7 @@ export async function startSession(
     VM_CONCURRENCY,
   )
   const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 4)
+  const nodes = controller('node', NODES, nodeReconciler(deps), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
@@ -114,7 +124,9 @@ export async function startSession(
   wireVirtualMachines(reader, vms)
   wireOperations(reader, operations)
   wireClasses(reader, classes)
-  const controllers = [vms, operations, classes]
+  on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
+  const controllers = [nodes, classes, operations, vms]
+  nodes.enqueue(toKey({ namespace: '', name: facts.nodeName }))
   for (const each of controllers) each.start()
   return {
     controllers,
@@ -130,4 +142,33 @@ export async function startSession(
 
 function wake(reader: Reader, index: string, value: string, sink: KeySink): void {
   for (const vm of reader.byIndex(index, value)) sink.enqueue(toKey(nameOf(vm)))
+}
+
+/** The Node's facts are found anew at each look: hourly, and when somebody touched the object. */
+function nodeReconciler({ core, survey, version }: SessionDeps): NodeReconciler {
+  const { reader, resources, clock, config, log } = core
+  return new NodeReconciler({
+    reader,
+    resources,
+    clock,
+    nodeName: config.nodeName,
+    facts: async (signal) => {
+      const inventory = await readInventory(signal).catch((error: unknown) => {
+        log.warn({ err: error }, 'the hardware inventory could not be read')
+        return null
+      })
+      return {
+        nodeName: config.nodeName,
+        berthVersion: version,
+        identity: survey.identity,
+        ...(inventory === null ? {} : { inventory }),
+        accelerator: survey.accelerator,
+        capabilities: survey.capabilities,
+        cpuFeatures: survey.facts.cpu.features,
+        checks: await runHostChecks(survey.checkContext, clock, signal),
+        addresses: hostAddresses(),
+        cpuOvercommit: config.capacity.cpuOvercommit,
+      }
+    },
+  })
 }

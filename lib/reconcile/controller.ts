@@ -1,5 +1,6 @@
 // Runs a reconciler: workers over the keyed queue, retries with backoff, limits in time, resync, numbers for metrics.
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { Backoff } from './backoff.ts'
@@ -53,6 +54,8 @@ export class Controller {
     this.#options = options
     this.#queue = new KeyedQueue(options.clock)
     this.#backoff = options.backoff ?? new Backoff()
+    // Every worker and every wait listens to it.
+    setMaxListeners(0, this.#stopping.signal)
   }
 
   /** Asks for a pass. Keys may be added before {@link start}; after {@link stop} they are dropped. */

@@ -2,7 +2,7 @@
 // and again on conflict; the ledger's reservation, its only effect, is the same each time.
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
-import type { Dependencies } from './dependencies.ts'
+import { type Dependencies, effective } from './dependencies.ts'
 import { memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
 import type { GuestInfo } from './guest-info.ts'
 import type { Holding, Ledger } from './ledger.ts'
@@ -34,7 +34,8 @@ export interface Assessment {
   readonly waits: string | null
 }
 
-export function assess(vm: VirtualMachine, before: VmStatus | undefined, look: Look, ledger: Ledger): Assessment {
+export function assess(object: VirtualMachine, before: VmStatus | undefined, look: Look, ledger: Ledger): Assessment {
+  const vm = effective(object, look.dependencies)
   const { view, now } = look
   const policy = vm.spec.runPolicy ?? 'AlwaysOnUnlessStoppedManually'
   const active = isActive(view?.state ?? null)

@@ -12,7 +12,7 @@ import type { HostFacts } from '../../host/facts.ts'
 import { VM_CLEANUP, VMS } from '../../names.ts'
 import type { Volumes } from '../../storage/volumes.ts'
 import { type Assessment, assess, type Look } from './assess.ts'
-import { type Dependencies, resolveDependencies } from './dependencies.ts'
+import { type Dependencies, effective, resolveDependencies } from './dependencies.ts'
 import { buildDomainPlan, domainName } from './domain-plan.ts'
 import type { GuestInfos } from './guest-info.ts'
 import type { Ledger } from './ledger.ts'
@@ -184,7 +184,7 @@ export class VirtualMachineReconciler implements Reconciler {
     const seedPath =
       needs.userData === null ? null : await seeds.ensure({ uid, hostname: name, userData: needs.userData }, signal)
     const plan = buildDomainPlan({
-      vm,
+      vm: effective(vm, needs),
       cpu: needs.cpu,
       devices: needs.devices,
       seedPath,

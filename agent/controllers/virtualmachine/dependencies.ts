@@ -12,15 +12,21 @@ import type {
   VirtualMachine,
   VirtualMachineClass,
 } from '../../../schemas/index.ts'
-import { sizingProblems } from '../../../schemas/index.ts'
+import {
+  effectiveCoreFraction,
+  sizingMessage,
+  sizingProblems,
+} from '../../../schemas/virtualmachineclass/sizing-policy.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, SECRETS, VM_CLASSES, VMS } from '../../names.ts'
 import type { Volumes } from '../../storage/volumes.ts'
 import { cpuOf } from '../virtualmachineclass/cpu.ts'
-import { type Device, fractionOf } from './domain-plan.ts'
+import type { Device } from './domain-plan.ts'
 
 /** The findings; each `…Problem` is null when that part is ready. */
 export interface Dependencies {
+  /** The guaranteed share of each core: the VM's own, else its class's default, else all of it. */
+  readonly coreFraction: string
   readonly cpu: CpuPlan | null
   readonly classProblem: string | null
   readonly sizingProblem: { readonly reason: string; readonly message: string } | null
@@ -55,6 +61,7 @@ export async function resolveDependencies(vm: VirtualMachine, deps: DependencyDe
   const problems = devices.filter((device): device is string => typeof device === 'string')
   const provisioning = resolveProvisioning(vm, deps.reader)
   return {
+    coreFraction: effectiveCoreFraction(vm.spec, vmClass?.spec ?? {}),
     cpu: cpu !== null && 'plan' in cpu ? cpu.plan : null,
     classProblem: classProblem(vm, vmClass, cpu),
     sizingProblem: sizingProblem(vm, vmClass),
@@ -63,7 +70,7 @@ export async function resolveDependencies(vm: VirtualMachine, deps: DependencyDe
     bootProblem: bootProblem(ready),
     userData: 'userData' in provisioning ? provisioning.userData : null,
     provisioningProblem: 'problem' in provisioning ? provisioning.problem : null,
-    hostProblem: hostProblem(vm, deps.facts) ?? deps.networkProblem(),
+    hostProblem: hostProblem(vm, vmClass, deps.facts) ?? deps.networkProblem(),
     placementProblem: placementProblem(vm, vmClass, deps),
   }
 }
@@ -84,10 +91,9 @@ function sizingProblem(vm: VirtualMachine, vmClass: VirtualMachineClass | null):
       reason: 'VirtualMachineClassNotFound',
       message: `the VirtualMachineClass ${vm.spec.virtualMachineClassName} does not exist`,
     }
-  const problems = sizingProblems(vm.spec, vmClass.spec)
-  return problems.length === 0
-    ? null
-    : { reason: 'SizingPolicyNotMatched', message: problems.map(({ message }) => message).join('; ') }
+  const { name } = vmClass.metadata
+  const problems = sizingProblems(vm.spec, name, vmClass.spec)
+  return problems.length === 0 ? null : { reason: 'SizingPolicyNotMatched', message: sizingMessage(problems, name) }
 }
 
 type Ref = NonNullable<VirtualMachine['spec']['blockDeviceRefs']>[number]
@@ -147,12 +153,13 @@ function resolveProvisioning(
   return { userData: Buffer.from(data, 'base64').toString('utf8') }
 }
 
-function hostProblem(vm: VirtualMachine, facts: HostFacts): string | null {
+function hostProblem(vm: VirtualMachine, vmClass: VirtualMachineClass | null, facts: HostFacts): string | null {
   if ('refused' in facts.accelerator) return facts.accelerator.refused
   if (vm.spec.bootloader === 'EFI' && facts.efi === null)
     return 'this host has no UEFI firmware; install the package ovmf'
-  if (fractionOf(vm.spec) < 100 && facts.cpuController === null)
-    return `cpu.coreFraction ${vm.spec.cpu.coreFraction} cannot be guaranteed: this host has no cpu cgroup controller`
+  const fraction = effectiveCoreFraction(vm.spec, vmClass?.spec ?? {})
+  if (fraction !== '100%' && facts.cpuController === null)
+    return `cpu.coreFraction ${fraction} cannot be guaranteed: this host has no cpu cgroup controller`
   return null
 }
 
@@ -164,7 +171,7 @@ function placementProblem(
   const node = deps.reader.get<Node>(NODES, { namespace: '', name: deps.facts.nodeName })
   if (node === null) return `the Node ${deps.facts.nodeName} is not known yet`
   const here = deps.reader.list<VirtualMachine>(VMS).filter((other) => runsHere(other, vm, deps.facts.nodeName))
-  const reasons = fitsNode(vm, vmClass?.spec ?? null, node, here)
+  const reasons = fitsNode(vm, vmClass?.spec ?? {}, node, here)
   return reasons.length === 0 ? null : reasons.join('; ')
 }
 
@@ -172,3 +179,8 @@ const runsHere = (other: VirtualMachine, vm: KubeObject, nodeName: string): bool
   other.metadata.uid !== vm.metadata.uid &&
   other.status?.nodeName === nodeName &&
   ['Running', 'Starting', 'Stopping', 'Pause', 'Migrating'].includes(other.status?.phase ?? '')
+
+/** The VM as it is to run: with the share that its class gives when it names none. */
+export function effective(vm: VirtualMachine, { coreFraction }: Dependencies): VirtualMachine {
+  return { ...vm, spec: { ...vm.spec, cpu: { ...vm.spec.cpu, coreFraction } } }
+}

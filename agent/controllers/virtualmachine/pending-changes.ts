@@ -1,25 +1,18 @@
 // Which changes of a running VM's spec wait for its restart.
 import type { VirtualMachineSpec } from '../../../schemas/index.ts'
-import { changesOf } from '../../../schemas/index.ts'
+import { compareSpecs, type SpecChange } from '../../../schemas/virtualmachine/changes.ts'
 import { withoutSecrets } from './domain-plan.ts'
 
-export interface Change {
-  /** DVP's path below `spec`: `cpu.cores`. */
-  readonly path: string
-  readonly operation: string
-  readonly currentValue?: unknown
-  readonly desiredValue?: unknown
-}
+export type Change = SpecChange
 
 /**
- * Paths that DVP applies to a running VM by hot-plug. Berth has no hot-plug yet, so they wait for the restart as well,
+ * Block devices that DVP attaches to a running VM. Berth has no hot-plug yet, so they wait for the restart as well,
  * and say so, rather than being accepted and forgotten.
  */
-const WITHOUT_HOTPLUG = /^blockDeviceRefs/
+const WITHOUT_HOTPLUG = ['blockDeviceRefs'] as const
 
 /** Changes from the spec that the domain was made from to the one that is asked for. */
 export function pendingChanges(applied: VirtualMachineSpec, wanted: VirtualMachineSpec): readonly Change[] {
-  return changesOf(applied, withoutSecrets(wanted)).filter(
-    ({ action, path }) => action === 'Restart' || (action === 'ApplyImmediate' && WITHOUT_HOTPLUG.test(path)),
-  )
+  const changes = compareSpecs(applied, withoutSecrets(wanted), { withoutHotplug: WITHOUT_HOTPLUG })
+  return changes.filter(({ action }) => action === 'Restart')
 }

@@ -1,7 +1,7 @@
 // What a class comes to on this host -> its status. Pure. Conditions and reasons are DVP's (vmclasscondition).
 import { setCondition } from '../../../lib/conditions.ts'
 import type { CpuPlan } from '../../../lib/domain/index.ts'
-import { matchesSelector } from '../../../lib/placement/selector.ts'
+import { linesOf, unsatisfied } from '../../../lib/placement/selectors.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
 import type { Node, VirtualMachineClass } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
@@ -25,9 +25,8 @@ export function classProblem({ vmClass, facts, node }: Pick<ClassInputs, 'vmClas
   if ('refused' in cpu) return cpu.refused
   const missing = missingCpu(cpu.plan, facts.cpu)
   if (missing !== null) return missing
-  const selector = vmClass.spec.nodeSelector
-  if (selector === undefined || matchesSelector(selector, node?.metadata.labels ?? {})) return null
-  return `no node has the labels of the class's nodeSelector`
+  const open = unsatisfied(node?.metadata.labels ?? {}, linesOf(vmClass.spec.nodeSelector ?? {}))
+  return open.length === 0 ? null : `no node has the labels of the class's nodeSelector`
 }
 
 /** What the class asks of the CPU that this host does not have; null when it has all. */

@@ -1,0 +1,117 @@
+// Puts the agent together: store, API, then, as soon as libvirt answers, everything that lives on it.
+// The API answers from the first second, with or without libvirt.
+import { chmod, mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { createApiServer } from '../lib/apiserver/server.ts'
+import type { Clock } from '../lib/clock.ts'
+import { EventRecorder } from '../lib/controllers/event-recorder.ts'
+import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
+import { createNamespaceController } from '../lib/controllers/namespace.ts'
+import { ownerIndexes } from '../lib/controllers/owners.ts'
+import { LibvirtPool } from '../lib/libvirt/index.ts'
+import { Cache } from '../lib/reconcile/cache.ts'
+import { openSqliteStore } from '../lib/store/sqlite/open.ts'
+import { KINDS } from '../schemas/index.ts'
+import { namespaceTakesObjects, sizeFitsClass } from './admission.ts'
+import { createFirstObjects } from './bootstrap.ts'
+import type { AgentConfig } from './config.ts'
+import type { AgentCore } from './core.ts'
+import { hostReport } from './host-report.ts'
+import { chooseSockets } from './libvirt-sockets.ts'
+import { Lifeline } from './lifeline.ts'
+import { openListeners } from './listen.ts'
+import { DISKS, EVENTS, IMAGES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
+import { createStorage } from './storage/setup.ts'
+import { ConsoleStream } from './streams/console.ts'
+import { INDEXES } from './wiring.ts'
+
+/** What a namespace's deletion removes, in this order: users of things before the things. */
+const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, EVENTS]
+const SEALED = Object.fromEntries(
+  KINDS.flatMap((kind) => (kind.secretFields ? [[kind.resource, kind.secretFields]] : [])),
+)
+
+export interface AgentOptions {
+  readonly config: AgentConfig
+  readonly log: Logger
+  readonly clock: Clock
+  readonly version: string
+}
+
+export interface Agent {
+  /** Ends everything in order; guests run on. */
+  stop(): Promise<void>
+}
+
+/** Resolves when the API listens. @throws with words for the operator when it cannot */
+export async function startAgent({ config, log, clock, version }: AgentOptions): Promise<Agent> {
+  const { stateDir } = config
+  // Guests' files lie below: QEMU's user must be able to pass, and nobody to look.
+  await mkdir(stateDir, { recursive: true, mode: 0o711 })
+  await chmod(stateDir, 0o711)
+  const store = await openSqliteStore({
+    path: join(stateDir, 'berth.db'),
+    seal: { keyFile: join(stateDir, 'secret.key'), fields: SEALED },
+    clock,
+    log,
+  })
+  const reader = new Cache({
+    store,
+    resources: KINDS.map(({ resource }) => resource),
+    indexes: { ...INDEXES, ...ownerIndexes(KINDS) },
+  })
+  await reader.start()
+
+  const sockets = await chooseSockets(config.libvirt)
+  const libvirt = new LibvirtPool({ socketPath: sockets.qemu, uri: config.libvirt.uri })
+  const networks =
+    sockets.network === null ? libvirt : new LibvirtPool({ socketPath: sockets.network, uri: 'network:///system' })
+  const recordEvent: Pick<EventRecorder, 'record'> = { record: (object, text) => events.record(object, text) }
+  const server = await createApiServer({
+    store,
+    kinds: KINDS,
+    clock,
+    log,
+    version,
+    hostNames: [hostname(), config.nodeName],
+    admission: [namespaceTakesObjects, sizeFitsClass],
+    connect: [new ConsoleStream({ libvirt, reader, events: recordEvent, log, clock })],
+    reports: [hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal))],
+    readiness: [{ name: 'libvirt', check: async () => lifeline.requireReady() }],
+  })
+  const { resources } = server
+  const events = new EventRecorder({
+    reader,
+    resources,
+    clock,
+    log,
+    component: 'berth-agent',
+    instance: config.nodeName,
+  })
+  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt }
+  await createFirstObjects(resources, stateDir)
+  const storage = await createStorage(core)
+  const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, version })
+  const controllers = [
+    createGarbageCollector({ reader, resources, kinds: KINDS, clock, log }),
+    createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log }),
+    ...storage.controllers,
+  ]
+  await openListeners(server, config)
+  for (const controller of controllers) controller.start()
+  events.start()
+  lifeline.start()
+  return {
+    stop: async () => {
+      await server.close()
+      await lifeline.stop()
+      await Promise.all(controllers.map((controller) => controller.stop()))
+      await events.stop()
+      await Promise.all([libvirt.close(), networks.close()])
+      reader.stop()
+      await store.close()
+    },
+  }
+}

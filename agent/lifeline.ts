@@ -1,0 +1,92 @@
+// The agent's life on libvirt: waits for the first answer, surveys the host, starts the session; before and without that,
+// the API still answers, and says what is missing.
+
+import { messageOf } from '../lib/errors.ts'
+import type { LibvirtPool } from '../lib/libvirt/index.ts'
+import type { AgentCore } from './core.ts'
+import type { CheckContext, CheckResult, Survey } from './host/index.ts'
+import { runHostChecks, surveyHost, systemHost } from './host/index.ts'
+import { type Session, startSession } from './session.ts'
+import type { Volumes } from './storage/volumes.ts'
+
+const CONNECT_TIMEOUT_MS = 10_000
+const RETRY_MS = 1_000
+
+export interface LifelineDeps {
+  readonly core: AgentCore
+  /** Where networks are served; the same pool as `core.libvirt` with one libvirtd. */
+  readonly networks: LibvirtPool
+  readonly volumes: Volumes
+  readonly version: string
+}
+
+export class Lifeline {
+  readonly #deps: LifelineDeps
+  readonly #stopping = new AbortController()
+  #session: Session | null = null
+  #survey: Survey | null = null
+  #problem = 'libvirt was not asked yet'
+  #running: Promise<void> | null = null
+
+  constructor(deps: LifelineDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    this.#running = this.#live()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the agent is stopping'))
+    await this.#running
+    await this.#session?.stop()
+  }
+
+  /** @throws Error in words while virtual machines are not looked after */
+  requireReady(): void {
+    if (this.#session === null) throw new Error(this.#problem)
+    if (!this.#deps.core.libvirt.connected) throw new Error('libvirt does not answer')
+  }
+
+  /** The host checks, run now. @throws Error while the host was never surveyed */
+  async hostChecks(signal: AbortSignal): Promise<readonly CheckResult[]> {
+    const { clock } = this.#deps.core
+    return runHostChecks(this.#context(), clock, signal)
+  }
+
+  #context(): CheckContext {
+    if (this.#survey !== null) return this.#survey.checkContext
+    return {
+      host: systemHost,
+      stateDir: this.#deps.core.config.stateDir,
+      kvm: { usable: false, reason: 'KVMFailed', message: `KVM was not measured yet: ${this.#problem}` },
+      cpuController: null,
+      efi: null,
+    }
+  }
+
+  async #live(): Promise<void> {
+    const { log, clock } = this.#deps.core
+    const { signal } = this.#stopping
+    while (!signal.aborted && this.#session === null) {
+      try {
+        await this.#begin(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#problem = messageOf(error)
+        log.warn({ err: error }, `virtual machines are not looked after yet: ${this.#problem}`)
+        await clock.sleep(RETRY_MS, signal).catch(() => undefined)
+      }
+    }
+  }
+
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { core, networks, volumes, version } = this.#deps
+    const { config, clock, log } = core
+    for (const pool of new Set([core.libvirt, networks]))
+      if (!pool.connected) await pool.connect({ signal, timeoutMs: CONNECT_TIMEOUT_MS })
+    this.#survey ??= await surveyHost({ config, libvirt: core.libvirt, host: systemHost, clock }, signal)
+    log.info({ accelerator: this.#survey.accelerator, machine: this.#survey.facts.machineType }, 'host surveyed')
+    this.#session = await startSession({ core, networks, volumes, version, survey: this.#survey }, signal)
+  }
+}

@@ -1,0 +1,89 @@
+// The program `berth-agent`: arguments, configuration, log, signals. Everything else is in app.ts.
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { pino } from 'pino'
+import { systemClock } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import { startAgent } from './app.ts'
+import { type AgentConfig, ConfigError, loadConfig } from './config.ts'
+import { judgeKvm, probeKvm } from './host/index.ts'
+
+const DEFAULT_CONFIG = '/etc/berth/agent.yaml'
+/** An orderly end takes this long at most; guests do not depend on it. */
+const STOP_TIMEOUT_MS = 20_000
+const EXIT = { ok: 0, failed: 1, usage: 2, kvmNotUsable: 3 } as const
+
+const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
+berth-agent probe-kvm                            measure whether KVM runs guest code; exit code 3 when it does not
+berth-agent --version
+`
+
+export const version = (): string => {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
+      if (name === 'berth') return String(version)
+    } catch {
+      // The other place, then: the built program is one folder deeper.
+    }
+  }
+  return 'unknown'
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      config: { type: 'string' },
+      'state-dir': { type: 'string' },
+      version: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  if (values.help) return print(USAGE)
+  if (values.version) return print(`berth-agent ${version()}\n`)
+  if (positionals[0] === 'probe-kvm' && positionals.length === 1) return probe()
+  if (positionals.length > 0) throw new ConfigError(`unknown argument ${positionals[0]}\n${USAGE}`)
+  const loaded = await loadConfig(values.config ?? DEFAULT_CONFIG, values.config === undefined)
+  const config = values['state-dir'] === undefined ? loaded : { ...loaded, stateDir: values['state-dir'] }
+  return run(config)
+}
+
+async function run(config: AgentConfig): Promise<number> {
+  const log = pino({ level: config.log.level, redact: ['headers.authorization', 'token', 'userData'] })
+  let end: (code: number) => void = () => undefined
+  const ended = new Promise<number>((resolve) => {
+    end = resolve
+  })
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'the agent ends on an error that nothing handled')
+    end(EXIT.failed)
+    // What is stored is stored: a new process is safer than this one.
+    setImmediate(() => process.exit(EXIT.failed))
+  })
+  const agent = await startAgent({ config, log, clock: systemClock, version: version() })
+  log.info({ version: version(), node: process.version, nodeName: config.nodeName }, 'the agent is up')
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(EXIT.ok))
+  const code = await ended
+  setTimeout(() => process.exit(EXIT.failed), STOP_TIMEOUT_MS).unref()
+  await agent.stop()
+  return code
+}
+
+async function probe(): Promise<number> {
+  const verdict = judgeKvm(await probeKvm({ clock: systemClock }, AbortSignal.timeout(120_000)))
+  print(`${verdict.message}\n`)
+  return verdict.usable ? EXIT.ok : EXIT.kvmNotUsable
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return EXIT.ok
+}
+
+try {
+  process.exit(await main())
+} catch (error) {
+  process.stderr.write(`berth-agent: ${messageOf(error)}\n`)
+  process.exit(error instanceof ConfigError || error instanceof TypeError ? EXIT.usage : EXIT.failed)
+}
