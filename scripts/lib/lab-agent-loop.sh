@@ -11,7 +11,7 @@ agent_of() { read -r child _ <"/proc/$1/task/$1/children" || [ -n "${child:-}" ]
 
 failures=0 first=0
 while [ -e "/proc/$host" ]; do
-  nsenter -t "$host" -m -u -n -p -C -- "$ROOT/bin/berth-agent" --config "$dir/agent.yaml" &
+  nsenter -t "$host" -m -u -n -p -C -r -- "$ROOT/bin/berth-agent" --config "$dir/agent.yaml" &
   enter=$!
   child=
   if wait_until 5 agent_of "$enter"; then

@@ -69,7 +69,7 @@ host_start() {
   record_pid "$dir/host.pid" $!
 }
 
-host_has_libvirt() { nsenter -t "$(host_init_pid "$1")" -m -n -p -- virsh -q -c qemu:///system connect; }
+host_has_libvirt() { nsenter -t "$(host_init_pid "$1")" -m -n -p -r -- virsh -q -c qemu:///system connect; }
 
 host_wait() {
   local name=$1 dir pid inner

@@ -59,7 +59,7 @@ lab_exec() {
   pid=$(host_init_pid "$1") || fail "host $1 of the lab in $LAB does not run"
   cgroup_join "$(host_cgroup "$1")"
   shift
-  exec nsenter -t "$pid" -m -u -n -p -C -- "$@"
+  exec nsenter -t "$pid" -m -u -n -p -C -r -- "$@"
 }
 
 # Hosts are found by their folders and, when those were deleted, by the names that the kernel still has.
