@@ -1,4 +1,5 @@
 // What the API server offers to the programs that run one.
+export { type Access, type AccessOptions, openAccess } from './auth/access.ts'
 export type { TokenCheck } from './auth/gate.ts'
 export type { ConnectSubresource, ConnectTarget } from './connect.ts'
 export type { Admission, AdmissionRequest } from './core/core.ts'

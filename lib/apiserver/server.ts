@@ -1,6 +1,6 @@
 // The API server as a whole: a store and kinds in, an in-process door (`resources`) and listeners out.
 import { createServer, type RequestListener } from 'node:http'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { KindDef } from '../../schemas/kind.ts'
 import type { Clock } from '../clock.ts'
 import { ApiError } from '../errors.ts'
@@ -90,7 +90,7 @@ function createApp(log: FastifyBaseLogger): { readonly app: FastifyInstance; rea
   const handlers: RequestListener[] = []
   const app: FastifyInstance = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     frameworkErrors: (error, request, reply) => sendAnswer(reply, errorAnswer(error, request.log, String(request.id))),

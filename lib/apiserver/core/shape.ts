@@ -10,6 +10,9 @@ import { schemaOf } from './schema.ts'
 import type { UnknownField } from './unknown.ts'
 import { servedKind, storageKind } from './versions.ts'
 
+/** Unknown fields shown at most. */
+const MAX_UNKNOWN = 30
+
 /** Name for messages, before anything is checked. */
 export function nameIn(input: JsonObject): string {
   const meta = isRecord(input.metadata) ? input.metadata : {}
@@ -35,15 +38,16 @@ export function shape(core: Core, kind: KindDef, input: JsonObject, options: Wri
   const name = nameIn(input)
   if (kind.hasStatus) delete input.status
   const schema = schemaOf(servedKind(core, kind, options.version))
-  refuseUnknown(kind, name, schema.prune(input), options)
-  // Arrays and texts in the place of metadata are refused by the schema, absence is an empty one.
-  const object: JsonObject = { ...input, metadata: input.metadata ?? {} }
-  refuse(kind, name, schema.validate(object))
-  const given = {
-    ...object,
+  const unknown = unknownErrors(schema.prune(input), options)
+  const { apiVersion: _, kind: __, metadata = {}, ...rest } = input
+  const object: JsonObject = {
     apiVersion: apiVersionOf(kind.group, options.version),
     kind: kind.kind,
-  } as unknown as KubeObject
+    metadata,
+    ...rest,
+  }
+  refuse(kind, name, [...unknown, ...schema.validate(object)])
+  const given = object as unknown as KubeObject
   const stored = options.version === kind.storageVersion ? given : convert(core, kind, name, given, options.version)
   return kind.applyDefaults?.(stored) ?? stored
 }
@@ -65,8 +69,8 @@ export function shapeStatus(
 ): unknown {
   const schema = schemaOf(servedKind(core, kind, options.version))
   if (status === undefined || status === null) return undefined
-  refuseUnknown(kind, object.metadata.name, schema.pruneStatus(status), options)
-  refuse(kind, object.metadata.name, schema.validateStatus(status))
+  const unknown = unknownErrors(schema.pruneStatus(status), options)
+  refuse(kind, object.metadata.name, [...unknown, ...schema.validateStatus(status)])
   if (options.version === kind.storageVersion || kind.convert === undefined) return status
   return kind.convert.toStorage({ ...object, status }, options.version).status
 }
@@ -75,15 +79,17 @@ export function refuse(kind: KindDef, name: string, errors: readonly FieldError[
   if (errors.length > 0) throw invalid(kind, name, errors)
 }
 
-function refuseUnknown(kind: KindDef, name: string, unknown: readonly UnknownField[], options: WriteOptions): void {
-  if (unknown.length === 0 || options.fieldValidation === 'Ignore') return
-  const causes = unknown.slice(0, 30).map(
+/** What unknown fields come to: errors, warnings or nothing. */
+function unknownErrors(unknown: readonly UnknownField[], options: WriteOptions): readonly FieldError[] {
+  if (options.fieldValidation === 'Ignore') return []
+  const causes = unknown.slice(0, MAX_UNKNOWN).map(
     ({ path, meant }): FieldError => ({
       path,
       reason: 'FieldValueInvalid',
       message: meant === null ? 'unknown field' : `unknown field; did you mean "${meant}"?`,
     }),
   )
-  if (options.fieldValidation === 'Strict') throw invalid(kind, name, causes)
+  if (options.fieldValidation === 'Strict') return causes
   for (const cause of causes) options.warn(`${cause.path}: ${cause.message}`)
+  return []
 }

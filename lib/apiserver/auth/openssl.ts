@@ -1,0 +1,103 @@
+// Certificates by the `openssl` program: a CA of our own and server certificates from it. Keys stay in files that only we can read.
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { execa } from 'execa'
+
+const CA_DAYS = 3650
+const SERVER_DAYS = 825
+const OPENSSL_MS = 30_000
+/** Prefix of working folders; one that a crash left is removed at the next start. */
+export const WORK_PREFIX = '.certificates-'
+
+const CA_CONFIG = `[req]
+distinguished_name = name
+prompt = no
+x509_extensions = ca
+[name]
+CN = Berth CA
+[ca]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+`
+
+const serverConfig = (subjects: readonly string[]): string => `[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = Berth
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = ${subjects.map((subject) => (isIP(subject) === 0 ? `DNS:${subject}` : `IP:${subject}`)).join(', ')}
+`
+
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256']
+
+/** A new CA as PEM: its key (ECDSA P-256), then its certificate. */
+export async function makeCa(folder: string): Promise<string> {
+  return inWorkFolder(folder, async (work) => {
+    await writeFile(join(work, 'ca.cnf'), CA_CONFIG)
+    await openssl(work, [
+      'req',
+      '-x509',
+      ...NEW_KEY,
+      '-config',
+      'ca.cnf',
+      '-keyout',
+      'key',
+      '-out',
+      'crt',
+      '-days',
+      String(CA_DAYS),
+    ])
+    return (await readFile(join(work, 'key'), 'utf8')) + (await readFile(join(work, 'crt'), 'utf8'))
+  })
+}
+
+/** A server certificate as PEM: its new key, then the certificate. @param subjects DNS names and addresses, already checked */
+export async function makeServerCertificate(folder: string, ca: string, subjects: readonly string[]): Promise<string> {
+  return inWorkFolder(folder, async (work) => {
+    await writeFile(join(work, 'ca'), ca, { mode: 0o600 })
+    await writeFile(join(work, 'server.cnf'), serverConfig(subjects))
+    await openssl(work, ['req', '-new', ...NEW_KEY, '-config', 'server.cnf', '-keyout', 'key', '-out', 'csr'])
+    const serial = `0x${randomBytes(15).toString('hex')}`
+    const extensions = ['-extfile', 'server.cnf', '-extensions', 'server']
+    const signer = ['-CA', 'ca', '-CAkey', 'ca', '-set_serial', serial]
+    await openssl(work, [
+      'x509',
+      '-req',
+      '-in',
+      'csr',
+      ...signer,
+      '-days',
+      String(SERVER_DAYS),
+      '-sha256',
+      ...extensions,
+      '-out',
+      'crt',
+    ])
+    return (await readFile(join(work, 'key'), 'utf8')) + (await readFile(join(work, 'crt'), 'utf8'))
+  })
+}
+
+/** A private folder (0700) for the time of `use`. */
+async function inWorkFolder<T>(folder: string, use: (work: string) => Promise<T>): Promise<T> {
+  const work = await mkdtemp(join(folder, WORK_PREFIX))
+  try {
+    return await use(work)
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+async function openssl(cwd: string, args: readonly string[]): Promise<void> {
+  const result = await execa('openssl', args, { cwd, timeout: OPENSSL_MS, reject: false, stdin: 'ignore' })
+  if (result.code === 'ENOENT') throw new Error('the program openssl is missing: install the package openssl')
+  if (result.failed) throw new Error(`openssl ${args[0]} failed: ${result.stderr.slice(-500)}`)
+}
