@@ -29,7 +29,7 @@ function compares(actual: string | undefined, bound: string | undefined, operato
   return operator === 'Gt' ? Number(actual) > Number(bound) : Number(actual) < Number(bound)
 }
 
-const valueOf = (labels: Labels, key: string): string | undefined =>
+const labelValue = (labels: Labels, key: string): string | undefined =>
   Object.hasOwn(labels, key) ? labels[key] : undefined
 
 /** A selector as lines; `matchLabels` is a short form of `In`. */
@@ -40,7 +40,7 @@ export const linesOf = ({ matchLabels = {}, matchExpressions = [] }: LabelSelect
 
 /** The lines that labels do not satisfy. */
 export const unsatisfied = (labels: Labels, lines: readonly Requirement[]): readonly Requirement[] =>
-  lines.filter((line) => !satisfies(valueOf(labels, line.key), line))
+  lines.filter((line) => !satisfies(labelValue(labels, line.key), line))
 
 /** Whether labels satisfy a selector: the empty one matches everything, an absent one nothing. */
 export const matches = (selector: LabelSelector | undefined, labels: Labels): boolean =>

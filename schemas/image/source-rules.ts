@@ -47,7 +47,7 @@ export const caBundleIsPem: Check = ({ http }) =>
   )
 
 function isPemBundle(base64: string): boolean {
-  if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(base64)) return false
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64.replace(/\s/g, ''))) return false
   const blocks = Buffer.from(base64, 'base64')
     .toString('latin1')
     .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)

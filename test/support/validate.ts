@@ -52,9 +52,9 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 export function unknownFields(schema: unknown, value: unknown, path = ''): readonly FieldError[] {
   if (!isRecord(schema)) return []
   if (Array.isArray(value))
-    return value.flatMap((item, index) => unknownFields(schema['items'], item, `${path}[${index}]`))
-  if (!isRecord(value) || !isRecord(schema['properties'])) return []
-  const properties = schema['properties']
+    return value.flatMap((item, index) => unknownFields(schema.items, item, `${path}[${index}]`))
+  if (!isRecord(value) || !isRecord(schema.properties)) return []
+  const properties = schema.properties
   return Object.entries(value).flatMap(([key, item]) => {
     if (path === '' && ['apiVersion', 'kind', 'metadata'].includes(key)) return []
     const at = path === '' ? key : `${path}.${key}`
