@@ -21,7 +21,7 @@ import type { AgentCore } from './core.ts'
 import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
-import { openListeners } from './listen.ts'
+import { openAgentAccess, openListeners } from './listen.ts'
 import { DISKS, EVENTS, IMAGES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
 import { createStorage } from './storage/setup.ts'
 import { ConsoleStream } from './streams/console.ts'
@@ -69,8 +69,10 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
   const networks =
     sockets.network === null ? libvirt : new LibvirtPool({ socketPath: sockets.network, uri: 'network:///system' })
   const recordEvent: Pick<EventRecorder, 'record'> = { record: (object, text) => events.record(object, text) }
+  const access = await openAgentAccess(config, clock)
   const server = await createApiServer({
     store,
+    tokens: access.tokens,
     kinds: KINDS,
     clock,
     log,
@@ -99,7 +101,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log }),
     ...storage.controllers,
   ]
-  await openListeners(server, config)
+  await openListeners(server, config, access)
   for (const controller of controllers) controller.start()
   events.start()
   lifeline.start()
