@@ -1,74 +1,74 @@
-// Valid objects of every kind to change one field of, for tests of rules and controllers.
-import type { KubeObject, ObjectMeta } from '../../lib/object.ts'
-import type {
-  ClusterVirtualImage,
-  VirtualDisk,
-  VirtualImage,
-  VirtualMachine,
-  VirtualMachineClass,
-  VirtualMachineOperation,
-} from '../../schemas/index.ts'
+// Complete objects for unit tests, as the store would hold them; each test changes what it is about.
+import type { HostFacts } from '../../agent/host/facts.ts'
+import type { VirtualMachine, VirtualMachineClass, VirtualMachineOperation } from '../../schemas/index.ts'
 
-export const metadata = (name: string, more: Partial<ObjectMeta> = {}): ObjectMeta => ({
+type Over<T> = { readonly [K in keyof T]?: T[K] extends object | undefined ? Partial<T[K]> : T[K] }
+
+const metadata = (name: string, uid: string) => ({
   name,
   namespace: 'default',
-  uid: `uid-${name}`,
+  uid,
   resourceVersion: '1',
   generation: 1,
   creationTimestamp: '2026-01-01T00:00:00Z',
-  ...more,
 })
 
-const object = <T extends KubeObject>(kind: string, version: string, spec: T['spec'], status?: T['status']): T =>
-  ({
-    apiVersion: `virtualization.deckhouse.io/${version}`,
-    kind,
-    metadata: metadata('one'),
-    spec,
-    ...(status !== undefined && { status }),
-  }) as T
+export const VM_UID = '11111111-2222-4333-8444-555555555555'
 
-/** A VM as the store has it, defaults filled in. */
-export const virtualMachine = (spec: Partial<VirtualMachine['spec']> = {}): VirtualMachine =>
-  object<VirtualMachine>('VirtualMachine', 'v1alpha2', {
-    virtualMachineClassName: 'generic',
-    cpu: { cores: 1 },
-    memory: { size: '1Gi' },
-    blockDeviceRefs: [{ kind: 'VirtualDisk', name: 'root' }],
-    runPolicy: 'AlwaysOnUnlessStoppedManually',
-    disruptions: { restartApprovalMode: 'Manual' },
-    terminationGracePeriodSeconds: 60,
-    enableParavirtualization: true,
-    osType: 'Generic',
-    bootloader: 'BIOS',
-    liveMigrationPolicy: 'PreferSafe',
-    ...spec,
-  })
+export function aVm(over: Over<VirtualMachine> = {}): VirtualMachine {
+  return {
+    apiVersion: 'virtualization.deckhouse.io/v1alpha2',
+    kind: 'VirtualMachine',
+    ...over,
+    metadata: { ...metadata('web', VM_UID), ...over.metadata },
+    spec: {
+      runPolicy: 'AlwaysOnUnlessStoppedManually',
+      virtualMachineClassName: 'generic',
+      cpu: { cores: 1, coreFraction: '100%' },
+      memory: { size: '256Mi' },
+      blockDeviceRefs: [{ kind: 'VirtualDisk', name: 'root' }],
+      osType: 'Generic',
+      bootloader: 'BIOS',
+      enableParavirtualization: true,
+      liveMigrationPolicy: 'PreferSafe',
+      terminationGracePeriodSeconds: 60,
+      disruptions: { restartApprovalMode: 'Manual' },
+      ...over.spec,
+    },
+    ...(over.status === undefined ? {} : { status: over.status as VirtualMachine['status'] & object }),
+  } as VirtualMachine
+}
 
-export const virtualDisk = (spec: VirtualDisk['spec'], status?: VirtualDisk['status']): VirtualDisk =>
-  object<VirtualDisk>('VirtualDisk', 'v1alpha2', spec, status)
+export const aClass = (spec: VirtualMachineClass['spec']): VirtualMachineClass => ({
+  apiVersion: 'virtualization.deckhouse.io/v1alpha3',
+  kind: 'VirtualMachineClass',
+  metadata: { ...metadata('generic', 'class-uid') },
+  spec,
+})
 
-export const httpSource = { type: 'HTTP', http: { url: 'https://example.org/disk.qcow2' } } as const
+export function anOperation(
+  name: string,
+  spec: Partial<VirtualMachineOperation['spec']>,
+  status?: Partial<NonNullable<VirtualMachineOperation['status']>>,
+): VirtualMachineOperation {
+  return {
+    apiVersion: 'virtualization.deckhouse.io/v1alpha2',
+    kind: 'VirtualMachineOperation',
+    metadata: metadata(name, `uid-${name}`),
+    spec: { type: 'Start', virtualMachineName: 'web', ...spec },
+    ...(status === undefined ? {} : { status }),
+  } as VirtualMachineOperation
+}
 
-export const virtualImage = (spec: Partial<VirtualImage['spec']> = {}, status?: VirtualImage['status']): VirtualImage =>
-  object<VirtualImage>(
-    'VirtualImage',
-    'v1alpha2',
-    { dataSource: httpSource, storage: 'ContainerRegistry', ...spec },
-    status,
-  )
-
-export const clusterVirtualImage = (
-  dataSource: ClusterVirtualImage['spec']['dataSource'],
-  status?: ClusterVirtualImage['status'],
-): ClusterVirtualImage => object<ClusterVirtualImage>('ClusterVirtualImage', 'v1alpha2', { dataSource }, status)
-
-export const virtualMachineOperation = (spec: Partial<VirtualMachineOperation['spec']>): VirtualMachineOperation =>
-  object<VirtualMachineOperation>('VirtualMachineOperation', 'v1alpha2', {
-    type: 'Start',
-    virtualMachineName: 'one',
-    ...spec,
-  })
-
-export const virtualMachineClass = (spec: Partial<VirtualMachineClass['spec']>): VirtualMachineClass =>
-  object<VirtualMachineClass>('VirtualMachineClass', 'v1alpha3', { cpu: { type: 'Model', model: 'Nehalem' }, ...spec })
+export const FACTS: HostFacts = {
+  nodeName: 'h1',
+  bootId: 'boot-1',
+  accelerator: { use: 'qemu' },
+  machineType: 'pc-q35-7.2',
+  cpuController: 'v1',
+  efi: { codePath: '/code.fd', varsTemplate: '/vars.fd' },
+  cpu: { models: ['Nehalem'], features: ['aes', 'sse4.2'] },
+  cores: 4,
+  memoryBytes: 8n * 1024n ** 3n,
+  versions: { libvirt: '9.0.0', qemu: '7.2.0' },
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import { planOperation } from '../../../../agent/controllers/virtualmachineoperation/plan.ts'
+import { isExpired, refusalOf, supersedes } from '../../../../agent/controllers/virtualmachineoperation/rules.ts'
+import type { VirtualMachine } from '../../../../schemas/index.ts'
+import { anOperation, aVm } from '../../../support/objects.ts'
+
+const vmIn = (phase: string, power: object = {}, spec: Partial<VirtualMachine['spec']> = {}): VirtualMachine =>
+  aVm({ spec, status: { phase, berth: { power } } as unknown as NonNullable<VirtualMachine['status']> })
+
+describe('when an operation applies', () => {
+  const PHASES = [
+    'Pending',
+    'Running',
+    'Degraded',
+    'Stopped',
+    'Stopping',
+    'Starting',
+    'Migrating',
+    'Pause',
+    'Terminating',
+  ]
+  const allowed = (type: 'Start' | 'Stop' | 'Restart', force: boolean) =>
+    PHASES.filter((phase) => refusalOf(type, force, vmIn(phase)) === null)
+
+  it('by phase', () => {
+    expect(allowed('Start', false)).toEqual(['Stopped', 'Stopping'])
+    expect(allowed('Stop', false)).toEqual(['Pending', 'Running', 'Degraded', 'Starting', 'Pause'])
+    expect(allowed('Stop', true)).toEqual(['Pending', 'Running', 'Degraded', 'Stopping', 'Starting', 'Pause'])
+    expect(allowed('Restart', false)).toEqual(['Running', 'Degraded', 'Starting', 'Pause'])
+    expect(allowed('Restart', true)).toEqual(['Running', 'Degraded', 'Stopping', 'Starting', 'Pause'])
+  })
+
+  it('by run policy, with words', () => {
+    const of = (runPolicy: VirtualMachine['spec']['runPolicy']) =>
+      (['Start', 'Stop', 'Restart'] as const).filter((type) => {
+        const vm = vmIn(type === 'Start' ? 'Stopped' : 'Running', {}, { runPolicy })
+        return refusalOf(type, false, vm) === null
+      })
+    expect(of('AlwaysOff')).toEqual([])
+    expect(of('AlwaysOn')).toEqual(['Restart'])
+    expect(of('Manual')).toEqual(['Start', 'Stop', 'Restart'])
+    expect(of('AlwaysOnUnlessStoppedManually')).toEqual(['Start', 'Stop', 'Restart'])
+    expect(refusalOf('Stop', false, vmIn('Running', {}, { runPolicy: 'AlwaysOn' }))).toEqual({
+      reason: 'NotApplicableForVirtualMachineRunPolicy',
+      message: 'Stop does not apply to the run policy AlwaysOn',
+    })
+  })
+
+  it('a stop takes the place of a start, a forced one that of a stop, and nothing else', () => {
+    const asks = [{ type: 'Start' }, { type: 'Stop' }, { type: 'Stop', force: true }, { type: 'Restart' }] as const
+    const table = asks.map((newer) => asks.map((older) => supersedes(newer, older)))
+    expect(table).toEqual([
+      [false, false, false, false],
+      [true, false, false, false],
+      [true, true, false, false],
+      [false, false, false, false],
+    ])
+  })
+})
+
+describe('the next step of an operation', () => {
+  const stop = anOperation('stop', { type: 'Stop' })
+  const inProgress = { phase: 'InProgress' as const }
+
+  it('asks a VM that it applies to', () => {
+    expect(planOperation(stop, vmIn('Running'), [])).toEqual({ do: 'ask', supersede: [] })
+  })
+  it('fails without the VM, naming it', () => {
+    expect(planOperation(stop, null, [])).toMatchObject({
+      do: 'fail',
+      reason: 'VirtualMachineNotFound',
+      message: expect.stringContaining('web'),
+    })
+  })
+  it('fails where it does not apply', () => {
+    expect(planOperation(stop, vmIn('Stopped'), [])).toMatchObject({
+      do: 'fail',
+      reason: 'NotApplicableForVirtualMachinePhase',
+    })
+  })
+  it('waits behind another one that is under way', () => {
+    const restart = anOperation('restart', { type: 'Restart' }, inProgress)
+    expect(planOperation(stop, vmIn('Running'), [restart])).toMatchObject({ do: 'wait' })
+  })
+  it('a stop overtakes a start, whatever the phase', () => {
+    const start = anOperation('start', { type: 'Start' }, inProgress)
+    expect(planOperation(stop, vmIn('Stopped'), [start])).toEqual({ do: 'ask', supersede: [start] })
+  })
+  it('killed between its own status and the request, asks again', () => {
+    const started = anOperation('stop', { type: 'Stop' }, inProgress)
+    expect(planOperation(started, vmIn('Running'), [])).toEqual({ do: 'ask', supersede: [] })
+  })
+  it('watches while the VM works on it, then tells how it ended', () => {
+    const started = anOperation('stop', { type: 'Stop' }, inProgress)
+    const id = started.metadata.uid
+    expect(planOperation(started, vmIn('Running', { request: { id } }), [])).toEqual({ do: 'nothing' })
+    expect(planOperation(started, vmIn('Stopped', { done: { id, ok: true, message: '' } }), [])).toEqual({
+      do: 'complete',
+    })
+    expect(planOperation(started, vmIn('Running', { done: { id, ok: false, message: 'no' } }), [])).toEqual({
+      do: 'fail',
+      reason: 'OperationFailed',
+      message: 'no',
+    })
+  })
+  it.each(['Completed', 'Failed', 'Superseded'] as const)('is over when %s', (phase) => {
+    expect(planOperation(anOperation('stop', { type: 'Stop' }, { phase }), vmIn('Running'), [])).toEqual({
+      do: 'nothing',
+    })
+  })
+})
+
+describe('finished operations', () => {
+  const at = (name: string, time: string) => {
+    const operation = anOperation(name, {})
+    return { ...operation, metadata: { ...operation.metadata, creationTimestamp: time } }
+  }
+  const now = Date.parse('2026-02-01T00:00:00Z')
+  const newer = Array.from({ length: 10 }, (_, i) => at(`n${i}`, `2026-01-20T00:00:0${i % 10}Z`))
+
+  it('go after a day, but the newest ten of a VM stay', () => {
+    const old = at('old', '2026-01-01T00:00:00Z')
+    expect(isExpired(old, [old, ...newer], now)).toBe(true)
+    expect(isExpired(old, [old, ...newer.slice(1)], now)).toBe(false)
+    const young = at('young', '2026-01-31T12:00:00Z')
+    expect(isExpired(young, [young, ...newer], now)).toBe(false)
+  })
+})
