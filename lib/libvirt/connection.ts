@@ -4,60 +4,18 @@
 // A call that timed out keeps its serial until the late answer comes, since libvirtd still holds a request slot for
 // it. Nothing is skipped in silence: bytes that are not the protocol end the connection.
 
-import { after, type Clock } from './clock.ts'
+import { after } from './clock.ts'
+import type { ConnectionHandlers, ConnectionOptions, StreamHandler, Wait } from './connection-options.ts'
 import { ConnectionLost, LibvirtError, LibvirtTimeout, ProtocolError } from './errors.ts'
 import { encodeFrame, type Frame, FrameParser, FrameStatus, FrameType } from './frame.ts'
 import { openSession } from './handshake.ts'
-import { KEEPALIVE_PROGRAM, Keepalive, type KeepaliveOptions } from './keepalive.ts'
+import { KEEPALIVE_PROGRAM, Keepalive } from './keepalive.ts'
 import type { RemoteError } from './protocol.gen.ts'
-import type { ArgsOf, Procedure, ProcedureName, Protocol, ResultOf } from './protocol.ts'
-import { type Address, Transport } from './transport.ts'
+import type { ArgsOf, Procedure, ProcedureName, ResultOf } from './protocol.ts'
+import { moveTo, type SessionState } from './session-state.ts'
+import { anyOf } from './signals.ts'
+import { Transport } from './transport.ts'
 import { XdrReader } from './xdr.ts'
-
-const LEGAL = {
-  opening: ['ready', 'closed'],
-  ready: ['draining', 'closed'],
-  draining: ['closed'],
-  closed: [],
-} as const satisfies Record<string, readonly string[]>
-
-/** Where a session stands. A connection object exists from a connected byte stream on. */
-export type ConnectionState = keyof typeof LEGAL
-
-/** When to stop waiting. */
-export interface Wait {
-  readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface ConnectionOptions {
-  readonly address: Address
-  /** libvirt's connection URI, such as `qemu:///system`. */
-  readonly uri: string
-  readonly clock: Clock
-  readonly protocol: Protocol
-  readonly keepalive: KeepaliveOptions
-  /** Let libvirtd ping us too, and drop us when we are gone. Off where reading may pause. */
-  readonly serverPings: boolean
-  /** Calls under way at a time; libvirtd stops reading a connection that has five. */
-  readonly maxInFlight: number
-}
-
-/** Called by the connection from its read loop: must not throw for reasons of the receiver's own. */
-export interface ConnectionHandlers {
-  /** A message that the server sent by itself. */
-  onMessage?(frame: Frame): void
-  /** An answer came, late ones included: there is room for another call. */
-  onRoom?(): void
-  /** The connection is over; called once, after all calls were failed, and only when `open` had resolved. */
-  onClose?(cause: Error): void
-}
-
-/** Receives what belongs to one stream. */
-export interface StreamHandler {
-  onPacket(frame: Frame): void
-  onLost(error: ConnectionLost): void
-}
 
 interface PendingCall {
   readonly procedure: Procedure
@@ -78,7 +36,7 @@ export class Connection {
   readonly #keepalive: Keepalive
   readonly #pending = new Map<number, PendingCall>()
   readonly #streams = new Map<number, StreamHandler>()
-  #state: ConnectionState = 'opening'
+  #state: SessionState = 'opening'
   #cause: Error | undefined
   #serial = 0
   #abandoned = 0
@@ -104,7 +62,7 @@ export class Connection {
     const cancel = after(options.clock, wait.timeoutMs, () =>
       overdue.abort(new LibvirtTimeout('ConnectOpen', wait.timeoutMs, 'none')),
     )
-    const signal = wait.signal === undefined ? overdue.signal : AbortSignal.any([overdue.signal, wait.signal])
+    const { signal, release } = anyOf([overdue.signal, wait.signal])
     try {
       const transport = await Transport.dial(options.address, signal)
       const connection = new Connection(transport, options, handlers)
@@ -121,15 +79,16 @@ export class Connection {
       if (connection.#cause !== undefined) {
         throw new ConnectionLost('connection to libvirt was lost at once', 'none', { cause: connection.#cause })
       }
-      connection.#moveTo('ready')
+      connection.#state = moveTo(connection.#state, 'ready')
       connection.#keepalive.start()
       return connection
     } finally {
       cancel()
+      release()
     }
   }
 
-  get state(): ConnectionState {
+  get state(): SessionState {
     return this.#state
   }
 
@@ -190,7 +149,7 @@ export class Connection {
       return
     }
     const goodbye = this.#send('ConnectClose', {}, { timeoutMs: GOODBYE_MS }, undefined)
-    this.#moveTo('draining')
+    this.#state = moveTo(this.#state, 'draining')
     await goodbye.catch(() => undefined)
     this.#close(new Error('closed by this client'))
   }
@@ -294,17 +253,10 @@ export class Connection {
     this.#handlers.onRoom?.()
   }
 
-  #moveTo(to: ConnectionState): void {
-    if (!(LEGAL[this.#state] as readonly string[]).includes(to)) {
-      throw new Error(`a connection cannot go from ${this.#state} to ${to}`)
-    }
-    this.#state = to
-  }
-
   #close(cause: Error): void {
     if (this.#state === 'closed') return
     const opened = this.#state !== 'opening'
-    this.#moveTo('closed')
+    this.#state = moveTo(this.#state, 'closed')
     this.#cause = cause
     this.#keepalive.stop()
     this.#transport.destroy()

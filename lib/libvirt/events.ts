@@ -5,6 +5,7 @@
 
 import type { Connection } from './connection.ts'
 import { DomainEventID } from './constants.gen.ts'
+import { LibvirtTimeout } from './errors.ts'
 import type { Frame } from './frame.ts'
 import type { Domain, DomainEventLifecycleMsg, Messages } from './protocol.gen.ts'
 import type { MessageName, Protocol } from './protocol.ts'
@@ -98,11 +99,12 @@ export class EventHub {
     if (options.signal?.aborted) entry.subscription.close()
     options.signal?.addEventListener('abort', onAbort, { once: true })
     const connection = this.#connection
-    if (connection !== undefined) this.#register(entry, connection).catch(() => undefined) // made anew at reconnection
+    // Where registering fails, so does the connection; the next one makes it anew.
+    if (connection !== undefined) this.#register(entry, connection).catch((cause) => connection.destroy(cause))
     return entry.subscription as unknown as Subscription<LibvirtEvent<K>>
   }
 
-  /** Registers everything on a new connection; rejects when that connection is lost on the way. */
+  /** Registers everything on a new connection; rejects when that connection is lost, or too slow, on the way. */
   async attach(connection: Connection): Promise<void> {
     this.#connection = connection
     // One after the other: libvirtd takes few requests per connection at a time.
@@ -161,7 +163,7 @@ export class EventHub {
       entry.seen = true
       entry.subscription.confirm()
     } catch (error) {
-      if (connection.state !== 'ready') throw error
+      if (connection.state !== 'ready' || error instanceof LibvirtTimeout) throw error
       entry.subscription.close(error)
     } finally {
       this.#registering--

@@ -1,7 +1,7 @@
 // The public face of the libvirt client.
 
+export type { Features } from './about.ts'
 export { type Clock, systemClock } from './clock.ts'
-export type { Wait } from './connection.ts'
 export * from './constants.gen.ts'
 export * from './errors.ts'
 export type { EventItem, EventKind, EventOptions, LibvirtEvent } from './events.ts'
@@ -15,7 +15,7 @@ export {
   typed,
   withParamCount,
 } from './params.ts'
-export { type CallOptions, type Features, LibvirtPool, type LibvirtPoolOptions } from './pool.ts'
+export { type CallOptions, LibvirtPool, type LibvirtPoolOptions } from './pool.ts'
 export type {
   Calls,
   Domain,

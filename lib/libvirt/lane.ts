@@ -2,7 +2,8 @@
 // connection has room.
 
 import { after, type Clock } from './clock.ts'
-import type { Connection, Wait } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { Wait } from './connection-options.ts'
 import { ConnectionLost, LibvirtTimeout } from './errors.ts'
 import type { ArgsOf, ProcedureName, ResultOf } from './protocol.ts'
 
@@ -48,6 +49,11 @@ export class Lane {
   /** Calls as soon as a connection has room; the time spent waiting counts. */
   call<N extends ProcedureName>(name: N, args: ArgsOf<N>, wait: Wait): Promise<ResultOf<N>> {
     const { clock } = this.#options
+    const free = this.#queue.size === 0 && !this.#closed ? this.#leastLoaded() : undefined
+    if (free !== undefined) {
+      if (free.load > 0) this.#dialOne()
+      return free.call(name, args, wait)
+    }
     return new Promise((resolve, reject) => {
       wait.signal?.throwIfAborted()
       const deadline = clock.monotonic() + wait.timeoutMs
@@ -99,6 +105,7 @@ export class Lane {
     return best
   }
 
+  /** One more connection, where there may be one. */
   #dialOne(): void {
     const { dial, size } = this.#options
     if (dial === undefined) {

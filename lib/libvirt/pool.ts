@@ -1,14 +1,16 @@
 // The client: one connection for events and light calls, a few for work, one for each stream. Reconnects by itself,
 // makes the subscriptions anew, and says when it was away.
 
+import { type About, askAbout, type Features } from './about.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { Connection, type ConnectionHandlers, type Wait } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionHandlers, Wait } from './connection-options.ts'
 import { ConnectionLost } from './errors.ts'
 import { EventHub, type EventKind, type EventOptions, type LibvirtEvent } from './events.ts'
-import { Feature } from './handshake.ts'
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.ts'
 import { Lane } from './lane.ts'
 import { type ArgsOf, type CallName, Protocol, type ResultOf, type StreamName } from './protocol.ts'
+import { anyOf } from './signals.ts'
 import { LibvirtStream } from './stream.ts'
 import type { Subscription } from './subscription.ts'
 import type { Address } from './transport.ts'
@@ -25,7 +27,7 @@ export interface LibvirtPoolOptions {
   readonly callTimeoutMs?: number
   readonly keepalive?: KeepaliveOptions
   readonly clock?: Clock
-  /** Told after each change; `connected` comes when the subscriptions are in place again. Must not throw. */
+  /** Told after each change; `connected` comes when the subscriptions are in place again. */
   readonly onState?: (state: 'connected' | 'disconnected', cause?: Error) => void
 }
 
@@ -34,21 +36,6 @@ export interface CallOptions {
   readonly timeoutMs?: number
   /** `light` for what answers at once and must not wait behind starts and stops; `work` unless told. */
   readonly lane?: 'light' | 'work'
-}
-
-/** What the hypervisor driver at the other end can do. */
-export interface Features {
-  readonly migrationP2p: boolean
-  readonly migrationOffline: boolean
-  /** Migration takes typed parameters (DomainMigratePerform3Params). */
-  readonly migrationParams: boolean
-}
-
-/** What the daemon said about itself when the present connection was made. */
-interface About {
-  readonly libVersion: number
-  readonly hypervisorVersion: number
-  readonly features: Features
 }
 
 const DEFAULT_WORKERS = 4
@@ -192,7 +179,7 @@ export class LibvirtPool {
   /** One new connection that the pool closes at its end. */
   async #open(handlers: ConnectionHandlers, wait: Wait, serverPings: boolean): Promise<Connection> {
     if (this.#state === 'closed') throw new ConnectionLost('the pool is closed', 'none')
-    const signals = [this.#closing.signal, ...(wait.signal === undefined ? [] : [wait.signal])]
+    const { signal, release } = anyOf([this.#closing.signal, wait.signal])
     const connection = await Connection.open(
       {
         address: this.#address,
@@ -210,8 +197,8 @@ export class LibvirtPool {
           handlers.onClose?.(cause)
         },
       },
-      { timeoutMs: wait.timeoutMs, signal: AbortSignal.any(signals) },
-    )
+      { timeoutMs: wait.timeoutMs, signal },
+    ).finally(release)
     this.#connections.add(connection)
     return connection
   }
@@ -248,7 +235,7 @@ export class LibvirtPool {
       wait,
     )
     try {
-      this.#about = await ask(connection, wait)
+      this.#about = await askAbout((name, args) => connection.call(name, args, wait))
       await this.#hub.attach(connection)
       this.#closing.signal.throwIfAborted()
       if (lost !== undefined) throw new ConnectionLost('connection to libvirt was lost', 'none', { cause: lost })
@@ -260,7 +247,7 @@ export class LibvirtPool {
     this.#control = connection
     this.#state = 'connected'
     this.#light.adopt(connection)
-    this.#options.onState?.('connected')
+    this.#tell('connected')
   }
 
   #onControlLost(cause: Error): void {
@@ -268,8 +255,13 @@ export class LibvirtPool {
     this.#hub.detach()
     if (this.#state === 'closed') return
     this.#state = 'disconnected'
-    this.#options.onState?.('disconnected', cause)
+    this.#tell('disconnected', cause)
     this.#reconnect().catch(() => undefined) // only ends by close()
+  }
+
+  /** In a turn of its own, so that what the listener throws is its own fault and not the pool's. */
+  #tell(state: 'connected' | 'disconnected', cause?: Error): void {
+    queueMicrotask(() => this.#options.onState?.(state, cause))
   }
 
   async #reconnect(): Promise<void> {
@@ -290,20 +282,4 @@ function addressOf({ socketPath, tcp }: LibvirtPoolOptions): Address {
   if (socketPath !== undefined && tcp === undefined) return { socketPath }
   if (tcp !== undefined && socketPath === undefined) return tcp
   throw new TypeError('a pool needs either socketPath or tcp')
-}
-
-async function ask(connection: Connection, wait: Wait): Promise<About> {
-  const has = async (feature: number) =>
-    (await connection.call('ConnectSupportsFeature', { feature }, wait)).supported !== 0
-  const { libVer } = await connection.call('ConnectGetLibVersion', {}, wait)
-  const { hvVer } = await connection.call('ConnectGetVersion', {}, wait)
-  return {
-    libVersion: Number(libVer),
-    hypervisorVersion: Number(hvVer),
-    features: {
-      migrationP2p: await has(Feature.migrationP2p),
-      migrationOffline: await has(Feature.migrationOffline),
-      migrationParams: await has(Feature.migrationParams),
-    },
-  }
 }

@@ -6,7 +6,8 @@
 // connection is closed.
 
 import { after, type Clock } from './clock.ts'
-import type { Connection, StreamHandler, Wait } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { StreamHandler, Wait } from './connection-options.ts'
 import { type ConnectionLost, LibvirtError, LibvirtTimeout, ProtocolError } from './errors.ts'
 import { type Frame, FrameStatus, FrameType } from './frame.ts'
 import { limits, type RemoteError } from './protocol.gen.ts'

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Connection, type ConnectionHandlers } from '../../../../lib/libvirt/connection.ts'
+import { Connection } from '../../../../lib/libvirt/connection.ts'
+import type { ConnectionHandlers } from '../../../../lib/libvirt/connection-options.ts'
 import {
   ArgumentError,
   ConnectionLost,

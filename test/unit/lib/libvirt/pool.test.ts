@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LibvirtError, LibvirtTimeout } from '../../../../lib/libvirt/errors.ts'
 import { LibvirtPool, type LibvirtPoolOptions } from '../../../../lib/libvirt/pool.ts'
@@ -72,6 +73,36 @@ describe('connecting', () => {
 
   it('needs one address', () => {
     expect(() => newPool({ tcp: { host: '127.0.0.1', port: 1 } })).toThrow('either socketPath or tcp')
+  })
+
+  it('goes over TCP as well', async () => {
+    const relay = createServer((socket) => {
+      const inner = connect(fake.socketPath)
+      socket.pipe(inner).pipe(socket)
+      inner.on('error', () => socket.destroy())
+      socket.on('error', () => inner.destroy())
+    })
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
+    const { port } = relay.address() as AddressInfo
+    const remote = new LibvirtPool({ tcp: { host: '127.0.0.1', port }, uri: 'test:///default', clock })
+    await remote.connect()
+    expect(remote.libVersion).toBe(9_000_000)
+    await remote.close()
+    relay.close()
+  })
+
+  it('a listener that throws does not harm the pool', async () => {
+    const thrown: unknown[] = []
+    const onError = (error: unknown) => thrown.push(error)
+    process.once('uncaughtException', onError)
+    pool = newPool({
+      onState: () => {
+        throw new Error('the listener is broken')
+      },
+    })
+    await pool.connect()
+    await until(() => thrown.length === 1)
+    expect(pool.connected).toBe(true)
   })
 
   it('twice is a mistake', async () => {
@@ -277,6 +308,21 @@ describe('events', () => {
     await expect(subscription.ready).rejects.toBeInstanceOf(LibvirtError)
     await expect(subscription[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 3 })
     expect(pool.connected).toBe(true)
+  })
+
+  it('whose registration hangs are asked for again on a new connection', async () => {
+    await pool.connect()
+    const asked = hold(316)
+    const subscription = pool.events('lifecycle')
+    await until(() => asked.length === 1)
+    fake.on(316, (call) => call.reply(u32(9)))
+    await clock.advance(30_000)
+    await until(() => states.length === 2)
+    await clock.advance(100)
+    await subscription.ready
+    fake.sessions[0]?.message(LIFECYCLE, lifecycle(9, 4))
+    expect((await subscription[Symbol.asyncIterator]().next()).value).toMatchObject({ kind: 'lifecycle', event: 4 })
+    expect(states).toEqual(['connected', 'disconnected', 'connected'])
   })
 
   it('that nobody asked for are counted', async () => {
