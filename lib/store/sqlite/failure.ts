@@ -1,5 +1,6 @@
 // SQLite's result codes in words: what a driver error means for the caller and for the operator.
 import Database from 'better-sqlite3'
+import { messageOf } from '../../errors.ts'
 import { StoreError } from '../store.ts'
 
 /** True for anything that SQLite itself reported. */
@@ -32,5 +33,5 @@ export function toStoreError(error: unknown, path: string): StoreError {
   if (isSqliteFailure(error)) {
     return new StoreError('unavailable', `${explain(error.code, path)} (${error.code})`, undefined, { cause: error })
   }
-  return new StoreError('unavailable', `the database ${path} failed`, undefined, { cause: error })
+  return new StoreError('unavailable', `the database ${path} failed: ${messageOf(error)}`, undefined, { cause: error })
 }

@@ -7,7 +7,7 @@ interface Slot {
   readonly ref: WeakRef<KubeObject>
 }
 
-const idOf = (key: StoreKey): string => `${key.resource}/${key.namespace}/${key.name}`
+const idOf = ({ resource, namespace, name }: StoreKey): string => `${resource}\0${namespace}\0${name}`
 
 export class SharedValues {
   readonly #slots = new Map<string, Slot>()

@@ -211,14 +211,14 @@ export class SqliteStore implements Store {
   }
 
   #changesAfter(resource: string, after: Revision): readonly Change[] {
-    const recent = this.#recent.since(after)
-    if (recent !== null) return recent.filter((change) => keyOf(change).resource === resource)
     if (after < this.#compacted) {
       throw new StoreError(
         'expired',
         `changes after revision ${after} are no longer kept; list again and watch from the list's revision`,
       )
     }
+    const recent = this.#recent.since(after)
+    if (recent !== null) return recent.filter((change) => keyOf(change).resource === resource)
     return this.#reading(() =>
       this.#parts.rows.changesAfter(resource, after, READ_AHEAD).map((row) => this.#change(row)),
     )
