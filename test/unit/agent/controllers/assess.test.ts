@@ -1,0 +1,240 @@
+import { describe, expect, it } from 'vitest'
+import { type Assessment, assess, type Look } from '../../../../agent/controllers/virtualmachine/assess.ts'
+import type { Dependencies } from '../../../../agent/controllers/virtualmachine/dependencies.ts'
+import { Ledger } from '../../../../agent/controllers/virtualmachine/ledger.ts'
+import type { DomainView } from '../../../../agent/controllers/virtualmachine/observe.ts'
+import type { VirtualMachine, VirtualMachineSpec } from '../../../../schemas/index.ts'
+import { aVm, FACTS, VM_UID } from '../../../support/objects.ts'
+
+const NOW = Date.parse('2026-01-01T00:01:00Z')
+
+const ready: Dependencies = {
+  coreFraction: '100%',
+  cpu: { kind: 'model', model: 'Nehalem' },
+  classProblem: null,
+  sizingProblem: null,
+  devices: [
+    {
+      kind: 'VirtualDisk',
+      name: 'root',
+      uid: 'd-uid',
+      volume: {
+        path: '/d/root.qcow2',
+        format: 'qcow2',
+        backing: [],
+        sizeBytes: 1_073_741_824n,
+        cdrom: false,
+        readonly: false,
+      },
+    },
+  ],
+  devicesProblem: null,
+  bootProblem: null,
+  userData: null,
+  provisioningProblem: null,
+  hostProblem: null,
+  placementProblem: null,
+}
+
+const look = (over: Partial<Look> = {}): Look => ({
+  view: null,
+  dependencies: ready,
+  facts: FACTS,
+  qemuReason: null,
+  lastSignal: null,
+  failure: null,
+  ipAddress: null,
+  mac: '02:00:00:00:00:01',
+  guest: null,
+  now: NOW,
+  ...over,
+})
+
+function domain(state: DomainView['state'], applied: VirtualMachineSpec, over: Partial<DomainView> = {}): DomainView {
+  const metadata = {
+    namespace: 'default',
+    name: 'web',
+    uid: VM_UID,
+    epoch: 0,
+    generation: 1,
+    specJson: JSON.stringify(applied),
+    digest: '',
+    stoppedManually: false,
+  }
+  const disk = { target: 'sda', bus: 'scsi', device: 'disk', path: '/d/root.qcow2', readonly: false, backing: [] }
+  return {
+    state,
+    shutoff: 'unknown',
+    ...over,
+    observed: {
+      name: 'default.web',
+      uuid: VM_UID,
+      type: 'qemu',
+      machine: 'pc-q35-7.2',
+      memoryBytes: 1n,
+      vcpus: 1,
+      firmware: 'bios',
+      onReboot: 'restart',
+      disks: [disk],
+      nics: [],
+      metadata,
+      ...over.observed,
+    },
+  }
+}
+
+const ledger = () => new Ledger({ milliCores: 4_000, memoryBytes: 8n * 1024n ** 3n })
+const condition = ({ status }: Assessment, type: string) => status.conditions?.find((one) => one.type === type)
+const steps = (assessment: Assessment) => assessment.steps.map((step) => step.do)
+const vm = aVm()
+const after = (assessment: Assessment): VirtualMachine['status'] => assessment.status
+
+describe('a VM that is to start', () => {
+  it('stores the intent with the phase Starting, then starts', () => {
+    const seen = assess(vm, undefined, look(), ledger())
+    expect(steps(seen)).toEqual(['define-and-start'])
+    expect(seen.status.phase).toBe('Starting')
+    expect(seen.berth.power).toMatchObject({ starting: true, bootId: 'boot-1' })
+    expect(seen.berth.machineType).toBe('pc-q35-7.2')
+  })
+
+  it('runs: the intent is cleared, the durations are told', () => {
+    const started = assess(vm, undefined, look(), ledger())
+    const seen = assess(
+      vm,
+      after(started),
+      look({ view: domain('running', vm.spec), now: NOW + 1_500, ipAddress: '10.0.0.2' }),
+      ledger(),
+    )
+    expect(steps(seen)).toEqual([])
+    expect(seen.status).toMatchObject({ phase: 'Running', nodeName: 'h1', ipAddress: '10.0.0.2' })
+    expect(seen.berth.power.starting).toBeUndefined()
+    expect(seen.status.stats?.launchTimeDuration).toEqual({
+      waitingForDependencies: '60s',
+      virtualMachineStarting: '1.5s',
+    })
+    expect(seen.status.stats?.phasesTransitions?.map(({ phase }) => phase)).toEqual(['Starting', 'Running'])
+    expect(condition(seen, 'Running')).toMatchObject({ status: 'True', reason: 'Running' })
+    expect(seen.status.blockDeviceRefs).toEqual([
+      { kind: 'VirtualDisk', name: 'root', size: '1Gi', attached: true, target: 'sda' },
+    ])
+  })
+
+  const missing: [string, Partial<Dependencies>, string, string][] = [
+    ['its class', { classProblem: 'no class x', cpu: null }, 'VirtualMachineClassReady', 'VirtualMachineClassNotReady'],
+    ['a disk', { devicesProblem: 'no disk y' }, 'BlockDevicesReady', 'BlockDevicesNotReady'],
+    ['its user data', { provisioningProblem: 'no secret z' }, 'ProvisioningReady', 'ProvisioningNotReady'],
+    [
+      'a fitting size',
+      { sizingProblem: { reason: 'SizingPolicyNotMatched', message: 'too big' } },
+      'SizingPolicyMatched',
+      'SizingPolicyNotMatched',
+    ],
+    ['an accelerator', { hostProblem: 'KVM is not usable' }, 'Running', 'PodNotStarted'],
+    ['a place', { placementProblem: 'wrong node' }, 'Running', 'PodNotStarted'],
+    ['something to boot from', { bootProblem: 'no ISO' }, 'Running', 'NoBootableDevice'],
+  ]
+  it.each(missing)('waits for %s and says so', (_title, problem, type, reason) => {
+    const seen = assess(vm, undefined, look({ dependencies: { ...ready, ...problem } }), ledger())
+    expect(steps(seen)).toEqual([])
+    expect(seen.status.phase).toBe('Pending')
+    expect(condition(seen, type)).toMatchObject({ status: 'False', reason })
+    expect(condition(seen, type)?.message).not.toBe('')
+    expect(condition(seen, 'Running')?.status).toBe('False')
+  })
+
+  it('waits for capacity with numbers, and holds nothing meanwhile', () => {
+    const full = ledger()
+    full.record('other', { vm: 'default/other', milliCores: 4_000, memoryBytes: 0n, disks: [] })
+    const seen = assess(vm, undefined, look(), full)
+    expect(seen.waits).toBe('needs 1 cores, 0 of 4 are free')
+    expect(seen.status.phase).toBe('Pending')
+    expect(condition(seen, 'Running')?.message).toBe('needs 1 cores, 0 of 4 are free')
+    expect(full.used().milliCores).toBe(4_000)
+  })
+
+  it('says why a start failed, and gives back what it held', () => {
+    const held = ledger()
+    const started = assess(vm, undefined, look(), held)
+    const seen = assess(vm, after(started), look({ failure: 'no space left', view: domain('shutoff', vm.spec) }), held)
+    expect(seen.status.phase).toBe('Pending')
+    expect(condition(seen, 'Running')).toMatchObject({
+      reason: 'InternalVirtualMachineError',
+      message: 'no space left',
+    })
+    expect(held.used().milliCores).toBe(0)
+    expect(steps(assess(vm, after(seen), look({ view: domain('shutoff', vm.spec) }), held))).toEqual([
+      'define-and-start',
+    ])
+  })
+})
+
+describe('changes of a running VM', () => {
+  const bigger = aVm({ spec: { cpu: { cores: 2, coreFraction: '100%' } } })
+  const view = domain('running', vm.spec)
+
+  it('wait for a restart, are listed, and make a guest reboot end QEMU', () => {
+    const seen = assess(bigger, undefined, look({ view }), ledger())
+    expect(seen.status.restartAwaitingChanges).toEqual([
+      { path: 'cpu.cores', operation: 'replace', currentValue: 1, desiredValue: 2 },
+    ])
+    expect(condition(seen, 'AwaitingRestartToApplyConfiguration')).toMatchObject({
+      status: 'True',
+      reason: 'ChangesPendingRestart',
+    })
+    expect(seen.steps).toEqual([{ do: 'set-on-reboot', action: 'destroy' }])
+    expect(seen.status.resources?.cpu?.cores).toBe(1)
+  })
+  it('taken back, nothing waits and reboots stay inside QEMU', () => {
+    const waiting = domain('running', vm.spec, { observed: { ...view.observed, onReboot: 'destroy' } })
+    const seen = assess(vm, undefined, look({ view: waiting }), ledger())
+    expect(seen.status.restartAwaitingChanges).toEqual([])
+    expect(seen.steps).toEqual([{ do: 'set-on-reboot', action: 'restart' }])
+  })
+  it('with automatic approval are restarted for at once', () => {
+    const automatic = aVm({ spec: { ...bigger.spec, disruptions: { restartApprovalMode: 'Automatic' } } })
+    const stopping = assess(automatic, undefined, look({ view }), ledger())
+    expect(steps(stopping)).toEqual(['shutdown', 'wait'])
+    expect(stopping.status.phase).toBe('Stopping')
+    const off = assess(
+      automatic,
+      after(stopping),
+      look({ view: domain('shutoff', vm.spec, { shutoff: 'shutdown' }) }),
+      ledger(),
+    )
+    expect(steps(off)).toEqual(['define-and-start'])
+  })
+})
+
+describe('the end of a VM', () => {
+  it('a power-off from inside stops it and says so', () => {
+    const ran = assess(vm, undefined, look({ view: domain('running', vm.spec) }), ledger())
+    const off = domain('shutoff', vm.spec, { shutoff: 'shutdown' })
+    const seen = assess(vm, after(ran), look({ view: off, qemuReason: 'guest-shutdown' }), ledger())
+    expect(seen.status.phase).toBe('Stopped')
+    expect(condition(seen, 'Running')).toMatchObject({
+      reason: 'NotRunning',
+      message: 'powered off from inside the guest',
+    })
+    expect(steps(seen)).toEqual([])
+  })
+  it('deleted, it is stopped with patience, then undefined, then cleaned up', () => {
+    const gone = aVm({ metadata: { deletionTimestamp: '2026-01-01T00:00:30Z' } })
+    const first = assess(gone, undefined, look({ view: domain('running', vm.spec) }), ledger())
+    expect(first.status.phase).toBe('Terminating')
+    expect(steps(first)).toEqual(['shutdown', 'wait'])
+    const late = look({ view: domain('running', vm.spec), now: NOW + 61_000 })
+    expect(steps(assess(gone, after(first), late, ledger()))).toEqual(['destroy'])
+    expect(steps(assess(gone, after(first), look({ view: domain('shutoff', vm.spec) }), ledger()))).toEqual([
+      'undefine',
+      'clean-up',
+    ])
+  })
+  it('killed midway of a stop, the deadline goes on from when it was asked', () => {
+    const off = aVm({ spec: { runPolicy: 'AlwaysOff' } })
+    const asked = assess(off, undefined, look({ view: domain('running', vm.spec) }), ledger())
+    expect(asked.berth.power.stopSince).toBe(NOW)
+    const next = look({ view: domain('running', vm.spec), now: NOW + 60_000 })
+    expect(steps(assess(off, after(asked), next, ledger()))).toEqual(['destroy'])
+  })
+})
