@@ -1,5 +1,6 @@
 // Who holds a console now.
 import type { Client } from '../../lib/client/client.ts'
+import { isApiError } from '../../lib/errors.ts'
 import { oneLine } from '../format/text.ts'
 
 export interface Holder {
@@ -8,13 +9,22 @@ export interface Holder {
   readonly client: string
 }
 
-/** Asks without connecting; null when the console is free. @throws ApiError as for connecting */
+/** Asks without connecting; null when the console is free, or not there yet because the machine does not run. @throws ApiError */
 export async function probe(client: Client, path: string, signal: AbortSignal): Promise<Holder | null> {
-  const answer = await client.transport.json({ path, query: { probe: 'true' }, signal })
+  const answer = await ask(client, path, signal)
   if (typeof answer !== 'object' || answer === null || !('holder' in answer)) return null
   const text = (key: string): string =>
     oneLine(String(Object.entries(answer).find(([name]) => name === key)?.[1] ?? 'unknown'))
   return { holder: text('holder'), startTime: text('startTime'), client: text('client') }
+}
+
+async function ask(client: Client, path: string, signal: AbortSignal): Promise<unknown> {
+  try {
+    return await client.transport.json({ path, query: { probe: 'true' }, signal })
+  } catch (error) {
+    if (isApiError(error, 'Conflict')) return null
+    throw error
+  }
 }
 
 export const describeHolder = ({ holder, startTime, client }: Holder): string =>

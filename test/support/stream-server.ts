@@ -79,6 +79,7 @@ function targetOf(request: IncomingMessage): ConnectTarget {
 async function answer(
   subresource: ConnectSubresource,
   request: IncomingMessage,
+  signal: AbortSignal,
 ): Promise<{ code: number; body: unknown }> {
   try {
     return { code: 200, body: await subresource.probe?.(targetOf(request), signal) }
