@@ -1,0 +1,63 @@
+// Which changes wake the controllers of disks and images.
+import { type KubeObject, nameOf, toKey } from '../../../lib/object.ts'
+import type { Reader } from '../../../lib/reconcile/reader.ts'
+import { itself, type KeySink, on, referredBy } from '../../../lib/reconcile/sources.ts'
+import type { Change } from '../../../lib/store/store.ts'
+import type { VirtualDisk, VirtualMachine } from '../../../schemas/index.ts'
+import { CLUSTER_IMAGES, DISKS, IMAGES, STORAGE_CLASSES, VMS } from '../../names.ts'
+import { DISKS_BY_IMAGE, deviceKeyOf, imageOf, usedDevices } from './users.ts'
+
+const keyOfObject = (object: KubeObject): string => toKey(nameOf(object))
+
+/** Queue keys of those device keys that are of `kind`. */
+const ofKind = (kind: string, deviceKeys: readonly string[]): string[] =>
+  deviceKeys.flatMap((key) => (key.startsWith(`${kind}/`) ? [key.slice(kind.length + 1)] : []))
+
+const usedByVm = (kind: string) => referredBy((vm) => ofKind(kind, usedDevices(vm as VirtualMachine)))
+
+/** A VM's change matters when it is about its devices or whether it is on. */
+function touchesDevices(change: Change): boolean {
+  if (change.type === 'delete' || change.previous === null) return true
+  const [before, after] = [change.previous as VirtualMachine, change.entry.value as VirtualMachine]
+  return (
+    before.status?.phase !== after.status?.phase ||
+    before.metadata.generation !== after.metadata.generation ||
+    before.metadata.uid !== after.metadata.uid ||
+    attached(before) !== attached(after)
+  )
+}
+
+const attached = (vm: VirtualMachine): string =>
+  (vm.status?.blockDeviceRefs ?? []).map(({ kind, name, attached: is }) => `${kind}/${name}/${is}`).join()
+
+/** A disk waits for its image and its storage class, and shows the VMs that have it. */
+export function wireDisks(reader: Reader, sink: KeySink): void {
+  const madeFrom = (image: KubeObject) => reader.byIndex(DISKS_BY_IMAGE, deviceKeyOf(image)).map(keyOfObject)
+  const vms = usedByVm('VirtualDisk')
+  on(reader, DISKS, itself, sink)
+  on(reader, IMAGES, referredBy(madeFrom), sink)
+  on(reader, CLUSTER_IMAGES, referredBy(madeFrom), sink)
+  on(reader, STORAGE_CLASSES, () => waitingDisks(reader), sink)
+  on(reader, VMS, (change) => (touchesDevices(change) ? vms(change) : []), sink)
+}
+
+/** Those that a storage class can help. */
+const waitingDisks = (reader: Reader): readonly string[] =>
+  reader.list<VirtualDisk>(DISKS).flatMap((disk) => (disk.status?.phase === 'Ready' ? [] : [keyOfObject(disk)]))
+
+/** An image looks again when a disk made from it or a VM that has it comes or goes. */
+export function wireImages(reader: Reader, kind: 'VirtualImage' | 'ClusterVirtualImage', sink: KeySink): void {
+  const vms = usedByVm(kind)
+  on(reader, kind === 'VirtualImage' ? IMAGES : CLUSTER_IMAGES, itself, sink)
+  on(
+    reader,
+    DISKS,
+    referredBy((disk) => ofKind(kind, [imageOf(disk as VirtualDisk) ?? ''])),
+    sink,
+  )
+  on(reader, VMS, (change) => (touchesDevices(change) ? vms(change) : []), sink)
+}
+
+export function wireStorageClasses(reader: Reader, sink: KeySink): void {
+  on(reader, STORAGE_CLASSES, itself, sink)
+}

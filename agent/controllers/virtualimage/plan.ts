@@ -1,0 +1,38 @@
+// The whole policy of an image. Pure.
+import type { ImageHave } from './observe.ts'
+
+export type ImageStep =
+  /** Take hold of the object before anything is made for it. */
+  | { readonly do: 'hold' }
+  | { readonly do: 'import' }
+  /** End the import and forget what it said. */
+  | { readonly do: 'end-import' }
+  /** Give the claim up; the file goes when nobody else needs it. */
+  | { readonly do: 'release' }
+  | { readonly do: 'protect' }
+  | { readonly do: 'unprotect' }
+  /** Write the newest form of the object beside the file. */
+  | { readonly do: 'record' }
+  | { readonly do: 'let-go' }
+
+export function planImage(have: ImageHave): readonly ImageStep[] {
+  const used = have.users.vms.length + have.users.disks.length > 0
+  if (have.deleting) return planDeletion(have, used)
+  const steps: ImageStep[] = []
+  if (!have.held.cleanup) steps.push({ do: 'hold' })
+  if (used && !have.held.protection) steps.push({ do: 'protect' })
+  if (!used && have.held.protection) steps.push({ do: 'unprotect' })
+  if (have.claim === 'fits') return [...steps, { do: 'record' }]
+  if (have.claim === 'other-source') steps.push({ do: 'release' })
+  return [...steps, { do: 'import' }]
+}
+
+function planDeletion(have: ImageHave, used: boolean): readonly ImageStep[] {
+  if (used) return []
+  return [
+    { do: 'end-import' },
+    { do: 'release' },
+    ...(have.held.protection ? [{ do: 'unprotect' } as const] : []),
+    ...(have.held.cleanup ? [{ do: 'let-go' } as const] : []),
+  ]
+}

@@ -1,0 +1,66 @@
+// The sidecars of all disks of this host, in memory and on disk: `<stateDir>/disks/<uid>.json`.
+// A disk in another folder has a second copy beside its file, so that the folder alone tells what is in it.
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type DiskRecord, decodeRecord, encodeRecord } from './disk-record.ts'
+import { isTemp, namesIn, readJson, removeDurably, removeTemps, writeJson } from './files.ts'
+
+export class DiskRecords {
+  readonly #dir: string
+  readonly #records = new Map<string, DiskRecord>()
+
+  /** @param dir `<stateDir>/disks` */
+  constructor(dir: string) {
+    this.#dir = dir
+  }
+
+  /** Reads all sidecars. Call once, before all else. @throws naming a damaged one */
+  async open(): Promise<void> {
+    await mkdir(this.#dir, { recursive: true, mode: 0o711 })
+    await removeTemps(this.#dir)
+    for (const name of await namesIn(this.#dir)) {
+      if (!name.endsWith('.json') || isTemp(name)) continue
+      const path = join(this.#dir, name)
+      const record = await readJson(path)
+      try {
+        const decoded = decodeRecord(record)
+        this.#records.set(decoded.uid, decoded)
+      } catch (cause) {
+        throw new Error(`${path}: the sidecar of a disk is damaged; put it right or move it and its disk away`, {
+          cause,
+        })
+      }
+    }
+  }
+
+  get(uid: string): DiskRecord | null {
+    return this.#records.get(uid) ?? null
+  }
+
+  all(): readonly DiskRecord[] {
+    return [...this.#records.values()]
+  }
+
+  /** Digests that disks read through. */
+  bases(): readonly string[] {
+    return this.all().flatMap(({ base }) => (base === null ? [] : [base]))
+  }
+
+  /** On disk when this resolves. */
+  async put(record: DiskRecord): Promise<void> {
+    // A folder that is gone must not hold up the deletion of what was in it.
+    const paths = record.state === 'deleting' ? this.#paths(record).slice(0, 1) : this.#paths(record)
+    for (const path of paths) await writeJson(path, encodeRecord(record))
+    this.#records.set(record.uid, record)
+  }
+
+  async remove(record: DiskRecord): Promise<void> {
+    // The authoritative one last: while it is there, the deletion is known.
+    for (const path of this.#paths(record).reverse()) await removeDurably(path)
+    this.#records.delete(record.uid)
+  }
+
+  #paths({ uid, path }: DiskRecord): string[] {
+    return [...new Set([join(this.#dir, `${uid}.json`), join(dirname(path), `${uid}.json`)])]
+  }
+}

@@ -1,0 +1,59 @@
+// Builds the storage of a host: stored images, disks, imports. The agent makes one.
+import { chmod, mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../lib/clock.ts'
+import type { ReconcileLog } from '../../lib/reconcile/log.ts'
+import type { ImporterConfig } from '../images/config.ts'
+import { ContentStore } from '../images/content-store.ts'
+import { ImportQueue } from '../images/import-queue.ts'
+import { Importer } from '../images/importer.ts'
+import { DirDriver, type ResizeLive } from './dir-driver.ts'
+import { DiskRecords } from './disk-records.ts'
+import { type SweepReport, sweep } from './sweep.ts'
+import type { Volumes } from './volumes.ts'
+import { DirVolumes } from './volumes-dir.ts'
+
+export interface StorageOptions {
+  readonly stateDir: string
+  readonly importer: ImporterConfig
+  readonly clock: Clock
+  readonly log: ReconcileLog
+  /** How a running VM's disk grows; without it a disk grows only while no VM has it. */
+  readonly resizeLive?: ResizeLive
+}
+
+export interface Storage {
+  readonly stateDir: string
+  readonly content: ContentStore
+  readonly driver: DirDriver
+  readonly volumes: Volumes
+  readonly imports: ImportQueue
+  /** Once, when the objects are known and before any controller runs. */
+  sweep(known: ReadonlySet<string>, folders: readonly string[]): Promise<SweepReport>
+}
+
+/** Opens what is on disk. Removes unfinished files of an earlier life. @throws naming a damaged sidecar */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { stateDir, importer: config, clock, log, resizeLive } = options
+  await mkdir(stateDir, { recursive: true })
+  // QEMU runs as a user of its own and must get through to its files; what is secret has modes of its own.
+  await chmod(stateDir, (await stat(stateDir)).mode | 0o711)
+  const records = new DiskRecords(join(stateDir, 'disks'))
+  await records.open()
+  const content = new ContentStore({ dir: join(stateDir, 'images'), diskDigests: async () => records.bases() })
+  await content.open()
+  const driver = new DirDriver({ content, records, ...(resizeLive === undefined ? {} : { resizeLive }) })
+  const importer = new Importer({ content, config })
+  return {
+    stateDir,
+    content,
+    driver,
+    volumes: new DirVolumes({ content, driver }),
+    imports: new ImportQueue({ importer, clock, log, concurrency: config.concurrency }),
+    sweep: async (known, folders) => {
+      const report = await sweep({ content, records, driver, known, folders: [stateDir, ...folders] })
+      if (report.orphans.length > 0) log.warn({ files: report.orphans }, 'files without object are kept')
+      return report
+    },
+  }
+}

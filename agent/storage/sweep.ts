@@ -1,0 +1,49 @@
+// Once at start: ends deletions that were decided, removes what never became a disk, and reports what has no object.
+// A file that may hold data and has no object is kept: a lost database must not cost the disks as well.
+import { join } from 'node:path'
+import type { ContentStore } from '../images/content-store.ts'
+import type { DirDriver } from './dir-driver.ts'
+import type { DiskRecords } from './disk-records.ts'
+import { namesIn, removeTemps } from './files.ts'
+
+export interface SweepDeps {
+  readonly content: ContentStore
+  readonly records: DiskRecords
+  readonly driver: DirDriver
+  /** `<stateDir>` and the folders of all storage classes. */
+  readonly folders: readonly string[]
+  /** Uids of all disks and images that the store has. */
+  readonly known: ReadonlySet<string>
+}
+
+export interface SweepReport {
+  /** Removed: unfinished disks without object, and disks whose deletion had begun. */
+  readonly removedDisks: readonly string[]
+  /** Removed digests that nobody needs. */
+  readonly removedImages: readonly string[]
+  /** Kept: paths of disks and images without object. */
+  readonly orphans: readonly string[]
+}
+
+export async function sweep({ content, records, driver, folders, known }: SweepDeps): Promise<SweepReport> {
+  const removedDisks: string[] = []
+  for (const record of records.all()) {
+    const unfinished = record.state === 'making' && !known.has(record.uid)
+    if (record.state !== 'deleting' && !unfinished) continue
+    await driver.remove(record.uid)
+    removedDisks.push(record.path)
+  }
+  const orphans = records
+    .all()
+    .filter(({ uid }) => !known.has(uid))
+    .map(({ path }) => path)
+  for (const folder of new Set(folders.map((each) => join(each, 'disks')))) {
+    await removeTemps(folder)
+    const recorded = new Set(records.all().map(({ path }) => path))
+    const files = (await namesIn(folder)).filter((name) => name.endsWith('.qcow2')).map((name) => join(folder, name))
+    orphans.push(...files.filter((path) => !recorded.has(path)))
+  }
+  const unclaimed = content.claims().filter(({ uid }) => !known.has(uid) && records.get(uid) === null)
+  orphans.push(...unclaimed.map(({ digest }) => content.path(digest)))
+  return { removedDisks, removedImages: await content.collect(), orphans: [...new Set(orphans)].sort() }
+}
