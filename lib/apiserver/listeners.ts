@@ -35,6 +35,9 @@ const ANSWER_MS = 1_000
 const HEADERS_MS = 20_000
 /** A whole request, body included, within this time; watches are answers and not meant. */
 const REQUEST_MS = 60_000
+/** An idle connection is kept for the next request; a TLS handshake costs more. */
+const KEEP_ALIVE_MS = 60_000
+const IDLE_SWEEP_MS = 50
 const MAX_HEADER_BYTES = 32_768
 
 export interface ListenersOptions {
@@ -66,13 +69,7 @@ export class Listeners {
     await removeStaleSocket(path)
     const server = createHttp(LIMITS, this.#options.handler)
     server.on('connection', (socket: Socket) => this.#options.gate.register(socket, 'unix'))
-    // Narrow from the first moment: the mask holds until the rights are set.
-    const mask = process.umask(0o177)
-    try {
-      await this.#listen(server, { path })
-    } finally {
-      process.umask(mask)
-    }
+    await this.#listen(server, { path })
     const gid = group === undefined ? null : await groupId(group)
     if (gid !== null) await chown(path, -1, gid)
     await chmod(path, gid === null ? 0o600 : 0o660)
@@ -97,7 +94,10 @@ export class Listeners {
     const name = 'path' in where ? where.path : `${where.host}:${where.port}`
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(new Error(`cannot listen on ${name}: ${messageOf(error)}`)))
+      // A socket file is made within this call: narrow from its first moment, and no other file is touched.
+      const mask = 'path' in where ? process.umask(0o177) : null
       server.listen(where, resolve)
+      if (mask !== null) process.umask(mask)
     })
     server.on('error', (error) => this.#options.log.error({ err: error, listener: name }, 'a listener failed'))
     this.#servers.add(server)
@@ -111,8 +111,11 @@ export class Listeners {
       (server) =>
         new Promise<void>((resolve) => {
           const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
+          // Connections fall idle one by one as their answers end.
+          const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
           server.close(() => {
             clearTimeout(cut)
+            clearInterval(sweep)
             resolve()
           })
           server.closeIdleConnections()
@@ -122,7 +125,12 @@ export class Listeners {
   }
 }
 
-const LIMITS = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS }
+const LIMITS = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_MS,
+  requestTimeout: REQUEST_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+}
 
 /** A socket file that a dead server left is taken away; one that answers, or another kind of file, is not. @throws Error */
 async function removeStaleSocket(path: string): Promise<void> {

@@ -8,6 +8,7 @@ import type { Gate } from './auth/gate.ts'
 import { type ConnectSubresource, type ConnectTarget, findConnect } from './connect.ts'
 import { noSuchPath, parseTarget } from './http/path.ts'
 import { errorAnswer } from './http/plugin.ts'
+import { linkedAbort } from './linked-abort.ts'
 
 const CHECK_MS = 10_000
 /** A peer that answers no ping for two of these is gone. */
@@ -66,7 +67,8 @@ export class Upgrades {
     if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', 'a websocket is opened with GET')
     const target: ConnectTarget = { namespace: path.namespace, name: path.name, query, ...caller }
     choose(stream, request)
-    await stream.check(target, AbortSignal.any([closing, AbortSignal.timeout(CHECK_MS)]))
+    const check = linkedAbort([closing], CHECK_MS)
+    await stream.check(target, check.signal).finally(() => check.release())
     if (socket.destroyed) return
     this.#server.handleUpgrade(request, socket, head, (client) => {
       this.#serve(stream, target, client).catch((error: unknown) =>
@@ -76,20 +78,25 @@ export class Upgrades {
   }
 
   async #serve(stream: ConnectSubresource, target: ConnectTarget, client: WebSocket): Promise<void> {
-    const gone = new AbortController()
-    client.once('close', () => gone.abort(new Error('the client is gone')))
+    const over = linkedAbort([this.#options.closing])
+    let gone = false
+    client.once('close', () => {
+      gone = true
+      over.abort(new Error('the client is gone'))
+    })
     client.on('error', () => client.terminate())
     const stopPings = keepAlive(client)
     try {
-      await stream.connect(target, client, AbortSignal.any([gone.signal, this.#options.closing]))
+      await stream.connect(target, client, over.signal)
       end(client, NORMAL, '')
     } catch (error) {
-      if (gone.signal.aborted) return
+      if (gone) return
       const told = error instanceof ApiError ? error.message : 'an internal error happened'
       if (!(error instanceof ApiError)) this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed')
       end(client, SERVER_FAULT, told)
     } finally {
       stopPings()
+      over.release()
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Store } from '../../store/store.ts'
 import type { Registry } from '../registry.ts'
 import type { Resources } from '../resources.ts'
 
-/** A write about to happen, in the storage version. Status and finalizer writes of controllers do not come here. */
+/** A write about to happen, in the storage version. Status, and finalizers that controllers set, do not come here. */
 export interface AdmissionRequest {
   readonly operation: 'create' | 'update' | 'delete'
   readonly kind: KindDef

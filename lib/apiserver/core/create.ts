@@ -7,7 +7,7 @@ import type { KubeObject } from '../../object.ts'
 import { type Op, StoreError } from '../../store/store.ts'
 import { admit, type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import type { JsonObject } from './json.ts'
-import { canonicalMeta, type DraftMeta, generatedName, metadataErrors } from './metadata.ts'
+import { canonicalMeta, type DraftMeta, generatedName, metadataErrors, namespaceProblem } from './metadata.ts'
 import { invalid, storeRefusal } from './refusals.ts'
 import { refuse, shape } from './shape.ts'
 import { keyOf } from './versions.ts'
@@ -37,6 +37,8 @@ export async function createObject(
 }
 
 function checkNamespace(kind: KindDef, namespace: string, meta: DraftMeta): void {
+  const problem = kind.namespaced ? namespaceProblem(namespace) : null
+  if (problem !== null) throw new ApiError('BadRequest', `metadata.namespace: ${problem}`)
   const given = meta.namespace ?? ''
   if (given === '' || given === namespace) return
   throw new ApiError(

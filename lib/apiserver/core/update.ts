@@ -37,7 +37,8 @@ export async function updateObject(
         ? nextMain(core, kind, input, current, options)
         : nextStatus(core, kind, input, current, options)
     if (deepEqual(next, current)) return current
-    await admit(core, { operation: 'update', kind, object: next, old: current, dryRun: options.dryRun })
+    if (options.part === 'main')
+      await admit(core, { operation: 'update', kind, object: next, old: current, dryRun: options.dryRun })
     if (options.dryRun) return next
     try {
       return await write(core, kind, entry, next)

@@ -8,7 +8,7 @@ import { fromStore } from './refusals.ts'
 
 export const keyOf = (kind: KindDef, namespace: string, name: string): StoreKey => ({
   resource: kind.resource,
-  namespace,
+  namespace: kind.namespaced ? namespace : '',
   name,
 })
 

@@ -2,8 +2,8 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, messageOf } from '../../errors.ts'
-import type { Answer } from './answer.ts'
-import { json } from './answer.ts'
+import { linkedAbort } from '../linked-abort.ts'
+import { type Answer, json } from './answer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
 import { parseTarget } from './path.ts'
 import type { Caller, Router } from './router.ts'
@@ -30,6 +30,9 @@ export function addRoutes(app: FastifyInstance, { router, admit, closing }: Plug
   // Before the body is read: a stranger does not get to send three megabytes.
   app.addHook('onRequest', async (request) => {
     callers.set(request.raw, admit(request.raw))
+    if (closing.aborted) throw new ApiError('ServiceUnavailable', 'the server is shutting down')
+    const encoding = request.headers['content-encoding'] ?? 'identity'
+    if (encoding !== 'identity') throw new ApiError('UnsupportedMediaType', 'compressed bodies are not taken')
   })
   app.setErrorHandler((error, request, reply) => sendAnswer(reply, errorAnswer(error, request.log, String(request.id))))
   const handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -75,17 +78,19 @@ async function stream(
   reply.hijack()
   const { raw } = reply
   const gone = new AbortController()
+  const over = linkedAbort([gone.signal, closing])
   raw.on('close', () => gone.abort())
   raw.on('error', () => gone.abort())
   raw.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
   raw.flushHeaders()
-  const signal = AbortSignal.any([gone.signal, closing])
   try {
-    await watch.run(responseSink(raw, gone.signal), signal)
+    await watch.run(responseSink(raw, gone.signal), over.signal)
     raw.end()
   } catch (error) {
     if (!gone.signal.aborted) log.warn({ reason: messageOf(error) }, 'a watch was cut off')
     raw.destroy()
+  } finally {
+    over.release()
   }
   return reply
 }

@@ -6,6 +6,7 @@ import { type Change, type Revision, StoreError } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import { fromStore, storeRefusal } from '../core/refusals.ts'
 import { inVersion } from '../core/versions.ts'
+import { linkedAbort } from '../linked-abort.ts'
 import { apiVersionOf } from '../registry.ts'
 import type { LastChanges } from './last-changes.ts'
 import { booleanParameter, numberParameter, revisionParameter } from './parameters.ts'
@@ -90,7 +91,7 @@ class Stream implements Watch {
   }
 
   async run(sink: Sink, signal: AbortSignal): Promise<void> {
-    const over = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(this.#settings.seconds * 1000))])
+    const over = linkedAbort([signal], this.#settings.seconds * 1000)
     let writing = Promise.resolve()
     const send = (line: string): Promise<void> => {
       writing = writing.then(() => sink.write(line))
@@ -103,13 +104,14 @@ class Stream implements Watch {
     }, BOOKMARK_MS)
     timer.unref()
     try {
-      await this.#events(send, over)
+      await this.#events(send, over.signal)
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof ApiError)) throw error
       const refusal = error instanceof StoreError ? storeRefusal(this.#kind, this.#request.name ?? '', error) : error
       await send(`${JSON.stringify({ type: 'ERROR', object: statusOf(refusal) })}\n`)
     } finally {
       clearInterval(timer)
+      over.release()
     }
   }
 

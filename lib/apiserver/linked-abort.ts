@@ -1,0 +1,27 @@
+// One signal from several, without leaving anything behind on the long-lived ones (AbortSignal.any keeps what it made until they end).
+
+/** Aborts when a parent does, when `abort` is called, or after `timeoutMs`. Call `release` when the work is over. */
+export interface LinkedAbort {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+  release(): void
+}
+
+export function linkedAbort(parents: readonly AbortSignal[], timeoutMs?: number): LinkedAbort {
+  const controller = new AbortController()
+  const abort = (reason?: unknown) => controller.abort(reason)
+  const followed = parents.map((parent) => ({ parent, follow: () => abort(parent.reason) }))
+  for (const { parent, follow } of followed) {
+    if (parent.aborted) follow()
+    else parent.addEventListener('abort', follow, { once: true })
+  }
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort(new Error('timed out')), timeoutMs)
+  return {
+    signal: controller.signal,
+    abort,
+    release: () => {
+      clearTimeout(timer)
+      for (const { parent, follow } of followed) parent.removeEventListener('abort', follow)
+    },
+  }
+}
