@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { finalizersAreKnown, type Namespace } from '../../../../schemas/core/namespace.ts'
 import { taintsAreUnique } from '../../../../schemas/core/node-rules.ts'
 import { EVENT, type Event, NAMESPACE, NODE, type Node } from '../../../../schemas/index.ts'
-import { metadata } from '../../../support/objects.ts'
 import { admit } from '../../../support/validate.ts'
 import { checkRules } from '../expect.ts'
+import { metadata } from '../samples.ts'
 
 const node = (spec: Node['spec']): Node => ({
   apiVersion: 'v1',

@@ -9,9 +9,9 @@ import {
   valuesAreBase64,
 } from '../../../../schemas/core/secret-rules.ts'
 import { SECRET, type Secret } from '../../../../schemas/index.ts'
-import { metadata } from '../../../support/objects.ts'
 import { admit } from '../../../support/validate.ts'
 import { checkRules } from '../expect.ts'
+import { metadata } from '../samples.ts'
 
 const secret = (fields: Partial<Secret> = {}): Secret => ({
   apiVersion: 'v1',

@@ -10,8 +10,8 @@ import {
   VIRTUAL_IMAGE_RULES,
 } from '../../../../schemas/image/rules.ts'
 import type { ClusterVirtualImage, VirtualImage } from '../../../../schemas/index.ts'
-import { clusterVirtualImage as cvi, httpSource, virtualImage as vi } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { clusterVirtualImage as cvi, httpSource, virtualImage as vi } from '../samples.ts'
 
 type Kind = 'VirtualImage' | 'ClusterVirtualImage' | 'VirtualDisk' | 'VirtualDiskSnapshot'
 type Source = ClusterVirtualImage['spec']['dataSource']

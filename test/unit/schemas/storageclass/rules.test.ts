@@ -7,9 +7,9 @@ import {
   pathIsAbsolute,
   provisionerIsDir,
 } from '../../../../schemas/storageclass/rules.ts'
-import { metadata } from '../../../support/objects.ts'
 import { admit } from '../../../support/validate.ts'
 import { checkRules } from '../expect.ts'
+import { metadata } from '../samples.ts'
 
 const sc = (fields: Partial<StorageClass> = {}): StorageClass => ({
   apiVersion: 'storage.k8s.io/v1',

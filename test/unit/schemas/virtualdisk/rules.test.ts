@@ -8,8 +8,8 @@ import {
   sourceIsValid,
   storageClassChangeIsBuilt,
 } from '../../../../schemas/virtualdisk/rules.ts'
-import { httpSource, virtualDisk as vd } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { httpSource, virtualDisk as vd } from '../samples.ts'
 
 const SIZE = 'spec.persistentVolumeClaim.size'
 const sized = (size: string | number, status?: VirtualDisk['status']) => vd({ persistentVolumeClaim: { size } }, status)

@@ -11,8 +11,8 @@ import {
   provisioningIsBuilt,
   usbDevicesAreBuilt,
 } from '../../../../schemas/virtualmachine/rules-built.ts'
-import { virtualMachine as vm } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { virtualMachine as vm } from '../samples.ts'
 
 const words = /is not built yet in Berth$/
 const secret = { kind: 'Secret', name: 's' } as const

@@ -5,8 +5,8 @@ import {
   legacyIdeHasFourPlaces,
   userDataFits,
 } from '../../../../schemas/virtualmachine/rules-dvp.ts'
-import { virtualMachine as vm } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { virtualMachine as vm } from '../samples.ts'
 
 const userData = (text: string) => vm({ provisioning: { type: 'UserData', userData: text } })
 const fraction = (coreFraction: string) => vm({ cpu: { cores: 1, coreFraction } })

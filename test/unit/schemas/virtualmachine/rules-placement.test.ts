@@ -5,8 +5,8 @@ import {
   tolerationsAreValid,
   virtualMachineAffinityIsValid,
 } from '../../../../schemas/virtualmachine/rules-placement.ts'
-import { virtualMachine as vm } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { virtualMachine as vm } from '../samples.ts'
 
 type Affinity = NonNullable<VirtualMachine['spec']['affinity']>
 type Term = NonNullable<

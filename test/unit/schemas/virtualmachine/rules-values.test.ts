@@ -8,8 +8,8 @@ import {
   mainNetworkIsFirst,
   memoryIsInRange,
 } from '../../../../schemas/virtualmachine/rules-values.ts'
-import { virtualMachine as vm } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { virtualMachine as vm } from '../samples.ts'
 
 const cores = (count: number) => vm({ cpu: { cores: count } })
 const memory = (size: string) => vm({ memory: { size } })

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../../lib/object.ts'
 import { VIRTUAL_MACHINE_CLASS } from '../../../../schemas/index.ts'
 import { fromStorage, toStorage } from '../../../../schemas/virtualmachineclass/convert.ts'
-import { metadata, virtualMachineClass } from '../../../support/objects.ts'
 import { admit } from '../../../support/validate.ts'
+import { metadata, virtualMachineClass } from '../samples.ts'
 
 const percent = fc.integer({ min: 1, max: 100 }).map((value) => `${value}%`)
 const policy = fc.record(

@@ -13,8 +13,8 @@ import {
   placementIsValid,
   policiesAreContiguous,
 } from '../../../../schemas/virtualmachineclass/rules.ts'
-import { virtualMachineClass } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { virtualMachineClass } from '../samples.ts'
 
 type Cpu = VirtualMachineClass['spec']['cpu']
 

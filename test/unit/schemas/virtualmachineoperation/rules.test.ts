@@ -12,8 +12,8 @@ import {
   startIsNotForced,
   typeIsBuilt,
 } from '../../../../schemas/virtualmachineoperation/rules.ts'
-import { virtualMachineOperation as op } from '../../../support/objects.ts'
 import { checkRules } from '../expect.ts'
+import { virtualMachineOperation as op } from '../samples.ts'
 
 type Clone = NonNullable<VirtualMachineOperation['spec']['clone']>
 const clone = (details: Partial<Clone>) => op({ type: 'Clone', clone: { mode: 'Strict', ...details } })
