@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 host=$1 dir=$2
-readonly START_LIMIT=5 START_LIMIT_SECONDS=10
+readonly START_LIMIT=5 START_LIMIT_SECONDS=30
 
 # agent_of PID: the process that nsenter forked into the host
 agent_of() { read -r child _ <"/proc/$1/task/$1/children" || [ -n "${child:-}" ]; }

@@ -68,6 +68,7 @@ agent_wait() {
     tail -n 30 "$dir/agent.log" >&2
     fail "the agent of host $name is not ready; its log is $dir/agent.log"
   }
+  [ -e "$dir/state/kubeconfig" ] || fail "the agent of host $name has written no kubeconfig to $dir/state; its log is $dir/agent.log"
   # Same credentials, but the address that can be reached from outside of the host.
   (umask 077 && sed "s#https://[^/]*:8750#https://$(host_address "$name"):8750#" "$dir/state/kubeconfig" >"$dir/kubeconfig.new")
   mv "$dir/kubeconfig.new" "$dir/kubeconfig"
