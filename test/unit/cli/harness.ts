@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import type { Io } from '../../../cli/io.ts'
 import { run } from '../../../cli/run.ts'
-import { type ApiServer, type ConnectSubresource, createApiServer } from '../../../lib/apiserver/index.ts'
+import { type ApiServer, type ConnectSubresource, createApiServer, openAccess } from '../../../lib/apiserver/index.ts'
 import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { openSqliteStore } from '../../../lib/store/sqlite/open.ts'
 import { KINDS } from '../../../schemas/index.ts'
@@ -40,6 +40,8 @@ export interface Going {
 export interface Bench {
   readonly server: ApiServer
   readonly socketPath: string
+  /** Of the TLS listener. */
+  readonly kubeconfig: string
   /** Runs to the end; the socket is given by environment. */
   berth(args: readonly string[], options?: RunOptions): Promise<Ran>
   begin(args: readonly string[], options?: RunOptions): Going
@@ -47,6 +49,8 @@ export interface Bench {
 }
 
 export interface BenchOptions {
+  /** Listens with TLS too. */
+  readonly tls?: boolean
   readonly connect?: readonly ConnectSubresource[]
   readonly report?: () => object
 }
@@ -56,6 +60,9 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   const socketPath = join(folder, 'agent.sock')
   const store = await openSqliteStore({ path: join(folder, 'store.db') })
   const { report } = options
+  const access = options.tls
+    ? await openAccess({ stateFolder: folder, addresses: ['127.0.0.1'], clock: systemClock })
+    : undefined
   const group = { group: 'subresources.virtualization.deckhouse.io', version: 'v1alpha2' }
   const server = await createApiServer({
     store,
@@ -64,15 +71,23 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     log: pino({ level: 'silent' }),
     version: '9.9.9',
     connect: options.connect ?? [],
+    ...(access === undefined ? {} : { tokens: access.tokens }),
     reports: report === undefined ? [] : [{ ...group, name: 'hostcheck', read: async () => report() }],
   })
   for (const name of ['default', 'other'])
     await server.resources.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
-  await server.listen({ unix: { path: socketPath } })
+  let port = 0
+  const onPort = (free: number) => {
+    port = free
+  }
+  const tcp = access === undefined ? [] : [{ host: '127.0.0.1', port: 0, tls: access.tls, onPort }]
+  await server.listen({ unix: { path: socketPath }, tcp })
+  await access?.publish(`https://127.0.0.1:${port}`)
   const begin = (args: readonly string[], given: RunOptions = {}) => start(args, given, socketPath)
   return {
     server,
     socketPath,
+    kubeconfig: access?.kubeconfigPath ?? '',
     begin,
     berth: (args, given = {}) => begin(args, given).ended,
     stop: async () => {
