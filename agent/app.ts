@@ -17,13 +17,14 @@ import { KINDS } from '../schemas/index.ts'
 import { namespaceTakesObjects, sizeFitsClass } from './admission.ts'
 import { createFirstObjects } from './bootstrap.ts'
 import type { AgentConfig } from './config.ts'
+import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
 import type { AgentCore } from './core.ts'
 import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners } from './listen.ts'
 import { DISKS, EVENTS, IMAGES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
-import { createStorage } from './storage/setup.ts'
+import { createStorageSide } from './storage-controllers.ts'
 import { ConsoleStream } from './streams/console.ts'
 import { INDEXES } from './wiring.ts'
 
@@ -60,7 +61,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
   const reader = new Cache({
     store,
     resources: KINDS.map(({ resource }) => resource),
-    indexes: { ...INDEXES, ...ownerIndexes(KINDS) },
+    indexes: { ...INDEXES, ...STORAGE_INDEXES, ...ownerIndexes(KINDS) },
   })
   await reader.start()
 
@@ -94,12 +95,12 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
   })
   const core: AgentCore = { config, log, clock, reader, resources, events, libvirt }
   await createFirstObjects(resources, stateDir)
-  const storage = await createStorage(core)
+  const { storage, controllers: storageControllers } = await createStorageSide(core)
   const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, version })
   const controllers = [
     createGarbageCollector({ reader, resources, kinds: KINDS, clock, log }),
     createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log }),
-    ...storage.controllers,
+    ...storageControllers,
   ]
   await openListeners(server, config, access)
   for (const controller of controllers) controller.start()
