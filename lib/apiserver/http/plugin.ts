@@ -50,9 +50,17 @@ export function addRoutes(app: FastifyInstance, { router, admit, closing }: Plug
   })
 }
 
+/** Past Fastify's own serialization, which would rewrite content types like `application/json;as=Table`. */
 export function sendAnswer(reply: FastifyReply, { code, type, body, headers }: Answer): FastifyReply {
-  if (headers !== undefined) reply.headers(headers)
-  return reply.code(code).header('content-type', type).header('cache-control', 'no-cache, private').send(body)
+  reply.hijack()
+  reply.raw.writeHead(code, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-cache, private',
+    ...headers,
+  })
+  reply.raw.end(body)
+  return reply
 }
 
 /** The answer to anything thrown. What is not an `ApiError` is logged under the request's id and told to nobody. */
