@@ -1,6 +1,6 @@
-// One command's connection: which server, which namespace, and the output it writes to.
-import { Client } from '../lib/client/client.ts'
-import { loadKubeconfig } from '../lib/client/kubeconfig.ts'
+// One command's connection: which server, which namespace, and the output it writes to. What only some commands need
+// is imported when they do, so that the others start faster.
+import type { Client } from '../lib/client/client.ts'
 import { DEFAULT_SOCKET, socketTarget, type Target } from '../lib/client/target.ts'
 import { type Paint, painter } from './format/colour.ts'
 import type { Io } from './io.ts'
@@ -34,7 +34,10 @@ export async function resolveTarget(options: GlobalOptions, env: Io['env']): Pro
     throw new UsageError('give --socket or --kubeconfig, not both')
   const kubeconfig =
     options.kubeconfig ?? (options.socket === undefined ? env.BERTH_KUBECONFIG || undefined : undefined)
-  if (kubeconfig !== undefined) return await loadKubeconfig(kubeconfig, options.context)
+  if (kubeconfig !== undefined) {
+    const { loadKubeconfig } = await import('../lib/client/kubeconfig.ts')
+    return await loadKubeconfig(kubeconfig, options.context)
+  }
   if (options.context !== undefined) throw new UsageError('--context needs --kubeconfig or BERTH_KUBECONFIG')
   return socketTarget(options.socket ?? (env.BERTH_SOCKET || DEFAULT_SOCKET))
 }
@@ -46,6 +49,7 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const target = await resolveTarget(options, io.env)
+  const { Client } = await import('../lib/client/client.ts')
   const client = new Client(target, `berth/${packageVersion()}`)
   try {
     return await work({

@@ -5,7 +5,6 @@ import { groupResource, pathOf, printedName, type ResourceInfo } from '../../lib
 import { followTable, getTable, type Table, type TableColumn, type TableRow } from '../../lib/client/tables.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { forEach } from '../each.ts'
-import { asList, toJson, toYaml } from '../format/documents.ts'
 import { TablePrinter } from '../format/tables.ts'
 import { note, print } from '../io.ts'
 import { type Ask, parseAsks } from '../names.ts'
@@ -125,6 +124,7 @@ async function documents(
   form: 'json' | 'yaml' | 'name',
   asks: readonly Ask[],
 ): Promise<void> {
+  const { asList, toJson, toYaml } = await import('../format/documents.ts')
   const { client, io, namespace } = session
   const items: KubeObject[] = []
   const one = asks.length === 1 && asks[0]?.names.length === 1
@@ -211,6 +211,7 @@ async function watchDocuments(
   resource: ResourceInfo,
   name: string | undefined,
 ): Promise<void> {
+  const { toJson, toYaml } = await import('../format/documents.ts')
   const { io, client } = session
   const seen = new Map<string, string>()
   const show = (object: KubeObject) => {

@@ -1,7 +1,7 @@
 // One server, all that a program needs of it: objects, tables, kinds, streams. The door of this folder.
 import { type Catalog, discover } from './discovery.ts'
 import { Objects } from './objects.ts'
-import { type ByteStream, openStream } from './streams.ts'
+import type { ByteStream } from './streams.ts'
 import type { Target } from './target.ts'
 import { HttpTransport, type Query, type Transport } from './transport.ts'
 
@@ -39,6 +39,8 @@ export class Client {
 
   /** @throws ApiError when the server refuses, UnreachableError, or the signal's reason. */
   async stream({ path, query, signal }: StreamCall): Promise<ByteStream> {
+    // Few clients open streams; the others need not load a websocket library.
+    const { openStream } = await import('./streams.ts')
     return await openStream(this.target, {
       path,
       userAgent: this.#userAgent,

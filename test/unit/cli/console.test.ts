@@ -108,7 +108,7 @@ describe('on a terminal', () => {
     expect(going.err()).toContain('The console of web is held by anna (10.0.0.9) since 2026-01-01T00:00:00Z.')
     expect(script.socket).toBeUndefined()
     going.type('maybe\n')
-    await vi.waitFor(() => expect(going.err()).toMatch(/y takes it over[^]*\[y\/N\/w\] $/))
+    await vi.waitFor(() => expect(going.err()).toMatch(/y takes it over[\s\S]*\[y\/N\/w\] $/))
     going.type('y\n')
     await vi.waitFor(() => expect(going.out()).toContain('login: '))
     going.type(ESCAPE)
