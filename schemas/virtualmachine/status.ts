@@ -136,9 +136,6 @@ export const Status = Type.Object(
     resources: Type.Optional(Resources),
     usbDevices: Type.Optional(Type.Array(UsbDeviceStatus)),
     networks: Type.Optional(Type.Array(NetworkStatus)),
-    // Ours, beyond DVP: what must outlive the agent and belongs to this VM alone.
-    stoppedManually: Type.Optional(Type.Boolean()),
-    machineType: Type.Optional(Type.String()),
   },
   { 'x-kubernetes-preserve-unknown-fields': true },
 )
