@@ -79,9 +79,9 @@ export const isNoSnapshot = (error: unknown): error is LibvirtError =>
 /** The element asked for is not in the domain's metadata. */
 export const isNoMetadata = (error: unknown): error is LibvirtError =>
   hasCode(error, ErrorNumber.ERR_NO_DOMAIN_METADATA)
-/** The device to detach or change is not there. */
+/** The device to detach or change is not there. (By alias, libvirt 9 answers `ERR_INTERNAL_ERROR` instead.) */
 export const isDeviceMissing = (error: unknown): error is LibvirtError => hasCode(error, ErrorNumber.ERR_DEVICE_MISSING)
-/** A domain or network with that name or uuid is there already. */
+/** It is there already. (Defining a domain under a name in use is `ERR_OPERATION_FAILED` instead.) */
 export const isAlreadyThere = (error: unknown): error is LibvirtError =>
   hasCode(error, ErrorNumber.ERR_DOM_EXIST, ErrorNumber.ERR_NETWORK_EXIST, ErrorNumber.ERR_STORAGE_VOL_EXIST)
 /** Not in this state: starting what runs, stopping what is off. */

@@ -59,9 +59,7 @@ describe('a libvirtd that dies', () => {
     await events.ready
     const { dom } = await pool.call('DomainDefineXML', { xml: firmwareGuest('survivor') })
     await pool.call('DomainCreateWithFlags', { dom, flags: 0 })
-    const iterator = events[Symbol.asyncIterator]()
-    const rest = { [Symbol.asyncIterator]: () => ({ next: () => iterator.next() }) }
-    await collectUntil(rest, (item) => item.kind === 'lifecycle' && item.event === DomainEventType.STARTED)
+    await collectUntil(events, (item) => item.kind === 'lifecycle' && item.event === DomainEventType.STARTED)
 
     await daemon().kill()
     await reached('disconnected')
@@ -78,7 +76,10 @@ describe('a libvirtd that dies', () => {
     // Waits for libvirtd's own return to the guest; a destroy in the middle of that kills it and answers "not running".
     await pool.call('DomainSuspend', { dom })
     await pool.call('DomainDestroy', { dom })
-    const seen = await collectUntil(rest, (item) => item.kind === 'lifecycle' && item.event === DomainEventType.STOPPED)
+    const seen = await collectUntil(
+      events,
+      (item) => item.kind === 'lifecycle' && item.event === DomainEventType.STOPPED,
+    )
     expect(seen[0]).toEqual({ kind: 'reconnected' })
   })
 })

@@ -6,6 +6,7 @@ import {
   DomainModificationImpact,
   DomainState,
   fromParams,
+  isDeviceMissing,
   isOperationInvalid,
   type LibvirtPool,
   Names,
@@ -15,14 +16,17 @@ import {
 } from '../../../lib/libvirt/index.ts'
 import { collectUntil, failure, firmwareGuest, useLibvirtd } from './setup.ts'
 
+/** SCSI, because such a disk comes and goes without any help from the guest. */
 const DISK = `<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/var/lib/libvirt/images/PATH'/>
-  <target dev='vdb' bus='virtio'/><alias name='ua-extra'/></disk>`
+  <target dev='sdb' bus='scsi'/><alias name='ua-extra'/></disk>`
+const SCSI = `<controller type='scsi' model='virtio-scsi'/>`
 
 describe('QEMU through libvirt', () => {
   const { daemon, pool: newPool } = useLibvirtd()
   let pool: LibvirtPool
 
-  const define = async (name: string) => (await pool.call('DomainDefineXML', { xml: firmwareGuest(name) })).dom
+  const define = async (name: string, devices = '') =>
+    (await pool.call('DomainDefineXML', { xml: firmwareGuest(name, { devices }) })).dom
 
   beforeAll(async () => {
     pool = await newPool()
@@ -70,7 +74,7 @@ describe('QEMU through libvirt', () => {
 
   it('hot-plugs a disk: added, removed and monitor events, from one ordered subscription', async () => {
     await daemon().run('qemu-img', ['create', '-q', '-f', 'qcow2', '/var/lib/libvirt/images/extra.qcow2', '1M'])
-    const dom = await define('plug')
+    const dom = await define('plug', SCSI)
     await pool.call('DomainCreateWithFlags', { dom, flags: 0 })
     const events = pool.events(['deviceAdded', 'deviceRemoved', 'qemuMonitor'], { dom })
     await events.ready
@@ -79,10 +83,16 @@ describe('QEMU through libvirt', () => {
     await pool.call('DomainAttachDeviceFlags', { dom, xml, flags })
     const added = await collectUntil(events, (item) => item.kind === 'deviceAdded')
     expect(added.at(-1)).toMatchObject({ kind: 'deviceAdded', devAlias: 'ua-extra' })
+    await pool.call('DomainDetachDeviceAlias', { dom, alias: 'ua-extra', flags })
+    const removed = await collectUntil(events, (item) => item.kind === 'deviceRemoved')
+    expect(removed.at(-1)).toMatchObject({ kind: 'deviceRemoved', devAlias: 'ua-extra' })
+    expect(removed.map((item) => item.kind === 'qemuMonitor' && item.event)).toContain('DEVICE_DELETED')
+    const gone = await failure(pool.call('DomainDetachDeviceFlags', { dom, xml, flags }))
+    expect(isDeviceMissing(gone)).toBe(true)
     await pool.call('DomainDestroy', { dom })
   })
 
-  it('a guest without an operating system does not let go of a device, and a reset is told by QEMU’s own event', async () => {
+  it('tells a reset by QEMU’s own event, asked for by name', async () => {
     const { dom } = await pool.call('DomainLookupByName', { name: 'plug' })
     await pool.call('DomainCreateWithFlags', { dom, flags: 0 })
     const events = pool.events(['reboot', 'qemuMonitor'], { dom, monitorEvent: 'RESET' })
@@ -122,13 +132,12 @@ describe('QEMU through libvirt', () => {
       'qcow2',
       `${images}/top.qcow2`,
     ])
-    const xml = firmwareGuest('block').replace('<serial', `${DISK.replace('PATH', 'top.qcow2')}<serial`)
-    const { dom } = await pool.call('DomainDefineXML', { xml })
+    const dom = await define('block', SCSI + DISK.replace('PATH', 'top.qcow2'))
     await pool.call('DomainCreateWithFlags', { dom, flags: 0 })
     const events = pool.events('blockJob', { dom })
     await events.ready
-    await pool.call('DomainBlockPull', { dom, path: 'vdb', bandwidth: 0n, flags: 0 })
-    expect(await collectUntil(events, () => true)).toMatchObject([{ kind: 'blockJob', dst: 'vdb', status: 0 }])
+    await pool.call('DomainBlockPull', { dom, path: 'sdb', bandwidth: 0n, flags: 0 })
+    expect(await collectUntil(events, () => true)).toMatchObject([{ kind: 'blockJob', dst: 'sdb', status: 0 }])
     await pool.call('DomainDestroy', { dom })
   })
 

@@ -5,7 +5,7 @@ import { LibvirtPool, type LibvirtPoolOptions } from '../../../lib/libvirt/index
 import { startLibvirtd, type TestLibvirtd } from '../../support/libvirtd.ts'
 
 /** A guest of firmware only: no disk, nothing to boot, 32 MiB, emulated. Starts in some tenths of a second. */
-export const firmwareGuest = (name: string, { menu = false } = {}): string => `<domain type='qemu'>
+export const firmwareGuest = (name: string, { menu = false, devices = '' } = {}): string => `<domain type='qemu'>
   <name>${name}</name>
   <memory unit='MiB'>32</memory>
   <os>
@@ -19,6 +19,7 @@ export const firmwareGuest = (name: string, { menu = false } = {}): string => `<
     <serial type='pty'/>
     <console type='pty'/>
     <memballoon model='none'/>
+    ${devices}
   </devices>
 </domain>`
 
@@ -55,12 +56,14 @@ export const failure = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-/** Items until one satisfies the condition, that one included. */
+/** Items until one satisfies the condition, that one included; more can be taken from the same source later. */
 export async function collectUntil<T>(items: AsyncIterable<T>, last: (item: T) => boolean): Promise<T[]> {
   const seen: T[] = []
-  for await (const item of items) {
-    seen.push(item)
-    if (last(item)) break
+  const iterator = items[Symbol.asyncIterator]()
+  for (;;) {
+    const { value, done } = await iterator.next()
+    if (done) throw new Error(`ended after ${seen.length} items, before the one that was waited for`)
+    seen.push(value)
+    if (last(value)) return seen
   }
-  return seen
 }
