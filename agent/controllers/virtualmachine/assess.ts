@@ -76,7 +76,13 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
           { state: view?.state ?? null, onReboot: view?.observed.onReboot ?? 'restart', lastSignal: look.lastSignal },
           now,
         )
-  const berth = remember(known, power, steps, { active, now, blocked, agent: look.guest !== null, look })
+  const berth = remember(known, power, steps, {
+    active,
+    wanted: wanted === 'On',
+    now,
+    agent: look.guest !== null,
+    look,
+  })
   const status = buildStatus({ ...look, vm, before, berth, applied, changes, wanted, blocked: waits })
   return { status, berth, steps, waits }
 }
@@ -93,19 +99,22 @@ function remember(
   known: BerthStatus,
   power: PowerRecord,
   steps: readonly Step[],
-  seen: { active: boolean; now: number; blocked: string | null; agent: boolean; look: Look },
+  seen: { active: boolean; wanted: boolean; now: number; agent: boolean; look: Look },
 ): BerthStatus {
   const { now, look } = seen
   const first = steps[0]?.do
   let times = known.times ?? {}
   if (first === 'define-and-start') {
-    times = { ready: now, start: now }
+    times = { wanted: times.running === undefined ? (times.wanted ?? now) : now, start: now }
     return {
       power: { ...omit(power, 'stopSince'), starting: true, bootId: look.facts.bootId },
       machineType: known.machineType ?? look.facts.machineType,
       times,
     }
   }
+  // The wait for what is missing counts from when the start was first wanted, not from an earlier run.
+  if (!seen.active && seen.wanted && (times.wanted === undefined || times.running !== undefined))
+    times = { wanted: now }
   if (seen.active && times.running === undefined) times = { ...times, running: now }
   if (seen.active && seen.agent && times.agent === undefined) times = { ...times, agent: now }
   const stopping = first === 'shutdown' || first === 'destroy'

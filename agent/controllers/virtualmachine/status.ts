@@ -22,9 +22,9 @@ export interface BerthStatus {
   readonly power: PowerRecord
   /** Machine type of the first start; kept for the VM's life. */
   readonly machineType?: string
-  /** ms since the epoch: when everything needed was there, the start was called, the domain ran. */
+  /** ms since the epoch: when the start was first wanted and was called, when the domain and the guest's agent were first seen to run. */
   readonly times?: {
-    readonly ready?: number
+    readonly wanted?: number
     readonly start?: number
     readonly running?: number
     readonly agent?: number
@@ -105,7 +105,7 @@ export function buildStatus(inputs: StatusInputs): VmStatus {
         transitions.at(-1)?.phase === phase
           ? transitions
           : [...transitions, { phase, timestamp: timestamp(now) }].slice(-MAX_TRANSITIONS),
-      launchTimeDuration: launchTimes(vm, inputs.berth),
+      launchTimeDuration: launchTimes(inputs.berth),
       ...(inputs.berth.times?.running === undefined ? {} : { lastStartTime: timestamp(inputs.berth.times.running) }),
     },
     conditions: conditionsOf(inputs, active),
@@ -156,10 +156,10 @@ function blockDevices(inputs: StatusInputs, active: boolean): unknown[] {
   }))
 }
 
-function launchTimes(vm: VirtualMachine, { times }: BerthStatus): Record<string, string> {
-  const created = Date.parse(vm.metadata.creationTimestamp)
+function launchTimes({ times }: BerthStatus): Record<string, string> {
   const durations: Record<string, string> = {}
-  if (times?.ready !== undefined) durations.waitingForDependencies = seconds(times.ready - created)
+  if (times?.wanted !== undefined && times.start !== undefined)
+    durations.waitingForDependencies = seconds(times.start - times.wanted)
   if (times?.start !== undefined && times.running !== undefined)
     durations.virtualMachineStarting = seconds(times.running - times.start)
   if (times?.running !== undefined && times.agent !== undefined)

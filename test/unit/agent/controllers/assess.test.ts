@@ -110,7 +110,7 @@ describe('a VM that is to start', () => {
     expect(seen.status).toMatchObject({ phase: 'Running', nodeName: 'h1', ipAddress: '10.0.0.2' })
     expect(seen.berth.power.starting).toBeUndefined()
     expect(seen.status.stats?.launchTimeDuration).toEqual({
-      waitingForDependencies: '60s',
+      waitingForDependencies: '0s',
       virtualMachineStarting: '1.5s',
     })
     expect(seen.status.stats?.phasesTransitions?.map(({ phase }) => phase)).toEqual(['Starting', 'Running'])
