@@ -31,7 +31,7 @@ export interface ApiServerOptions {
   readonly tokens?: TokenCheck
   /** The program's version. */
   readonly version: string
-  /** Names under which clients may call this server over TCP, beside localhost and IP addresses. */
+  /** Names under which clients may call this server over TCP, beside localhost, the machine's name and IP addresses. */
   readonly hostNames?: readonly string[]
 }
 

@@ -1,6 +1,7 @@
 // Who may come in: by listener, Host, Origin and token, before anything else of a request is looked at.
 import type { IncomingMessage } from 'node:http'
 import { isIP, Socket } from 'node:net'
+import { hostname } from 'node:os'
 import { ApiError } from '../../errors.ts'
 import type { Caller } from '../http/router.ts'
 
@@ -26,7 +27,7 @@ export class Gate {
 
   constructor({ tokens, hostNames }: GateOptions) {
     this.#tokens = tokens
-    this.#names = new Set(['localhost', ...hostNames.map((name) => name.toLowerCase())])
+    this.#names = new Set(['localhost', hostname(), ...hostNames].map((name) => name.toLowerCase()))
   }
 
   /** Listeners tell here which connections are theirs; a connection of nobody is refused. */

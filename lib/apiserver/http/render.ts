@@ -50,7 +50,7 @@ export function renderObject(context: RenderContext, object: KubeObject, code = 
   }
   if (form.as === 'metadata') return finish(form, code, partialMetadata(object))
   if (form.encoding === 'yaml') return finish(form, code, object)
-  return { code, type: JSON_TYPE, body: encodeObject(object) }
+  return { code, type: JSON_TYPE, body: `${encodeObject(object)}\n` }
 }
 
 export interface ListMeta {
