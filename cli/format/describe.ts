@@ -35,8 +35,8 @@ function heading({ apiVersion, kind, metadata }: KubeObject, now: number): strin
     ['Name:', metadata.name],
     ['Namespace:', metadata.namespace],
     ['Kind:', `${kind} (${apiVersion})`],
-    ['Labels:', pairs(metadata.labels ?? {})],
-    ['Annotations:', pairs(annotations)],
+    ...pairs('Labels:', metadata.labels ?? {}),
+    ...pairs('Annotations:', annotations),
     ['Created:', `${metadata.creationTimestamp} (${ageOf(metadata.creationTimestamp, now)} ago)`],
     ['Deleting:', metadata.deletionTimestamp && `since ${metadata.deletionTimestamp}`],
     ['Finalizers:', metadata.finalizers?.join(', ')],
@@ -45,10 +45,9 @@ function heading({ apiVersion, kind, metadata }: KubeObject, now: number): strin
   return rows.flatMap(([label, text]) => (text === undefined || text === '' ? [] : [[label, oneLine(text)]]))
 }
 
-const pairs = (fields: Readonly<Record<string, string>>): string =>
-  Object.entries(fields)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(', ')
+/** One per line, the label on the first. */
+const pairs = (label: string, fields: Readonly<Record<string, string>>): (readonly [string, string])[] =>
+  Object.entries(fields).map(([key, value], index) => [index === 0 ? label : '', `${key}=${value}`])
 
 /** A top-level field as indented YAML: the names are those to write in a manifest. */
 function block(key: string, value: unknown, paint: Paint): string[] {

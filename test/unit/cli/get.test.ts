@@ -178,7 +178,7 @@ describe('describe', () => {
     } as never)
     const { code, out } = await bench.berth(['describe', 'vm', 'web'])
     expect(code).toBe(0)
-    expect(out).toMatch(/^Name: {8}web\nNamespace: {3}default\n/)
+    expect(out).toMatch(/^Name: {8}web\nNamespace: {3}default\nKind: .*\nLabels: {6}app=web\nCreated: /)
     expect(out).toContain('  cpu:\n    cores: 1\n')
     expect(out).toMatch(
       /Conditions:\n {2}TYPE +STATUS +REASON +SINCE +MESSAGE\n {2}Running +True +Running +\d+d +evil \\u001b\[31mred\n/,
