@@ -87,7 +87,7 @@ const ledger = () => new Ledger({ milliCores: 4_000, memoryBytes: 8n * 1024n ** 
 const condition = ({ status }: Assessment, type: string) => status.conditions?.find((one) => one.type === type)
 const steps = (assessment: Assessment) => assessment.steps.map((step) => step.do)
 const vm = aVm()
-const after = (assessment: Assessment): VirtualMachine['status'] => assessment.status
+const told = (assessment: Assessment): VirtualMachine['status'] => assessment.status
 
 describe('a VM that is to start', () => {
   it('stores the intent with the phase Starting, then starts', () => {
@@ -102,7 +102,7 @@ describe('a VM that is to start', () => {
     const started = assess(vm, undefined, look(), ledger())
     const seen = assess(
       vm,
-      after(started),
+      told(started),
       look({ view: domain('running', vm.spec), now: NOW + 1_500, ipAddress: '10.0.0.2' }),
       ledger(),
     )
@@ -156,14 +156,14 @@ describe('a VM that is to start', () => {
   it('says why a start failed, and gives back what it held', () => {
     const held = ledger()
     const started = assess(vm, undefined, look(), held)
-    const seen = assess(vm, after(started), look({ failure: 'no space left', view: domain('shutoff', vm.spec) }), held)
+    const seen = assess(vm, told(started), look({ failure: 'no space left', view: domain('shutoff', vm.spec) }), held)
     expect(seen.status.phase).toBe('Pending')
     expect(condition(seen, 'Running')).toMatchObject({
       reason: 'InternalVirtualMachineError',
       message: 'no space left',
     })
     expect(held.used().milliCores).toBe(0)
-    expect(steps(assess(vm, after(seen), look({ view: domain('shutoff', vm.spec) }), held))).toEqual([
+    expect(steps(assess(vm, told(seen), look({ view: domain('shutoff', vm.spec) }), held))).toEqual([
       'define-and-start',
     ])
   })
@@ -198,7 +198,7 @@ describe('changes of a running VM', () => {
     expect(stopping.status.phase).toBe('Stopping')
     const off = assess(
       automatic,
-      after(stopping),
+      told(stopping),
       look({ view: domain('shutoff', vm.spec, { shutoff: 'shutdown' }) }),
       ledger(),
     )
@@ -210,7 +210,7 @@ describe('the end of a VM', () => {
   it('a power-off from inside stops it and says so', () => {
     const ran = assess(vm, undefined, look({ view: domain('running', vm.spec) }), ledger())
     const off = domain('shutoff', vm.spec, { shutoff: 'shutdown' })
-    const seen = assess(vm, after(ran), look({ view: off, qemuReason: 'guest-shutdown' }), ledger())
+    const seen = assess(vm, told(ran), look({ view: off, qemuReason: 'guest-shutdown' }), ledger())
     expect(seen.status.phase).toBe('Stopped')
     expect(condition(seen, 'Running')).toMatchObject({
       reason: 'NotRunning',
@@ -224,8 +224,8 @@ describe('the end of a VM', () => {
     expect(first.status.phase).toBe('Terminating')
     expect(steps(first)).toEqual(['shutdown', 'wait'])
     const late = look({ view: domain('running', vm.spec), now: NOW + 61_000 })
-    expect(steps(assess(gone, after(first), late, ledger()))).toEqual(['destroy'])
-    expect(steps(assess(gone, after(first), look({ view: domain('shutoff', vm.spec) }), ledger()))).toEqual([
+    expect(steps(assess(gone, told(first), late, ledger()))).toEqual(['destroy'])
+    expect(steps(assess(gone, told(first), look({ view: domain('shutoff', vm.spec) }), ledger()))).toEqual([
       'undefine',
       'clean-up',
     ])
@@ -235,6 +235,6 @@ describe('the end of a VM', () => {
     const asked = assess(off, undefined, look({ view: domain('running', vm.spec) }), ledger())
     expect(asked.berth.power.stopSince).toBe(NOW)
     const next = look({ view: domain('running', vm.spec), now: NOW + 60_000 })
-    expect(steps(assess(off, after(asked), next, ledger()))).toEqual(['destroy'])
+    expect(steps(assess(off, told(asked), next, ledger()))).toEqual(['destroy'])
   })
 })
