@@ -7,7 +7,7 @@ import { itself, on, ownersOf, referredBy } from '../../../../lib/reconcile/sour
 import { openSqliteStore } from '../../../../lib/store/sqlite/open.ts'
 import type { Change } from '../../../../lib/store/store.ts'
 import { scratch } from '../../../support/scratch.ts'
-import { DISKS, key, NODES, object } from '../store/contract.ts'
+import { DISKS, key, NODES, object } from '../store/fixtures.ts'
 
 const imageOf = (disk: KubeObject): readonly string[] => {
   const { image } = disk.spec as { readonly image?: string }

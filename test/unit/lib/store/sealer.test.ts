@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openSealer, Sealer } from '../../../../lib/store/sealer.ts'
 import { scratch } from '../../../support/scratch.ts'
-import { key, refusal } from './contract.ts'
+import { key, refusal } from './fixtures.ts'
 
 const sealer = new Sealer(Buffer.alloc(32, 1))
 const place = key('a', 'default', 'secrets')

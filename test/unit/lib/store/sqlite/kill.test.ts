@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { openSqliteStore } from '../../../../../lib/store/sqlite/open.ts'
 import { scratch } from '../../../../support/scratch.ts'
-import { DISKS, key } from '../contract.ts'
+import { DISKS, key } from '../fixtures.ts'
 
 const LIVES = 5
 

@@ -1,7 +1,7 @@
 // A process that writes until it is killed, and says each write that was acknowledged: run by kill.test.ts.
 import { writeSync } from 'node:fs'
 import { openSqliteStore } from '../../../../../lib/store/sqlite/open.ts'
-import { key, object } from '../contract.ts'
+import { key, object } from '../fixtures.ts'
 
 const [path = '', life = ''] = process.argv.slice(2)
 const store = await openSqliteStore({ path })

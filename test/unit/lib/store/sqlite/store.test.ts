@@ -7,7 +7,8 @@ import { openSqliteStore, type SqliteStoreOptions } from '../../../../../lib/sto
 import type { Change } from '../../../../../lib/store/store.ts'
 import { ManualClock } from '../../../../support/manual-clock.ts'
 import { scratch } from '../../../../support/scratch.ts'
-import { DISKS, key, object, refusal, storeContract, take } from '../contract.ts'
+import { storeContract } from '../contract.ts'
+import { DISKS, key, object, refusal, take } from '../fixtures.ts'
 
 storeContract('sqlite', async () => {
   const clock = new ManualClock()
