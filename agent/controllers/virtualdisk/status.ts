@@ -142,8 +142,11 @@ function volumeFields({ disk, storageClass: have }: DiskHave): Partial<VirtualDi
   }
 }
 
-const sourceField = ({ disk, source }: DiskHave): Partial<VirtualDiskStatus> =>
-  disk === null && source.kind === 'image' && source.uid !== null ? { sourceUID: source.uid } : {}
+/** Of a disk that exists, only of the very image that it reads through; a later one of that name is none of its business. */
+function sourceField({ disk, source }: DiskHave): Partial<VirtualDiskStatus> {
+  if (source.kind !== 'image' || source.uid === null) return {}
+  return disk === null || disk.base === source.image?.digest ? { sourceUID: source.uid } : {}
+}
 
 type Durations = NonNullable<NonNullable<VirtualDiskStatus['stats']>['creationDuration']>
 
