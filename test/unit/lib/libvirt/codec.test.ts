@@ -122,6 +122,11 @@ describe('what comes from the wire is bounded', () => {
     expect(() => decode(codec, bytes)).toThrow(ProtocolError)
   })
 
+  it('an impossible count is refused before anything is made for it', () => {
+    expect(() => decode(array(primitive('uhyper'), 16_384), cat(u32(3), u64(1n)))).toThrow('3 items do not fit')
+    expect(() => decode(chars(4_194_304), cat(u32(4_194_304), u32(1)))).toThrow('4194304 items do not fit')
+  })
+
   it('a field named like an object property is data, not behaviour', () => {
     const codec = struct([['constructor', primitive('int')]])
     expect(decode(codec, u32(5))).toEqual({ constructor: 5 })

@@ -214,6 +214,21 @@ describe('calls', () => {
     await connection.close()
   })
 
+  it('that time out and are answered late, however many, do not use the connection up', async () => {
+    const connection = await open()
+    const calls = hold(LOOKUP)
+    for (let i = 0; i < 10; i++) {
+      const call = failure(connection.call('DomainLookupByName', { name: 'slow' }, { timeoutMs: 100 }))
+      await until(() => calls.length === 1)
+      await clock.advance(100)
+      expect(await call).toBeInstanceOf(LibvirtTimeout)
+      calls.pop()?.reply(domain())
+      await until(() => connection.load === 0)
+    }
+    expect(connection.state).toBe('ready')
+    await connection.close()
+  })
+
   it('can be aborted, with the signal’s reason', async () => {
     const connection = await open()
     const calls = hold(LOOKUP)

@@ -385,10 +385,10 @@ describe('a lost connection', () => {
     await fake.crash({ listening: false })
     await until(() => states.length === 2)
     await clock.advance(100 + 200 + 400 + 800 + 1_600 + 3_200)
-    await clock.advance(4_999)
+    await clock.advance(1_000)
     await fake.listen()
     const before = fake.accepted
-    await turn()
+    await clock.advance(3_999)
     expect(fake.accepted).toBe(before)
     await clock.advance(1)
     await until(() => states.length === 3)
