@@ -1,9 +1,10 @@
 // `berth console` against a real API server whose console is a script of the test.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
 import { splitAtEscape } from '../../../cli/console/escape.ts'
 import type { ConnectSubresource } from '../../../lib/apiserver/index.ts'
 import { ApiError } from '../../../lib/errors.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type Bench, startBench, VM } from './harness.ts'
 
 const HOLDER = { holder: 'anna', client: '10.0.0.9', startTime: '2026-01-01T00:00:00Z' }
@@ -56,11 +57,11 @@ afterEach(() => bench.stop())
 describe('on a terminal', () => {
   it('keys go to the guest as they are typed, Ctrl-] leaves, the terminal is restored', async () => {
     const going = bench.begin(['console', 'web'], { tty: true })
-    await vi.waitFor(() => expect(going.out()).toContain('login: '))
+    await eventually(() => expect(going.out()).toContain('login: '))
     expect(script.protocol).toBe('plain.virtualization.deckhouse.io')
     expect(going.raw).toEqual([true])
     going.type('root\r\u0003')
-    await vi.waitFor(() => expect(script.typed).toBe('root\r\u0003'))
+    await eventually(() => expect(script.typed).toBe('root\r\u0003'))
     going.type(`x${ESCAPE}never sent`)
     const { code, err } = await going.ended
     expect(code).toBe(0)
@@ -76,7 +77,7 @@ describe('on a terminal', () => {
     [1011, 'the connection to libvirt was lost', 1],
   ])('an end with %i restores the terminal, says why and how to come back', async (code, reason, exit) => {
     const going = bench.begin(['console', 'web', '-n', 'default'], { tty: true })
-    await vi.waitFor(() => expect(going.out()).toContain('login: '))
+    await eventually(() => expect(going.out()).toContain('login: '))
     script.socket?.close(code, reason)
     const ran = await going.ended
     expect(ran.code).toBe(exit)
@@ -86,7 +87,7 @@ describe('on a terminal', () => {
 
   it('a connection that is cut is told as lost', async () => {
     const going = bench.begin(['console', 'web'], { tty: true })
-    await vi.waitFor(() => expect(going.out()).toContain('login: '))
+    await eventually(() => expect(going.out()).toContain('login: '))
     script.socket?.terminate()
     const { code, err } = await going.ended
     expect(code).toBe(1)
@@ -95,7 +96,7 @@ describe('on a terminal', () => {
 
   it('a signal restores the terminal too', async () => {
     const going = bench.begin(['console', 'web'], { tty: true })
-    await vi.waitFor(() => expect(going.out()).toContain('login: '))
+    await eventually(() => expect(going.out()).toContain('login: '))
     going.interrupt()
     expect((await going.ended).code).toBe(130)
     expect(going.raw).toEqual([true, false])
@@ -104,13 +105,13 @@ describe('on a terminal', () => {
   it('asks before it takes over, and says who holds it', async () => {
     script.held = HOLDER
     const going = bench.begin(['console', 'web'], { tty: true })
-    await vi.waitFor(() => expect(going.err()).toContain('[y/N/w] '))
+    await eventually(() => expect(going.err()).toContain('[y/N/w] '))
     expect(going.err()).toContain('The console of web is held by anna (10.0.0.9) since 2026-01-01T00:00:00Z.')
     expect(script.socket).toBeUndefined()
     going.type('maybe\n')
-    await vi.waitFor(() => expect(going.err()).toMatch(/y takes it over[\s\S]*\[y\/N\/w\] $/))
+    await eventually(() => expect(going.err()).toMatch(/y takes it over[\s\S]*\[y\/N\/w\] $/))
     going.type('y\n')
-    await vi.waitFor(() => expect(going.out()).toContain('login: '))
+    await eventually(() => expect(going.out()).toContain('login: '))
     going.type(ESCAPE)
     expect((await going.ended).code).toBe(0)
   })
@@ -118,7 +119,7 @@ describe('on a terminal', () => {
   it('an empty answer is no', async () => {
     script.held = HOLDER
     const going = bench.begin(['console', 'web'], { tty: true })
-    await vi.waitFor(() => expect(going.err()).toContain('[y/N/w] '))
+    await eventually(() => expect(going.err()).toContain('[y/N/w] '))
     going.type('\n')
     expect((await going.ended).code).toBe(1)
     expect(script.socket).toBeUndefined()
@@ -127,12 +128,12 @@ describe('on a terminal', () => {
   it('w waits until it is free', async () => {
     script.held = HOLDER
     const going = bench.begin(['console', 'web'], { tty: true })
-    await vi.waitFor(() => expect(going.err()).toContain('[y/N/w] '))
+    await eventually(() => expect(going.err()).toContain('[y/N/w] '))
     going.type('w\n')
-    await vi.waitFor(() => expect(going.err()).toContain('Waiting until the console of web is free'))
+    await eventually(() => expect(going.err()).toContain('Waiting until the console of web is free'))
     expect(script.socket).toBeUndefined()
     script.held = {}
-    await vi.waitFor(() => expect(going.out()).toContain('login: '), { timeout: 5_000 })
+    await eventually(() => expect(going.out()).toContain('login: '))
     going.type(ESCAPE)
     await going.ended
   })
@@ -140,9 +141,9 @@ describe('on a terminal', () => {
   it('waits for a machine that does not run yet', async () => {
     script.running = false
     const going = bench.begin(['console', 'web'], { tty: true })
-    await vi.waitFor(() => expect(going.err()).toContain('virtual machine "web" is not running (Stopped); waiting'))
+    await eventually(() => expect(going.err()).toContain('virtual machine "web" is not running (Stopped); waiting'))
     script.running = true
-    await vi.waitFor(() => expect(going.out()).toContain('login: '), { timeout: 5_000 })
+    await eventually(() => expect(going.out()).toContain('login: '))
     going.type(ESCAPE)
     expect((await going.ended).code).toBe(0)
   })
@@ -151,7 +152,7 @@ describe('on a terminal', () => {
 describe('through pipes', () => {
   it('the input goes in, the output comes out, and reading goes on after the input’s end until --timeout', async () => {
     const going = bench.begin(['console', 'web', '--timeout', '400ms'], { stdin: `id\n${ESCAPE}` })
-    await vi.waitFor(() => expect(script.typed).toBe(`id\n${ESCAPE}`))
+    await eventually(() => expect(script.typed).toBe(`id\n${ESCAPE}`))
     script.socket?.send('uid=0')
     expect(await going.ended).toEqual({ code: 0, out: 'login: uid=0', err: '' })
     expect(going.raw).toEqual([])
@@ -159,7 +160,7 @@ describe('through pipes', () => {
 
   it('a machine that stops ends it in good order', async () => {
     const going = bench.begin(['console', 'web'], { stdin: '' })
-    await vi.waitFor(() => expect(going.out()).toContain('login: '))
+    await eventually(() => expect(going.out()).toContain('login: '))
     script.socket?.close(1000, 'the virtual machine stopped')
     expect((await going.ended).code).toBe(0)
   })

@@ -1,6 +1,7 @@
 // `berth get`, `describe`, `events`, `api-resources`, `version`, `host check` against a real API server.
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { eventually } from '../../support/eventually.ts'
 import { type Bench, startBench, VM } from './harness.ts'
 
 const VMS = 'virtualmachines.virtualization.deckhouse.io'
@@ -97,14 +98,14 @@ describe('get', () => {
 
   it('-w shows the rows, then each that changed, until it is interrupted', async () => {
     const going = bench.begin(['get', 'vm', '-w'])
-    await vi.waitFor(() => expect(lines(going.out())).toHaveLength(3))
+    await eventually(() => expect(lines(going.out())).toHaveLength(3))
     await setStatus('db', { phase: 'Starting' })
-    await vi.waitFor(() => expect(lines(going.out())).toHaveLength(4))
+    await eventually(() => expect(lines(going.out())).toHaveLength(4))
     expect(lines(going.out())[3]).toMatch(/^db +Starting/)
     // A change in no shown column is no news.
     await setStatus('db', { phase: 'Starting', guestOSInfo: { id: 'debian' } })
     await setStatus('db', { phase: 'Stopped' })
-    await vi.waitFor(() => expect(lines(going.out())).toHaveLength(5))
+    await eventually(() => expect(lines(going.out())).toHaveLength(5))
     expect(lines(going.out())[4]).toMatch(/^db +Stopped/)
     going.interrupt()
     expect((await going.ended).code).toBe(130)
@@ -112,9 +113,9 @@ describe('get', () => {
 
   it('-w of one object in YAML is a stream of documents', async () => {
     const going = bench.begin(['get', 'vm', 'db', '-w', '-o', 'yaml'])
-    await vi.waitFor(() => expect(going.out()).toContain('name: db'))
+    await eventually(() => expect(going.out()).toContain('name: db'))
     await setStatus('db', { phase: 'Pending' })
-    await vi.waitFor(() => expect(going.out().split('---\n')).toHaveLength(3))
+    await eventually(() => expect(going.out().split('---\n')).toHaveLength(3))
     expect(parse(going.out().split('---\n')[2] ?? '')).toMatchObject({ status: { phase: 'Pending' } })
     going.interrupt()
     await going.ended
@@ -203,7 +204,7 @@ describe('describe', () => {
 describe('events', () => {
   it('shows those of one machine, and goes on with -w', async () => {
     const going = bench.begin(['events', 'web', '-w'])
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(going.out()).toMatch(/LAST SEEN .*\n.* Warning +Tested +virtualmachine\/web +it was looked at\n/),
     )
     for (const name of ['web', 'db'])
@@ -216,7 +217,7 @@ describe('events', () => {
         reason: 'Again',
         message: name,
       } as never)
-    await vi.waitFor(() => expect(going.out()).toMatch(/Normal +Again +virtualmachine\/web +web\n$/))
+    await eventually(() => expect(going.out()).toMatch(/Normal +Again +virtualmachine\/web +web\n$/))
     going.interrupt()
     await going.ended
     expect((await bench.berth(['events', 'db'])).out).toMatch(/Again +virtualmachine\/db +db\n$/)

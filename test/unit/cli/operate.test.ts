@@ -1,6 +1,7 @@
 // `berth start|stop|restart`: what is asked of the server, and how its answer reads.
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { KubeObject } from '../../../lib/object.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type Bench, startBench, VM } from './harness.ts'
 
 const VMS = 'virtualmachines.virtualization.deckhouse.io'
@@ -16,7 +17,7 @@ afterAll(() => bench.stop())
 
 /** Plays the controller: finds the one operation of that type and gives it these statuses, one after the other. */
 async function play(type: string, statuses: readonly object[]): Promise<KubeObject> {
-  const found = await vi.waitFor(async () => {
+  const found = await eventually(async () => {
     const { out } = await bench.berth(['get', 'vmop', '-o', 'json'])
     const items: KubeObject[] = JSON.parse(out).items
     const item = items.find(({ spec, status }) => (spec as { type: string }).type === type && status === undefined)

@@ -8,6 +8,7 @@ import { openStream } from '../../../../lib/client/streams.ts'
 import { socketTarget } from '../../../../lib/client/target.ts'
 import { LibvirtPool } from '../../../../lib/libvirt/index.ts'
 import type { KubeObject } from '../../../../lib/object.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { startLibvirtd, type TestLibvirtd } from '../../../support/libvirtd.ts'
 import { type StreamServer, startStreamServer } from '../../../support/stream-server.ts'
 
@@ -118,7 +119,7 @@ it('a machine that is not there is 404, one that does not run is 409 and says so
 it('the newest client wins: the holder hears who took over, an event says it, a probe shows the new one', async () => {
   expect(await probe('shared')).toEqual({})
   const first = await open('shared', 'anna')
-  await vi.waitFor(async () => expect(await probe('shared')).toMatchObject({ holder: 'anna', client: 'unix' }))
+  await eventually(async () => expect(await probe('shared')).toMatchObject({ holder: 'anna', client: 'unix' }))
 
   const second = await open('shared', 'ben')
   expect(await first.ended).toEqual({ code: 4001, reason: 'taken over by ben (unix)' })
@@ -141,12 +142,12 @@ it('the newest client wins: the holder hears who took over, an event says it, a 
   expect(await readUntil(second.readable[Symbol.asyncIterator](), /boot/i)).not.toBe('')
   second.close()
   await second.ended
-  await vi.waitFor(async () => expect(await probe('shared')).toEqual({}))
+  await eventually(async () => expect(await probe('shared')).toEqual({}))
 })
 
 it('when the machine stops the stream ends in good order', async () => {
   const stream = await open('ending')
-  await vi.waitFor(async () => expect(await probe('ending')).toHaveProperty('holder'))
+  await eventually(async () => expect(await probe('ending')).toHaveProperty('holder'))
   await pool.call('DomainDestroy', { dom: await domain('ending') })
   expect(await stream.ended).toEqual({ code: 1000, reason: 'the virtual machine stopped' })
 })

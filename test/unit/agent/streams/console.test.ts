@@ -1,6 +1,6 @@
 // The console's endings that a real guest does not give: silent clients, slow clients, faults of libvirt.
 import { once } from 'node:events'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { type ConsoleDeps, ConsoleStream } from '../../../../agent/streams/console.ts'
 import { fitReason } from '../../../../agent/streams/ending.ts'
@@ -9,6 +9,7 @@ import { socketTarget } from '../../../../lib/client/target.ts'
 import type { Clock } from '../../../../lib/clock.ts'
 import { ConnectionLost, ErrorNumber, LibvirtError } from '../../../../lib/libvirt/index.ts'
 import type { KubeObject } from '../../../../lib/object.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { ManualClock, settle } from '../../../support/manual-clock.ts'
 import { type StreamServer, startStreamServer } from '../../../support/stream-server.ts'
 
@@ -116,7 +117,7 @@ it('bytes go both ways as they are', async () => {
   const stream = await open()
   const all = Uint8Array.from({ length: 256 }, (_, index) => index)
   await stream.write(all)
-  await vi.waitFor(() => expect(Buffer.concat(libvirt.written)).toEqual(Buffer.from(all)))
+  await eventually(() => expect(Buffer.concat(libvirt.written)).toEqual(Buffer.from(all)))
   libvirt.put(all)
   for await (const chunk of stream.readable) {
     expect(Buffer.from(chunk)).toEqual(Buffer.from(all))
@@ -131,7 +132,7 @@ it('a client that gives no sign of life for 30 s loses the console', async () =>
   const { raw, holder } = await start(clock)
   const socket = raw()
   await once(socket, 'open')
-  await vi.waitFor(async () => expect(await holder()).toHaveProperty('holder'))
+  await eventually(async () => expect(await holder()).toHaveProperty('holder'))
   const closed = once(socket, 'close')
   for (let step = 0; step < 3; step++) await clock.advance(10_000)
   expect((await closed)[0]).toBe(1006)
@@ -143,7 +144,7 @@ it('a client that answers keeps it', async () => {
   const clock = new ManualClock()
   const { open, holder } = await start(clock)
   const stream = await open()
-  await vi.waitFor(async () => expect(await holder()).toHaveProperty('holder'))
+  await eventually(async () => expect(await holder()).toHaveProperty('holder'))
   for (let step = 0; step < 6; step++) {
     await clock.advance(10_000)
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -157,7 +158,7 @@ it('a client that takes nothing for 10 s is disconnected with the reason', async
   const clock = new ManualClock()
   const { libvirt, open, holder, reasons } = await start(clock)
   const stream = await open()
-  await vi.waitFor(async () => expect(await holder()).toHaveProperty('holder'))
+  await eventually(async () => expect(await holder()).toHaveProperty('holder'))
   // Nobody reads `stream.readable`, so the client's socket is paused, and the buffers between fill.
   for (let mebibyte = 0; mebibyte < 16; mebibyte++) libvirt.put(new Uint8Array(1_048_576))
   for (let step = 0; step < 40 && 'holder' in (await holder()); step++) {
