@@ -17,7 +17,7 @@ import { ClassReconciler } from './controllers/virtualmachineclass/controller.ts
 import { OperationReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import type { AgentCore } from './core.ts'
 import { hostAddresses } from './host/addresses.ts'
-import { readInventory, runHostChecks, type Survey } from './host/index.ts'
+import { allocatableMemory, readInventory, runHostChecks, type Survey } from './host/index.ts'
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
@@ -48,7 +48,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const { reader, resources, libvirt, clock, log, events, config } = core
   const ledger = new Ledger({
     milliCores: Math.round(facts.cores * config.capacity.cpuOvercommit * 1000),
-    memoryBytes: facts.memoryBytes,
+    memoryBytes: allocatableMemory(facts.memoryBytes),
   })
   const wakeUid = (uid: string) => wake(reader, VMS_BY_UID, uid, vms)
   const guests = new GuestInfos({ libvirt, clock, onAnswer: wakeUid })
@@ -117,10 +117,18 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     log,
     stopping.signal,
   )
-  await following.ready
-  const running = await loadLedger(libvirt, ledger, signal)
-  log.info({ running }, 'found the running virtual machines')
-  await network.start(signal)
+  // Without events only the resync is left; that is slow, but nothing is lost.
+  const ended = following.ended.catch((error: unknown) => log.error({ err: error }, "libvirt's events ended"))
+  try {
+    await following.ready
+    const running = await loadLedger(libvirt, ledger, signal)
+    log.info({ running }, 'found the running virtual machines')
+    await network.start(signal)
+  } catch (error) {
+    stopping.abort()
+    await Promise.all([ended, network.stop()])
+    throw error
+  }
   wireVirtualMachines(reader, vms)
   wireOperations(reader, operations)
   wireClasses(reader, classes)
@@ -134,8 +142,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       guests.close()
       await Promise.all(controllers.map((each) => each.stop()))
       stopping.abort()
-      await following.ended.catch(() => undefined)
-      await network.stop()
+      await Promise.all([ended, network.stop()])
     },
   }
 }
