@@ -31,16 +31,18 @@ export interface TestOptions {
   readonly connect?: readonly ConnectSubresource[]
   readonly readiness?: readonly ReadinessCheck[]
   readonly clock?: Clock
+  /** Puts another store in the place of the one that was opened. */
+  readonly wrapStore?: (store: Store) => Store
 }
 
 /** Has the namespaces `default` and `other`. */
-export async function startServer(options: TestOptions = {}): Promise<TestServer> {
+export async function startServer({ wrapStore, ...options }: TestOptions = {}): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-apiserver-'))
   const store = await openSqliteStore({ path: join(folder, 'store.db') })
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
   const server = await createApiServer({
-    store,
+    store: wrapStore?.(store) ?? store,
     kinds: [WIDGET, NOTE, SPACE],
     clock: systemClock,
     log,
