@@ -124,6 +124,8 @@ function keepAlive(client: WebSocket): () => void {
     alive = true
   })
   const timer = setInterval(() => {
+    // A stream that holds its client back does not hear pongs either.
+    if (client.isPaused) return
     if (!alive) return client.terminate()
     alive = false
     client.ping()
