@@ -60,8 +60,8 @@ export class TablePrinter {
 
 function cell({ type, path }: Column, object: KubeObject, now: number): unknown {
   const [value] = path(object)
-  if (type === 'date') return humanAge(value, now)
   if (value === undefined || value === null) return null
+  if (type === 'date') return humanAge(value, now)
   if (type === 'string') return typeof value === 'object' ? JSON.stringify(value) : String(value)
   if (type === 'boolean') return typeof value === 'boolean' ? value : null
   if (typeof value !== 'number') return null
