@@ -1,0 +1,105 @@
+// Rows about an agent at rest: memory and CPU with nothing and with many machines, and how fast a change in libvirt is seen.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { median, percentile, type Row, show } from './figures.ts'
+import type { Disk } from './guests.ts'
+import { systemMemoryMiB } from './machine.ts'
+import { counted, residentMiB } from './process.ts'
+import { pick, type Scale, type World } from './world.ts'
+
+const SETTLE_MS = 5_000
+/** What the agent reckons for a 32 MiB machine of one core, with QEMU's overhead; it refuses what the host cannot hold. */
+const RECKONED_MIB = 136
+const EVENT_TIMEOUT_MS = 30_000
+/** Width of the waves in which the machines of the steady rows are made and removed. */
+const WAVE = 25
+
+/** Resident memory of an agent that has just come up. Called first. */
+export async function idleMemory(world: World, settleMs = SETTLE_MS): Promise<Row> {
+  await sleep(settleMs)
+  return memoryRow(world, 'rss.idle', 'agent RSS, idle', 110, 'a fresh agent without objects')
+}
+
+/** As many machines as are asked for and the host holds; all running. */
+export async function startMany(world: World, disks: readonly Disk[], scale: Scale): Promise<readonly string[]> {
+  const count = Math.min(scale.many, Math.floor(systemMemoryMiB() / RECKONED_MIB) - 2)
+  if (count < scale.many) world.say(`this machine's memory holds ${count} machines, not ${scale.many}`)
+  const names = Array.from({ length: count }, (_, index) => `many-${index}`)
+  for (let first = 0; first < count; first += WAVE) {
+    const wave = names.slice(first, first + WAVE)
+    await Promise.all(wave.map((name, index) => world.guests.start(name, pick(disks, first + index))))
+    world.say(`${first + wave.length} machines run`)
+  }
+  return names
+}
+
+export async function restWithMany(world: World, count: number, scale: Scale): Promise<readonly Row[]> {
+  await sleep(SETTLE_MS)
+  const { cpu } = await counted(world.lab.agentPid, () => sleep(scale.idleSeconds * 1000))
+  const memory = memoryRow(world, 'rss.many', `agent RSS, ${count} machines`, 160, 'after all that was measured above')
+  const idle: Row = {
+    id: 'cpu.many',
+    what: `agent CPU, idle with ${count} machines`,
+    budget: { limit: 1, unit: '% of a core' },
+    value: cpu.agentMs / scale.idleSeconds / 10,
+    detail: `${cpu.agentMs} ms of CPU in ${scale.idleSeconds} s`,
+    samples: { agentMs: [cpu.agentMs] },
+    cpu,
+  }
+  return [memory, idle]
+}
+
+function memoryRow(world: World, id: string, what: string, limit: number, detail: string): Row {
+  const value = residentMiB(world.lab.agentPid())
+  return {
+    id,
+    what,
+    budget: { limit, unit: 'MiB' },
+    value,
+    detail,
+    samples: { mib: [value] },
+    cpu: { agentMs: 0, loadMs: 0 },
+  }
+}
+
+/**
+ * A bare client pauses and resumes a guest. From the moment at which this process has libvirt's event by a subscription
+ * of its own until its API watch shows the phase.
+ */
+export async function events(world: World, name: string, scale: Scale): Promise<Row> {
+  const { libvirt, seen, guests } = world
+  const { metadata } = await guests.get(name)
+  const dom = { name: `default.${name}`, uuid: metadata.uid, id: -1 }
+  const stop = new AbortController()
+  const heard = libvirt.events('lifecycle', { signal: stop.signal, dom })
+  await heard.ready
+  const next = heard[Symbol.asyncIterator]()
+  const latencies: number[] = []
+  const change = async (call: 'DomainSuspend' | 'DomainResume', phase: string) => {
+    const sight = seen.until(name, phase, EVENT_TIMEOUT_MS)
+    const event = next.next().then(() => performance.now())
+    await libvirt.call(call, { dom })
+    latencies.push((await sight).at - (await event))
+    await sleep(20)
+  }
+  const { cpu } = await counted(world.lab.agentPid, async () => {
+    for (let pair = 0; pair < scale.events / 2; pair++) {
+      await change('DomainSuspend', 'Pause')
+      await change('DomainResume', 'Running')
+    }
+  })
+  stop.abort()
+  return {
+    id: 'event.p99',
+    what: 'lifecycle event in libvirt → watcher sees the new status, p99',
+    budget: { limit: 20, unit: 'ms' },
+    value: percentile(latencies, 99),
+    detail: `${latencies.length} events: median ${show(median(latencies))} ms, worst ${show(Math.max(...latencies))} ms`,
+    samples: { latencyMs: latencies },
+    cpu,
+  }
+}
+
+/** Removes machines in waves. */
+export async function removeMany(world: World, names: readonly string[]): Promise<void> {
+  for (let first = 0; first < names.length; first += WAVE) await world.guests.remove(names.slice(first, first + WAVE))
+}
