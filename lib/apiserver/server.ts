@@ -18,6 +18,8 @@ import { Registry } from './registry.ts'
 import type { Resources } from './resources.ts'
 import { Upgrades } from './upgrades.ts'
 
+const SLOW_WATCHER_MS = 30_000
+
 export interface ApiServerOptions {
   readonly store: Store
   readonly kinds: readonly KindDef[]
@@ -33,6 +35,8 @@ export interface ApiServerOptions {
   readonly version: string
   /** Names under which clients may call this server over TCP, beside localhost, the machine's name and IP addresses. */
   readonly hostNames?: readonly string[]
+  /** Milliseconds that a watcher may read nothing while events wait for it, then it is cut off. Default 30,000. */
+  readonly slowWatcherMs?: number
 }
 
 export interface ApiServer {
@@ -67,7 +71,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const gate = new Gate({ tokens: options.tokens, hostNames })
   const router = new Router({ core, last, connect, reports, readiness, version })
   const { app, handler } = createApp(log)
-  addRoutes(app, { router, admit: (request) => gate.admit(request), closing: closing.signal })
+  addRoutes(app, {
+    router,
+    admit: (request) => gate.admit(request),
+    closing: closing.signal,
+    slowWatcherMs: options.slowWatcherMs ?? SLOW_WATCHER_MS,
+  })
   await app.ready()
   const upgrades = new Upgrades({ connect, gate, log, closing: closing.signal })
   const listeners = new Listeners({ handler, upgrades, gate, log })

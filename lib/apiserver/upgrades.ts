@@ -39,7 +39,7 @@ export class Upgrades {
       clientTracking: true,
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,
-      handleProtocols: (asked, request) => chosen.get(request) ?? [...asked][0] ?? false,
+      handleProtocols: (_asked, request) => chosen.get(request) ?? false,
     })
   }
 

@@ -10,18 +10,18 @@ import type { Caller, Router } from './router.ts'
 import { httpFault, statusOf } from './status.ts'
 import type { Sink, Watch } from './watch.ts'
 
-/** Milliseconds that a watcher may leave its socket full before it is cut off; it can resume from its last revision. */
-const SLOW_WATCHER_MS = 30_000
-
 export interface PluginOptions {
   readonly router: Router
   /** Refuses who may not come in; otherwise says who it is. @throws ApiError Unauthorized, Forbidden */
   readonly admit: (request: FastifyRequest['raw']) => Caller
   /** Aborted when the server closes. */
   readonly closing: AbortSignal
+  /** Milliseconds that a watcher may leave its socket full before it is cut off; it can resume from its last revision. */
+  readonly slowWatcherMs: number
 }
 
-export function addRoutes(app: FastifyInstance, { router, admit, closing }: PluginOptions): void {
+export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
+  const { router, admit, closing } = options
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
@@ -41,7 +41,7 @@ export function addRoutes(app: FastifyInstance, { router, admit, closing }: Plug
     const { target, query } = parseTarget(request.raw.url ?? '/')
     const body = Buffer.isBuffer(request.body) ? request.body : undefined
     const answer = await router.route(target, { method: request.method, headers: request.headers, query, body }, caller)
-    if ('run' in answer) return stream(answer, reply, closing, request.log)
+    if ('run' in answer) return stream(answer, reply, options, request.log)
     return sendAnswer(reply, answer)
   }
   app.all('/*', handle)
@@ -80,7 +80,7 @@ export function errorAnswer(error: unknown, log: FastifyBaseLogger, id: string):
 async function stream(
   watch: Watch,
   reply: FastifyReply,
-  closing: AbortSignal,
+  { closing, slowWatcherMs }: PluginOptions,
   log: FastifyBaseLogger,
 ): Promise<FastifyReply> {
   reply.hijack()
@@ -92,7 +92,7 @@ async function stream(
   raw.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
   raw.flushHeaders()
   try {
-    await watch.run(responseSink(raw, gone.signal), over.signal)
+    await watch.run(responseSink(raw, gone.signal, slowWatcherMs), over.signal)
     raw.end()
   } catch (error) {
     if (!gone.signal.aborted) log.warn({ reason: messageOf(error) }, 'a watch was cut off')
@@ -104,7 +104,7 @@ async function stream(
 }
 
 /** Lines to a response; waits while its buffer is full. */
-function responseSink(raw: ServerResponse, gone: AbortSignal): Sink {
+function responseSink(raw: ServerResponse, gone: AbortSignal, slowMs: number): Sink {
   return {
     write: async (line) => {
       if (gone.aborted) throw new Error('the client is gone')
@@ -118,7 +118,7 @@ function responseSink(raw: ServerResponse, gone: AbortSignal): Sink {
           else reject(error)
         }
         const onGone = () => end(new Error('the client is gone'))
-        const timer = setTimeout(() => end(new Error('the client reads too slowly')), SLOW_WATCHER_MS)
+        const timer = setTimeout(() => end(new Error('the client reads too slowly')), slowMs)
         raw.once('drain', () => end())
         gone.addEventListener('abort', onGone, { once: true })
       })

@@ -31,6 +31,7 @@ export interface TestOptions {
   readonly connect?: readonly ConnectSubresource[]
   readonly readiness?: readonly ReadinessCheck[]
   readonly clock?: Clock
+  readonly slowWatcherMs?: number
   /** Puts another store in the place of the one that was opened. */
   readonly wrapStore?: (store: Store) => Store
 }

@@ -1,8 +1,9 @@
 // Watches over a real socket: what is there, what changes, what a selector hides, where one can resume.
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { call, type Lines, lines, type Where } from './live.ts'
 import { startServer, type TestServer, WIDGETS, widget } from './server.ts'
 
@@ -136,15 +137,43 @@ it('says 410 for a revision of another server', async () => {
   expect([future.code, JSON.parse(future.text).reason]).toEqual([410, 'Expired'])
 })
 
-it('does not wait for a client that reads nothing', async () => {
-  const stuck = await watch('', {}, '/api/v1/namespaces/default/notes')
-  const big = { data: { text: 'x'.repeat(200_000) } }
-  for (let index = 0; index < 30; index++)
-    expect(
-      (await api.call('POST', '/api/v1/namespaces/default/notes', { metadata: { name: `n${index}` }, ...big })).code,
-    ).toBe(201)
-  // Every event comes once it reads.
-  for (let index = 0; index < 30; index++) expect(short(await stuck.next())).toBe(`ADDED n${index}`)
+describe('a client that reads nothing', () => {
+  const notes = '/api/v1/namespaces/default/notes'
+  const text = 'x'.repeat(200_000)
+  const names = Array.from({ length: 30 }, (_, index) => `n${index}`)
+
+  /** Six megabytes of events behind a socket that nobody reads: more than any buffer between. */
+  const flood = async (server: TestServer, socketPath: string): Promise<Socket> => {
+    const socket = connect(socketPath)
+    await new Promise((resolve) => socket.once('connect', resolve))
+    socket.write(`GET ${notes}?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await new Promise((resolve) => socket.once('readable', resolve))
+    for (const name of names)
+      expect((await server.call('POST', notes, { metadata: { name }, data: { text } })).code).toBe(201)
+    return socket
+  }
+
+  it('holds up nobody, and gets everything once it reads', async () => {
+    const socket = await flood(api, join(folder, 'api.sock'))
+    let seen = ''
+    socket.on('data', (chunk: Buffer) => {
+      seen += chunk.toString('latin1').replace(/x{3,}/g, '')
+    })
+    const added = () => [...seen.matchAll(/"type":"ADDED".*?"name":"(n\d+)"/g)].map((match) => match[1])
+    await expect.poll(() => added().length, { timeout: 5_000 }).toBe(30)
+    expect(added()).toEqual(names)
+    socket.destroy()
+  })
+
+  it('is cut off in the end', async () => {
+    const other = await startServer({ slowWatcherMs: 200 })
+    const path = join(folder, 'slow.sock')
+    await other.server.listen({ unix: { path } })
+    const socket = await flood(other, path)
+    await expect.poll(() => other.logged.join(''), { timeout: 5_000 }).toContain('reads too slowly')
+    socket.destroy()
+    await other.stop()
+  })
 })
 
 it('is ended by the closing server', async () => {
