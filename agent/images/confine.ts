@@ -3,9 +3,10 @@
 //
 // util-linux does it (unshare, setpriv, prlimit: essential packages), so that it works with and without systemd.
 // Each job has a folder of its own, its room; the programs in it are hard links to one copy per agent.
-import { chmod, chown, copyFile, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, chown, copyFile, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { filter, type RunOptions, type RunResult, run } from '../../lib/exec.ts'
+import { filter, ProgramError, type RunOptions, type RunResult, run } from '../../lib/exec.ts'
+import { ImportError } from './errors.ts'
 
 export type ConfinedProgram = 'qemu-img' | 'xz'
 
@@ -83,6 +84,9 @@ async function prepare(base: string): Promise<Prepared> {
 }
 
 async function withLibraries(program: string): Promise<string[]> {
+  await access(program).catch((cause) => {
+    throw new ImportError('host', `${program} is not installed on this host`, { cause })
+  })
   const { stdout } = await run('ldd', [program], { timeoutMs: LDD_TIMEOUT_MS })
   return [program, ...parseLdd(stdout)]
 }
@@ -109,6 +113,12 @@ async function makeRoot(root: string, base: string, files: readonly string[]): P
   await Promise.all(files.map((file) => link(join(base, file), join(root, file))))
 }
 
+/** A program that was never reached says nothing about the file that it was to read. */
+function ofTheHost(error: unknown): unknown {
+  if (!(error instanceof ProgramError) || !/^(unshare|setpriv|prlimit|nice): /m.test(error.stderrTail)) return error
+  return new ImportError('host', `this host can't confine ${error.message}`, { cause: error })
+}
+
 class LinkedRoom implements Room {
   readonly #root: string
   readonly #user: User
@@ -120,17 +130,25 @@ class LinkedRoom implements Room {
     this.work = join(root, 'work')
   }
 
-  run(program: ConfinedProgram, args: readonly string[], options: RunOptions): Promise<RunResult> {
-    return run('setpriv', this.#confined(program, args), { title: program, ...options })
+  async run(program: ConfinedProgram, args: readonly string[], options: RunOptions): Promise<RunResult> {
+    try {
+      return await run('setpriv', this.#confined(program, args), { title: program, ...options })
+    } catch (error) {
+      throw ofTheHost(error)
+    }
   }
 
-  filter(
+  async *filter(
     program: ConfinedProgram,
     args: readonly string[],
     input: AsyncIterable<Uint8Array>,
     options: RunOptions,
-  ): AsyncIterable<Buffer> {
-    return filter('setpriv', this.#confined(program, args), input, { title: program, ...options })
+  ): AsyncGenerator<Buffer> {
+    try {
+      yield* filter('setpriv', this.#confined(program, args), input, { title: program, ...options })
+    } catch (error) {
+      throw ofTheHost(error)
+    }
   }
 
   async output(name: string): Promise<string> {

@@ -17,6 +17,7 @@ import {
   readJson,
   removeDurably,
   removeTemps,
+  syncFile,
   writeJson,
 } from '../storage/files.ts'
 import { Mutex } from '../storage/mutex.ts'
@@ -26,8 +27,8 @@ import { type Claim, decodeClaim, decodeImage, encodeImage, isDigest, isUid, typ
 export interface ContentStoreDeps {
   /** `<stateDir>/images`. */
   readonly dir: string
-  /** Digests that disks read through, from their sidecars; asked under the lock. */
-  readonly diskDigests: () => Promise<Iterable<string>>
+  /** Digests that disks read through, from their sidecars; asked under the lock. Null when not all are known. */
+  readonly diskDigests: () => Promise<Iterable<string> | null>
 }
 
 export class ContentStore {
@@ -36,6 +37,7 @@ export class ContentStore {
   readonly #confinement: Confinement
   readonly #images = new Map<string, StoredImage>()
   readonly #claims = new Map<string, Claim>()
+  #damaged: readonly string[] = []
 
   constructor(deps: ContentStoreDeps) {
     this.#deps = deps
@@ -49,10 +51,22 @@ export class ContentStore {
     await mkdir(this.#path('tmp'), { mode: 0o700 })
     await removeTemps(this.#path('sha256'))
     await removeTemps(this.#path('objects'))
+    const damaged: string[] = []
     for (const name of await namesIn(this.#path('objects'))) {
-      const claim = decodeClaim(await readJson(this.#path('objects', name)))
-      this.#claims.set(claim.uid, claim)
+      const path = this.#path('objects', name)
+      try {
+        const claim = decodeClaim(await readJson(path))
+        this.#claims.set(claim.uid, claim)
+      } catch {
+        damaged.push(path)
+      }
     }
+    this.#damaged = damaged
+  }
+
+  /** Sidecars that can't be read. While there are any, nothing is collected: nobody knows what they hold. */
+  get damaged(): readonly string[] {
+    return this.#damaged
   }
 
   /** Lends a confined room under `tmp` and removes it with everything in it, however `use` ends. */
@@ -102,6 +116,8 @@ export class ContentStore {
     const digest = await digestOf(file)
     await chown(file, 0, 0)
     await chmod(file, 0o444)
+    // Here, not under the lock: a large file takes its time, and afterwards there is nothing left to write.
+    await syncFile(file)
     const { size } = await stat(file, { bigint: true })
     return this.#lock.run(async () => {
       const image = (await this.get(digest)) ?? { ...facts, digest, storedSize: size }
@@ -152,7 +168,9 @@ export class ContentStore {
   /** Removes every digest that no claim and no disk names. Returns the digests removed. */
   collect(): Promise<readonly string[]> {
     return this.#lock.run(async () => {
-      const needed = new Set(await this.#deps.diskDigests())
+      const bases = await this.#deps.diskDigests()
+      if (bases === null || this.#damaged.length > 0) return []
+      const needed = new Set(bases)
       for (const { digest } of this.#claims.values()) needed.add(digest)
       const names = await namesIn(this.#path('sha256'))
       const garbage = new Set(names.map((name) => name.replace(/\.json$/, '')).filter((name) => !needed.has(name)))

@@ -49,7 +49,7 @@ export async function download<T>(
     let url = parseUrl(options.url)
     const first = url
     for (let hops = 0; ; hops += 1) {
-      const target = await reach(url, options.allow, options.names ?? systemNames)
+      const target = await reach(url, options.allow, options.names ?? systemNames, both)
       await dispatcher?.destroy()
       dispatcher = pinned(target, options)
       const headers = url.origin === first.origin ? credentials(first) : {}

@@ -45,10 +45,10 @@ const bareHost = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
  * @param allow entries `address:port` or `host:port` of the configuration
  * @throws ImportError when none may, naming the address and the setting that would allow it
  */
-export async function reach(url: URL, allow: readonly string[], names: Names): Promise<Target> {
+export async function reach(url: URL, allow: readonly string[], names: Names, signal: AbortSignal): Promise<Target> {
   const host = bareHost(url)
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port
-  const addresses = isAddress(host) ? [host] : await resolved(host, names)
+  const addresses = isAddress(host) ? [host] : await resolved(host, names, signal)
   const allowed = new Set(allow.map(canonical))
   if (allowed.has(canonical(`${url.hostname}:${port}`))) return { url, addresses }
   const own = names.own()
@@ -65,11 +65,20 @@ export async function reach(url: URL, allow: readonly string[], names: Names): P
   )
 }
 
-async function resolved(host: string, names: Names): Promise<readonly string[]> {
+/** A resolver can't be interrupted, so it is left behind. */
+async function resolved(host: string, names: Names, signal: AbortSignal): Promise<readonly string[]> {
+  const stop = new AbortController()
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true, signal: stop.signal })
+  })
   try {
-    return await names.resolve(host)
+    return await Promise.race([names.resolve(host), aborted])
   } catch (cause) {
-    throw transport(`the name ${host} could not be resolved`, { cause })
+    throw signal.aborted ? cause : transport(`the name ${host} could not be resolved`, { cause })
+  } finally {
+    stop.abort()
   }
 }
 

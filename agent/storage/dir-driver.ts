@@ -61,6 +61,7 @@ export class DirDriver {
     if (known?.state === 'ready') return known
     const path = join(disk.folder, 'disks', `${disk.uid}.qcow2`)
     await mkdir(dirname(path), { recursive: true, mode: 0o711 })
+    if (known === null) await refuseToOverwrite(path)
     const sizeBytes = ((disk.sizeBytes + SECTOR - 1n) / SECTOR) * SECTOR
     const { uid, base, object } = disk
     const making: DiskRecord = { uid, base, object, path, sizeBytes, state: 'making' }
@@ -144,6 +145,12 @@ export class DirDriver {
   #qemuImg(args: readonly string[], signal: AbortSignal) {
     return run('qemu-img', args, { timeoutMs: TIMEOUT_MS, signal })
   }
+}
+
+/** A file without a record may hold a guest's data: its sidecar was lost or damaged. */
+async function refuseToOverwrite(path: string): Promise<void> {
+  if ((await stat(path).catch(nullIfMissing)) === null) return
+  throw new Error(`${path} is there already, but its sidecar is not (or is damaged); it is not overwritten`)
 }
 
 /** A qcow2 file opened as such and without what it reads through, so that nothing in its header is followed. */

@@ -8,29 +8,34 @@ import { isTemp, namesIn, readJson, removeDurably, removeTemps, writeJson } from
 export class DiskRecords {
   readonly #dir: string
   readonly #records = new Map<string, DiskRecord>()
+  #damaged: readonly string[] = []
 
   /** @param dir `<stateDir>/disks` */
   constructor(dir: string) {
     this.#dir = dir
   }
 
-  /** Reads all sidecars. Call once, before all else. @throws naming a damaged one */
+  /** Reads all sidecars. Call once, before all else. */
   async open(): Promise<void> {
     await mkdir(this.#dir, { recursive: true, mode: 0o711 })
     await removeTemps(this.#dir)
+    const damaged: string[] = []
     for (const name of await namesIn(this.#dir)) {
       if (!name.endsWith('.json') || isTemp(name)) continue
       const path = join(this.#dir, name)
-      const record = await readJson(path)
       try {
-        const decoded = decodeRecord(record)
-        this.#records.set(decoded.uid, decoded)
-      } catch (cause) {
-        throw new Error(`${path}: the sidecar of a disk is damaged; put it right or move it and its disk away`, {
-          cause,
-        })
+        const record = decodeRecord(await readJson(path))
+        this.#records.set(record.uid, record)
+      } catch {
+        damaged.push(path)
       }
     }
+    this.#damaged = damaged
+  }
+
+  /** Sidecars that can't be read; their disks are left alone until an operator puts them right. */
+  get damaged(): readonly string[] {
+    return this.#damaged
   }
 
   get(uid: string): DiskRecord | null {
@@ -41,8 +46,9 @@ export class DiskRecords {
     return [...this.#records.values()]
   }
 
-  /** Digests that disks read through. */
-  bases(): readonly string[] {
+  /** Digests that disks read through; null when not all are known. */
+  bases(): readonly string[] | null {
+    if (this.#damaged.length > 0) return null
     return this.all().flatMap(({ base }) => (base === null ? [] : [base]))
   }
 

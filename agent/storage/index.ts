@@ -32,7 +32,7 @@ export interface Storage {
   sweep(known: ReadonlySet<string>, folders: readonly string[]): Promise<SweepReport>
 }
 
-/** Opens what is on disk. Removes unfinished files of an earlier life. @throws naming a damaged sidecar */
+/** Opens what is on disk. Removes unfinished files of an earlier life. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { stateDir, importer: config, clock, log, resizeLive } = options
   await mkdir(stateDir, { recursive: true })
@@ -52,7 +52,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     imports: new ImportQueue({ importer, clock, log, concurrency: config.concurrency }),
     sweep: async (known, folders) => {
       const report = await sweep({ content, records, driver, known, folders: [stateDir, ...folders] })
-      if (report.orphans.length > 0) log.warn({ files: report.orphans }, 'files without object are kept')
+      const { orphans, damaged } = report
+      if (orphans.length > 0) log.warn({ files: orphans }, 'files without object are kept')
+      if (damaged.length > 0) log.error({ files: damaged }, 'sidecars are damaged; their files are left alone')
       return report
     },
   }

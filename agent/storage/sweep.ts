@@ -23,6 +23,8 @@ export interface SweepReport {
   readonly removedImages: readonly string[]
   /** Kept: paths of disks and images without object. */
   readonly orphans: readonly string[]
+  /** Kept: sidecars that can't be read. */
+  readonly damaged: readonly string[]
 }
 
 export async function sweep({ content, records, driver, folders, known }: SweepDeps): Promise<SweepReport> {
@@ -45,5 +47,10 @@ export async function sweep({ content, records, driver, folders, known }: SweepD
   }
   const unclaimed = content.claims().filter(({ uid }) => !known.has(uid) && records.get(uid) === null)
   orphans.push(...unclaimed.map(({ digest }) => content.path(digest)))
-  return { removedDisks, removedImages: await content.collect(), orphans: [...new Set(orphans)].sort() }
+  return {
+    removedDisks,
+    removedImages: await content.collect(),
+    orphans: [...new Set(orphans)].sort(),
+    damaged: [...records.damaged, ...content.damaged],
+  }
 }

@@ -101,6 +101,9 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
     if (have.image !== null && before !== 'Ready' && before !== 'ImageLost') {
       events.record(image, { type: 'Normal', reason: 'DataSourceImportCompleted', message: 'The image is ready' })
     }
+    if (have.image === null && have.claim === 'fits' && before === 'Ready') {
+      events.record(image, { type: 'Warning', reason: 'ImageLost', message: 'The file of the image is missing' })
+    }
     if (have.image === null && have.import?.kind === 'running' && before !== 'Provisioning') {
       events.record(image, { type: 'Normal', reason: 'DataSourceImportStarted', message: 'The download has begun' })
     }
