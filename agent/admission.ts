@@ -1,25 +1,9 @@
 // Refusals that need other objects than the one that is written: what a schema and its rules cannot know.
 import type { Admission } from '../lib/apiserver/core/core.ts'
 import { ApiError } from '../lib/errors.ts'
-import type { Namespace, VirtualMachine, VirtualMachineClass } from '../schemas/index.ts'
+import type { VirtualMachine, VirtualMachineClass } from '../schemas/index.ts'
 import { sizingMessage, sizingProblems } from '../schemas/virtualmachineclass/sizing-policy.ts'
-import { NAMESPACES, VM_CLASSES, VMS } from './names.ts'
-
-/** A namespace must exist, and not be on its way out, to take new objects. */
-export const namespaceTakesObjects: Admission = async ({ operation, kind, object, resources }) => {
-  if (operation !== 'create' || !kind.namespaced) return
-  const name = object.metadata.namespace ?? ''
-  const namespace = await resources.get<Namespace>(NAMESPACES, { namespace: '', name })
-  if (namespace === null) throw new ApiError('NotFound', `namespaces "${name}" not found`, { kind: 'namespaces', name })
-  if (namespace.metadata.deletionTimestamp === undefined) return
-  throw new ApiError('Forbidden', `the namespace ${name} is being deleted: no new object is taken`, {
-    kind: kind.plural,
-    name: object.metadata.name,
-    causes: [
-      { path: 'metadata.namespace', reason: 'FieldValueForbidden', message: `namespace ${name} is being deleted` },
-    ],
-  })
-}
+import { VM_CLASSES, VMS } from './names.ts'
 
 /** A VM whose size its class does not allow cannot be saved; one that runs already keeps running (DVP). */
 export const sizeFitsClass: Admission = async ({ operation, kind, object, old, resources }) => {

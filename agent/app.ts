@@ -14,7 +14,7 @@ import { LibvirtPool } from '../lib/libvirt/index.ts'
 import { Cache } from '../lib/reconcile/cache.ts'
 import { openSqliteStore } from '../lib/store/sqlite/open.ts'
 import { KINDS } from '../schemas/index.ts'
-import { namespaceTakesObjects, sizeFitsClass } from './admission.ts'
+import { sizeFitsClass } from './admission.ts'
 import { createFirstObjects } from './bootstrap.ts'
 import type { AgentConfig } from './config.ts'
 import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
@@ -79,7 +79,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     log,
     version,
     hostNames: [hostname(), config.nodeName],
-    admission: [namespaceTakesObjects, sizeFitsClass],
+    admission: [sizeFitsClass],
     connect: [new ConsoleStream({ libvirt, reader, events: recordEvent, log, clock })],
     reports: [hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal))],
     readiness: [{ name: 'libvirt', check: async () => lifeline.requireReady() }],
