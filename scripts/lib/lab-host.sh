@@ -85,6 +85,8 @@ host_wait() {
   done
 }
 
+no_link() { ! ip link show "$1"; }
+
 # host_clean NAME: ends the host and removes whatever carries its name; fine when there is nothing
 host_clean() {
   local name=$1 dir netns pid
@@ -99,7 +101,8 @@ host_clean() {
     for pid in $(ip netns pids "$netns"); do kill -9 "$pid" 2>/dev/null || true; done
     ip netns del "$netns"
   fi
-  if ip link show "$(host_veth "$name")" >/dev/null 2>&1; then ip link del "$(host_veth "$name")"; fi
+  # The kernel may be removing it already, with the namespace that had its other end.
+  ip link del "$(host_veth "$name")" 2>/dev/null || wait_until 10 no_link "$(host_veth "$name")" || fail "the interface $(host_veth "$name") does not go away"
   cgroup_remove "$(host_cgroup "$name")"
   rm -rf "${SOCKETS:?}/$name"
   rm -f "$dir"/{libvirtd,agent}.pid "$dir"/{libvirtd,agent}.pid.start "$dir/run" "$dir/agent.sock" "$dir/cgroups"

@@ -1,0 +1,102 @@
+// One host of a lab as tests use it: its API, its processes, programs inside of it, and what explains a failure.
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { Client } from '../../lib/client/client.ts'
+import { socketTarget } from '../../lib/client/target.ts'
+import { waitFor } from './wait.ts'
+
+const LAB = fileURLToPath(new URL('../../scripts/lab', import.meta.url))
+const COMMAND_MS = 30_000
+const READY_SECONDS = 60
+/** What of the host's folder explains a failure: never disks, images or keys. */
+const EVIDENCE = ['agent.log', 'host.log', 'agent.yaml', 'libvirt/log', 'libvirt/etc', 'state/console'] as const
+const DATABASE = ['state/berth.db', 'state/berth.db-wal'] as const
+
+export class LabHost {
+  readonly name: string
+  readonly dir: string
+  /** The host's API over its unix socket. */
+  readonly client: Client
+  readonly #lab: string
+
+  constructor(lab: string, name: string) {
+    this.#lab = lab
+    this.name = name
+    this.dir = join(lab, 'hosts', name)
+    this.client = new Client(socketTarget(join(this.dir, 'agent.sock')), 'berth-test/1')
+  }
+
+  /** The agent's files. */
+  get stateDir(): string {
+    return join(this.dir, 'state')
+  }
+
+  /** A program's output inside the host. @throws when it fails */
+  async exec(file: string, ...args: readonly string[]): Promise<string> {
+    const command = ['exec', this.name, '--dir', this.#lab, '--', file, ...args]
+    return (await execa(LAB, command, { stdin: 'ignore', timeout: COMMAND_MS })).stdout
+  }
+
+  virsh(...args: readonly string[]): Promise<string> {
+    return this.exec('virsh', '-q', '-c', 'qemu:///system', ...args)
+  }
+
+  /** The agent's pid on this machine; 0 between two agents. */
+  async agentPid(): Promise<number> {
+    return Number(await readFile(join(this.dir, 'agent.pid'), 'utf8').catch(() => '0'))
+  }
+
+  /** SIGKILL; resolves at once. The lab starts another agent a second later. Returns the pid that was killed. */
+  async killAgent(): Promise<number> {
+    const pid = await waitFor('an agent to kill', READY_SECONDS, async () => (await this.agentPid()) || null)
+    process.kill(pid, 'SIGKILL')
+    return pid
+  }
+
+  /** Until an agent that is not `old` answers and looks after its virtual machines. */
+  async agentReady(old = 0): Promise<void> {
+    await waitFor(
+      `agent of ${this.name} ready`,
+      READY_SECONDS,
+      async () => {
+        const pid = await this.agentPid()
+        if (pid === 0 || pid === old) return false
+        const path = '/readyz'
+        const answer = await execa('curl', ['-sf', '-m', '5', '--unix-socket', this.socket, `http://localhost${path}`])
+        return answer.exitCode === 0
+      },
+      () => readFile(join(this.dir, 'agent.log'), 'utf8').then((log) => log.slice(-3000)),
+    )
+  }
+
+  /** SIGKILL and wait for the next agent. */
+  async restartAgent(): Promise<void> {
+    await this.agentReady(await this.killAgent())
+  }
+
+  get socket(): string {
+    return join(this.dir, 'agent.sock')
+  }
+
+  /** Copies logs, definitions and the database into a folder. */
+  async collect(into: string): Promise<void> {
+    const copies = [...EVIDENCE, ...DATABASE].map((path) =>
+      cp(join(this.dir, path), join(into, path.replaceAll('/', '-')), { recursive: true, force: true }).catch(
+        () => undefined,
+      ),
+    )
+    await Promise.all(copies)
+    await rm(join(into, 'state-console', 'tmp'), { force: true })
+    const names = (await this.virsh('list', '--all', '--name').catch(() => '')).split('\n').filter(Boolean)
+    const [list, objects] = await Promise.all([
+      this.virsh('list', '--all').catch(String),
+      this.exec('ps', 'axww', '-o', 'pid,ppid,stat,etimes,args').catch(String),
+    ])
+    await writeFile(join(into, 'domains.txt'), list)
+    await writeFile(join(into, 'processes.txt'), objects)
+    for (const name of names)
+      await writeFile(join(into, `${name}.xml`), await this.virsh('dumpxml', name).catch(String))
+  }
+}
