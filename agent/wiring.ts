@@ -1,10 +1,18 @@
 // Which change wakes which controller. The only place that knows the references between kinds.
+import { isDeepStrictEqual } from 'node:util'
 import { type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import type { IndexFunction } from '../lib/reconcile/cache.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import { itself, type KeySink, type KeysOf, on, referredBy } from '../lib/reconcile/sources.ts'
+import { keyOf } from '../lib/store/change.ts'
 import type { Change } from '../lib/store/store.ts'
-import type { VirtualMachine, VirtualMachineOperation } from '../schemas/index.ts'
+import type {
+  ClusterVirtualImage,
+  VirtualDisk,
+  VirtualImage,
+  VirtualMachine,
+  VirtualMachineOperation,
+} from '../schemas/index.ts'
 import { berthOf } from './controllers/virtualmachine/status.ts'
 import { VMS_BY_CLASS } from './controllers/virtualmachineclass/controller.ts'
 import { OPERATIONS_BY_VM, operationVmKey } from './controllers/virtualmachineoperation/controller.ts'
@@ -50,12 +58,36 @@ export function needsLook(change: Change): boolean {
 const vmKeys = (reader: Reader, index: string, value: string): readonly string[] =>
   reader.byIndex(index, value).map((vm) => toKey(nameOf(vm)))
 
-const holdersOf =
-  (reader: Reader, kind: string): KeysOf =>
+const holdersOf = (reader: Reader, kind: string): KeysOf =>
+  whenDiffers(readiness, (change) => {
+    const { namespace, name } = keyOf(change)
+    return vmKeys(reader, VMS_BY_DEVICE, deviceKey(kind, namespace, name))
+  })
+
+/**
+ * Only changes of what `facts` gives, and objects that come or go. What others write into a status must not wake those who
+ * do not read it: with many VMs each write would make each of them look at its domain.
+ */
+export const whenDiffers =
+  (facts: (object: KubeObject) => readonly unknown[], keysOf: KeysOf): KeysOf =>
   (change) => {
-    const { metadata } = change.type === 'put' ? change.entry.value : change.previous
-    return vmKeys(reader, VMS_BY_DEVICE, deviceKey(kind, metadata.namespace ?? '', metadata.name))
+    const same =
+      change.type === 'put' &&
+      change.previous !== null &&
+      change.previous.metadata.uid === change.entry.value.metadata.uid &&
+      isDeepStrictEqual(facts(change.previous), facts(change.entry.value))
+    return same ? [] : keysOf(change)
   }
+
+/** What a VM reads of its disks and images. */
+function readiness(object: KubeObject): readonly unknown[] {
+  const { metadata, status } = object as VirtualDisk | VirtualImage | ClusterVirtualImage
+  const size = status !== undefined && 'capacity' in status ? status.capacity : undefined
+  return [metadata.deletionTimestamp === undefined, status?.phase, status?.progress, size]
+}
+
+/** Counts the changes of what a class asks for. */
+const generation = ({ metadata }: KubeObject): readonly unknown[] => [metadata.generation]
 
 export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
   on(reader, VMS, (change) => (needsLook(change) ? itself(change) : []), sink)
@@ -65,7 +97,10 @@ export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
   on(
     reader,
     VM_CLASSES,
-    referredBy(({ metadata }) => vmKeys(reader, VMS_BY_CLASS, metadata.name)),
+    whenDiffers(
+      generation,
+      referredBy(({ metadata }) => vmKeys(reader, VMS_BY_CLASS, metadata.name)),
+    ),
     sink,
   )
   on(
@@ -111,7 +146,10 @@ export function wireClasses(reader: Reader, sink: KeySink): void {
   on(
     reader,
     VMS,
-    referredBy((vm) => [toKey({ namespace: '', name: asVm(vm).spec.virtualMachineClassName })]),
+    whenDiffers(
+      (vm) => [asVm(vm).spec.virtualMachineClassName],
+      referredBy((vm) => [toKey({ namespace: '', name: asVm(vm).spec.virtualMachineClassName })]),
+    ),
     sink,
   )
   on(reader, NODES, () => reader.list(VM_CLASSES).map((vmClass) => toKey(nameOf(vmClass))), sink)

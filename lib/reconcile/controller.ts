@@ -146,7 +146,7 @@ export class Controller {
     )
     const started = clock.monotonic()
     try {
-      const outcome = await reconciler.reconcile(key, pass.signal)
+      const outcome = await reconciler.reconcile(key, pass.signal, () => this.#queue.covered(key))
       return this.#succeeded(key, outcome, { ...facts, ms: Math.round(clock.monotonic() - started) })
     } catch (error) {
       return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - started) })

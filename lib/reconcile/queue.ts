@@ -62,6 +62,11 @@ export class KeyedQueue {
     if (this.#repeat.delete(key)) this.#makeReady(key)
   }
 
+  /** What was asked of a key in work up to now needs no pass of its own: the present one begins to look only now. */
+  covered(key: string): void {
+    this.#repeat.delete(key)
+  }
+
   /** Forgets everything that is not in work. */
   clear(): void {
     for (const { cancel } of this.#delayed.values()) cancel.abort()

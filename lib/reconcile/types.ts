@@ -10,7 +10,11 @@ export const again = (afterMs: number, why: string): Outcome => ({ kind: 'again'
 
 /** Level-triggered: gets a name (see `toKey`), never an event, and must be safe to run twice. One pass at a time per key. */
 export interface Reconciler {
-  reconcile(key: string, signal: AbortSignal): Promise<Outcome>
+  /**
+   * `looking`, when called, says that the pass now looks at everything anew: what was asked for up to this moment is
+   * covered and brings no other pass. Without it each request during a pass brings one more.
+   */
+  reconcile(key: string, signal: AbortSignal, looking: () => void): Promise<Outcome>
 }
 
 /** Thrown for a fault that only a new spec can mend: recorded, not retried until the object changes. */

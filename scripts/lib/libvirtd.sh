@@ -16,6 +16,13 @@ libvirt_sockets() {
   fi
 }
 
+# libvirt looks its own host name up at each start of a guest; without an answer that costs 10 s and more.
+check_host_name() {
+  if ! timeout 3 getent hosts "$(hostname)" >/dev/null; then
+    say "warning: the host name $(hostname) is not found in time, which makes every start of a guest slow. Cure: echo '127.0.1.1 $(hostname)' >> /etc/hosts"
+  fi
+}
+
 start_libvirtd() {
   if libvirt_answers; then return; fi
   say 'starting libvirtd'
@@ -41,17 +48,22 @@ stop_libvirtd() {
   local parent child name
   if ! parent=$(recorded_pid "$LIBVIRTD_PID"); then return 0; fi
   if libvirt_answers; then
-    for name in $(running_domains); do
-      say "shutting down $name"
-      virsh -q -c qemu:///system shutdown "$name" --mode acpi >/dev/null || true
-    done
-    wait_until 60 no_domain_runs || say "cut off after 60 s: $(running_domains | paste -sd ' ')"
+    say "shutting down the guests: $(running_domains | paste -sd ' ')"
+    wait_until 60 shut_down_guests || say "cut off after 60 s: $(running_domains | paste -sd ' ')"
     for name in $(virsh -q -c qemu:///system net-list --name); do virsh -q -c qemu:///system net-destroy "$name" >/dev/null; done
   fi
   say 'stopping libvirtd'
   read -r child _ <"/proc/$parent/task/$parent/children" || true
   [ -z "${child:-}" ] || kill -9 "$child" 2>/dev/null || true
   end_recorded "$LIBVIRTD_PID" 10
+}
+
+# shut_down_guests: presses every power button again and looks after 2 s. A guest that is still booting misses the first press.
+shut_down_guests() {
+  local name
+  for name in $(running_domains); do virsh -q -c qemu:///system shutdown "$name" --mode acpi || true; done
+  no_domain_runs || sleep 2
+  no_domain_runs
 }
 
 running_domains() { virsh -q -c qemu:///system list --name | sed '/^$/d'; }

@@ -1,5 +1,7 @@
 // One namespace of a host as tests use it: objects in, waits on what becomes of them. Removed with everything in it at the end.
 
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ResourceInfo } from '../../lib/client/paths.ts'
 import { getCondition } from '../../lib/conditions.ts'
 import { isApiError } from '../../lib/errors.ts'
@@ -69,6 +71,15 @@ export class Space {
     const source = { type: 'ObjectRef', objectRef: { kind: 'ClusterVirtualImage', name: IMAGE } }
     const spec = size === undefined ? { dataSource: source } : { persistentVolumeClaim: { size } }
     return await this.create<VirtualDisk>({ apiVersion: V1ALPHA2, kind: 'VirtualDisk', metadata: { name }, spec })
+  }
+
+  /**
+   * A virtual machine on an empty disk: it runs at once, its firmware finds nothing to boot and never hears a power button.
+   */
+  async bareVm(name: string, draft: VmDraft = {}): Promise<VirtualMachine> {
+    await this.disk(name, '1Mi')
+    const blockDeviceRefs = [{ kind: 'VirtualDisk', name }] as const
+    return await this.vm(name, { memory: { size: '32Mi' }, blockDeviceRefs: [...blockDeviceRefs], ...draft })
   }
 
   /** A small virtual machine; without `blockDeviceRefs` it gets a disk of the same name from the image `guest`. */
@@ -188,9 +199,27 @@ export class Space {
     return `${this.namespace}.${vm}`
   }
 
-  /** Pid of the virtual machine's QEMU inside the host. */
+  /** Pid of the virtual machine's QEMU as the host sees it; 0 when it has none. */
   async qemuPid(vm: string): Promise<number> {
-    return Number(await this.host.exec('cat', `/run/libvirt/qemu/${this.domain(vm)}.pid`))
+    const path = join(this.host.dir, 'run/libvirt/qemu', `${this.domain(vm)}.pid`)
+    return Number(await readFile(path, 'utf8').catch(() => '0'))
+  }
+
+  /** SIGKILL for the virtual machine's QEMU; returns its pid. */
+  async killQemu(vm: string): Promise<number> {
+    const pid = await this.qemuPid(vm)
+    await this.host.exec('kill', '-KILL', String(pid))
+    return pid
+  }
+
+  /** Until the virtual machine runs in another QEMU than `old`. */
+  async untilNewQemu(vm: string, old: number, seconds = 60): Promise<number> {
+    const pid = await waitFor(`another QEMU of ${vm} than ${old}`, seconds, async () => {
+      const now = await this.qemuPid(vm)
+      return now !== old && now
+    })
+    await this.untilPhase(vm, 'Running')
+    return pid
   }
 
   /** Deletes the namespace and waits until it is gone. */

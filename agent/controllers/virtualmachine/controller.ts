@@ -64,9 +64,10 @@ export class VirtualMachineReconciler implements Reconciler {
     this.#steps = new DomainSteps(deps.libvirt)
   }
 
-  async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+  async reconcile(key: string, signal: AbortSignal, looking: () => void): Promise<Outcome> {
     let failure: unknown = null
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      looking()
       const vm = this.#deps.reader.get<VirtualMachine>(VMS, fromKey(key))
       if (vm === null) return DONE
       const target = { ...fromKey(key), uid: vm.metadata.uid }

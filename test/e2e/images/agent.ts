@@ -56,7 +56,7 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
   const clock = systemClock
-  const config = toConfig({ stateDir, importer: { stallTimeoutSeconds: 1, totalTimeoutSeconds: 30, ...importer } })
+  const config = toConfig({ stateDir, importer: { stallTimeoutSeconds: 15, totalTimeoutSeconds: 60, ...importer } })
   const store = await openSqliteStore({ path: join(stateDir, 'berth.db') })
   const reader = new Cache({
     store,
@@ -84,7 +84,7 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
     resource: string,
     name: string,
     wanted: (object: T) => boolean,
-    timeoutMs = 20_000,
+    timeoutMs = 60_000,
   ): Promise<T> => {
     const deadline = Date.now() + timeoutMs
     for (;;) {
@@ -102,7 +102,7 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
     logged,
     until,
     gone: async (resource, name) => {
-      const deadline = Date.now() + 20_000
+      const deadline = Date.now() + 60_000
       while (reader.get(resource, nameIn(resource, name)) !== null) {
         if (Date.now() > deadline) {
           throw new Error(`${name} is still there: ${JSON.stringify(reader.get(resource, nameIn(resource, name)))}`)

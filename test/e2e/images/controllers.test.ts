@@ -20,6 +20,9 @@ import { DISK_BYTES, gz, makeSources, type Sources } from './sources.ts'
 
 const exec = promisify(execFile)
 
+/** A busy machine takes its time. */
+const POLL = { timeout: 60_000 }
+
 let dir: string
 let sources: Sources
 let server: TestServer
@@ -147,20 +150,15 @@ describe('images', () => {
     const url = server.route('/gate', (_request, response) => {
       open.push(() => response.writeHead(200, { 'content-length': sources.qcow2.length }).end(sources.qcow2))
     })
-    await agent.stop()
-    agent = await startAgent({
-      stateDir: agent.stateDir,
-      importer: { allow: [`127.0.0.1:${server.port}`], stallTimeoutSeconds: 20 },
-    })
     for (const name of ['one', 'two', 'three']) await agent.resources.create(IMAGES, image(name, url))
     const waiting = await agent.until<VirtualImage>(IMAGES, 'three', phaseIs('Pending'))
-    await expect.poll(() => open.length).toBe(2)
+    await expect.poll(() => open.length, POLL).toBe(2)
     await agent.until(IMAGES, 'three', (object) =>
       /2 imports come first/.test(condition(object, 'Ready')?.message ?? ''),
     )
     expect(condition(waiting, 'Ready')?.reason).toBe('ProvisioningNotStarted')
     for (const go of open.splice(0)) go()
-    await expect.poll(() => open.length).toBe(1)
+    await expect.poll(() => open.length, POLL).toBe(1)
     for (const go of open.splice(0)) go()
     for (const name of ['one', 'two', 'three']) await agent.until(IMAGES, name, phaseIs('Ready'))
   })
@@ -221,6 +219,11 @@ describe('bad downloads end in words', () => {
   }
 
   it('a stalled or cut download is tried again and then works', async () => {
+    await agent.stop()
+    agent = await startAgent({
+      stateDir: agent.stateDir,
+      importer: { allow: [`127.0.0.1:${server.port}`], stallTimeoutSeconds: 1 },
+    })
     let tries = 0
     const url = server.route('/x', (_request, response) => {
       tries += 1
@@ -325,7 +328,7 @@ describe('disks', () => {
       const { reason, message = '' } = condition(object, 'DatasourceReady') ?? {}
       return reason === 'ImageNotReady' && /the VirtualImage later is (Pending|Provisioning)/.test(message)
     })
-    await expect.poll(() => server.hits.get('/later')).toBe(1)
+    await expect.poll(() => server.hits.get('/later'), POLL).toBe(1)
     go()
     await agent.until(DISKS, 'early', phaseIs('Ready'))
     await agent.resources.create(DISKS, disk('cluster', fromImage('nobody', 'ClusterVirtualImage')))
@@ -522,6 +525,6 @@ describe('a new life', () => {
     const disks = await files('disks')
     expect(disks.filter((name) => name.includes('.tmp'))).toEqual([])
     // Its object is still there, so it is made anew, empty as it was asked for.
-    await expect.poll(() => agent.storage.driver.get(uid)?.state).toBe('ready')
+    await expect.poll(() => agent.storage.driver.get(uid)?.state, POLL).toBe('ready')
   })
 })

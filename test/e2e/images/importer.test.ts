@@ -39,8 +39,8 @@ const config = (changes: Partial<ImporterConfig> = {}): ImporterConfig => ({
   allow: [`127.0.0.1:${server.port}`],
   maxBytes: 64n * 1024n * 1024n,
   maxVirtualBytes: 64n * 1024n * 1024n,
-  stallTimeoutMs: 1_000,
-  totalTimeoutMs: 20_000,
+  stallTimeoutMs: 15_000,
+  totalTimeoutMs: 60_000,
   concurrency: 2,
   ...changes,
 })
@@ -141,14 +141,20 @@ describe('bad downloads', () => {
   it('503 is worth another try', () =>
     bad(/answered 503/, 'transport', { url: server.route('/x', (_q, r) => r.writeHead(503).end()) }))
 
-  it('stalled before the headers', () => bad(/stalled/, 'transport', { url: server.route('/x', () => {}) }))
+  it('stalled before the headers', () =>
+    bad(/stalled/, 'transport', { url: server.route('/x', () => {}) }, { stallTimeoutMs: 1_000 }))
 
   it('stalled in the middle', () =>
-    bad(/stalled: no data for 1 s/, 'transport', {
-      url: server.route('/x', (_q, r) => {
-        r.writeHead(200, { 'content-length': 1000 }).write('some')
-      }),
-    }))
+    bad(
+      /stalled: no data for 1 s/,
+      'transport',
+      {
+        url: server.route('/x', (_q, r) => {
+          r.writeHead(200, { 'content-length': 1000 }).write('some')
+        }),
+      },
+      { stallTimeoutMs: 1_000 },
+    ))
 
   it('dripping for ever ends with the deadline', () =>
     bad(

@@ -18,6 +18,9 @@ import { makeSources, type Sources, xz } from './sources.ts'
 
 const exec = promisify(execFile)
 
+/** A busy machine takes its time. */
+const POLL = { timeout: 60_000 }
+
 let dir: string
 let sources: Sources
 let server: TestServer
@@ -85,12 +88,12 @@ describe('an agent killed in the middle of an import', () => {
       )
       await first.stop()
       const victim = await startChild()
-      await expect.poll(() => tries, { timeout: 20_000 }).toBeGreaterThan(0)
-      await expect.poll(() => readdir(join(stateDir, 'images', 'tmp')), { timeout: 20_000 }).not.toEqual([])
-      if (packing === 'xz') await expect.poll(confined, { timeout: 10_000 }).not.toEqual([])
+      await expect.poll(() => tries, POLL).toBeGreaterThan(0)
+      await expect.poll(() => readdir(join(stateDir, 'images', 'tmp')), POLL).not.toEqual([])
+      if (packing === 'xz') await expect.poll(confined, POLL).not.toEqual([])
       await killed(victim)
       // Confined programs end with their agent.
-      await expect.poll(confined, { timeout: 10_000 }).toEqual([])
+      await expect.poll(confined, POLL).toEqual([])
       tries = 1
       const second = await startAgent({ stateDir, importer: { allow: [`127.0.0.1:${server.port}`] } })
       try {

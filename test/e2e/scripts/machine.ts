@@ -14,8 +14,9 @@ for name in etc var usr/local; do
 done
 rm -rf /etc/berth /var/lib/berth /var/log/berth /usr/local/bin/berth /usr/local/bin/berth-agent
 mount -t tmpfs run /run
-mount -t tmpfs cgroups /sys/fs/cgroup
+umount -lR /sys/fs/cgroup
 hostname machine
+echo 127.0.1.1 machine >>/etc/hosts
 ip link set lo up
 touch /run/machine-is-set-up
 exec sleep infinity`

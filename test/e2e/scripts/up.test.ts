@@ -48,7 +48,9 @@ describe('scripts/up and scripts/down', { timeout: 2 * UP_SECONDS * 1000 }, () =
     const down = await script('down')
     expect(down.exitCode, down.stderr).toBe(0)
     expect(down.stderr).not.toContain('cut off')
-    expect(await sh('pgrep -x "qemu-system-x86|libvirtd|dnsmasq|virtlogd" ; pgrep -f berth-agent')).toBe('')
+    expect(await sh(`pgrep -x "qemu-system-x86|libvirtd|dnsmasq|virtlogd" ; pgrep -f 'bin/berth-agent --config'`)).toBe(
+      '',
+    )
     expect(await sh('ip -o link show | grep -v " lo:"')).toBe('')
     expect(await sh('ls /var/lib/berth/kubeconfig')).toBe('/var/lib/berth/kubeconfig')
     expect((await script('down')).exitCode).toBe(0)
