@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { keepEvidence, type Lab, openLab } from '../support/lab.ts'
 import { Space } from '../support/space.ts'
+import { waitFor } from '../support/wait.ts'
 import { checkInvariants, converged } from './invariants.ts'
 
 let lab: Lab
@@ -71,6 +72,7 @@ it('killed in the middle of an import, no file is left of it and the import ends
     metadata: { name: 'drip' },
     spec,
   })
+  await waitFor('the download begun', 30, () => tries > 0)
   await killAt('VirtualImage', 'drip', 'Provisioning')
   await converged(lab.host)
   expect(tries).toBeGreaterThan(1)

@@ -1,5 +1,5 @@
 // VirtualMachineOperation: Start, Stop and Restart become a request in the VM's status; its outcome comes back from there.
-// Order of writes, so that a kill between any two is harmless: superseded ones, this one's InProgress, the VM's request.
+// Order of writes, so that a kill between any two is harmless: this one's InProgress, superseded ones, the VM's request.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { setCondition } from '../../../lib/conditions.ts'
@@ -60,9 +60,10 @@ export class OperationReconciler implements Reconciler {
         await this.#report(operation, 'Completed', 'True', 'OperationCompleted', '')
         return DONE
       case 'ask':
+        // This one first: an operation that waits must not slip in between the two.
+        await this.#report(operation, 'InProgress', 'False', `${operation.spec.type}InProgress`, '')
         for (const older of step.supersede)
           await this.#report(older, 'Superseded', 'False', 'Superseded', `${operation.metadata.name} took its place`)
-        await this.#report(operation, 'InProgress', 'False', `${operation.spec.type}InProgress`, '')
         if (vm !== null) await this.#ask(operation, vm)
         return DONE
     }

@@ -37,15 +37,16 @@ export function planOperation(
     return { do: 'fail', reason: 'OperationFailed', message: 'the virtual machine is being deleted' }
 
   const running = others.filter((other) => other.status?.phase === 'InProgress')
-  const started = operation.status?.phase === 'InProgress'
-  if (!started) {
-    const refusal = refusalOf(operation.spec.type as PowerType, operation.spec.force === true, vm)
-    const overtakes = running.filter((other) => supersedes(operation.spec, other.spec))
-    // What is under way changes the phase that a superseding operation is judged by: a stop may overtake a start.
-    if (refusal !== null && overtakes.length === 0) return { do: 'fail', ...refusal }
-    const ahead = running.find((other) => !overtakes.includes(other))
-    if (ahead !== undefined) return { do: 'wait', message: `the operation ${ahead.metadata.name} is under way` }
-    return { do: 'ask', supersede: overtakes }
+  const overtakes = running.filter((other) => supersedes(operation.spec, other.spec))
+  if (operation.status?.phase === 'InProgress') {
+    // Overtaken: the newer one says so in this one's status before it asks the VM.
+    const overtaken = running.some((other) => supersedes(other.spec, operation.spec))
+    return overtaken ? { do: 'nothing' } : { do: 'ask', supersede: overtakes }
   }
-  return { do: 'ask', supersede: [] }
+  const refusal = refusalOf(operation.spec.type as PowerType, operation.spec.force === true, vm)
+  // What is under way changes the phase that a superseding operation is judged by: a stop may overtake a start.
+  if (refusal !== null && overtakes.length === 0) return { do: 'fail', ...refusal }
+  const ahead = running.find((other) => !overtakes.includes(other))
+  if (ahead !== undefined) return { do: 'wait', message: `the operation ${ahead.metadata.name} is under way` }
+  return { do: 'ask', supersede: overtakes }
 }

@@ -90,6 +90,12 @@ describe('the next step of an operation', () => {
     const started = anOperation('stop', { type: 'Stop' }, inProgress)
     expect(planOperation(started, vmIn('Running'), [])).toEqual({ do: 'ask', supersede: [] })
   })
+  it('killed before the one that it overtakes was told, tells it; that one leaves the VM alone', () => {
+    const start = anOperation('start', { type: 'Start' }, inProgress)
+    const started = anOperation('stop', { type: 'Stop' }, inProgress)
+    expect(planOperation(started, vmIn('Stopped'), [start])).toEqual({ do: 'ask', supersede: [start] })
+    expect(planOperation(start, vmIn('Stopped'), [started])).toEqual({ do: 'nothing' })
+  })
   it('watches while the VM works on it, then tells how it ended', () => {
     const started = anOperation('stop', { type: 'Stop' }, inProgress)
     const id = started.metadata.uid
