@@ -19,8 +19,8 @@ afterAll(async () => {
 
 /** Reboots the guest from inside and waits for its next banner. Its QEMU must be the same afterwards. */
 async function rebootFromInside(vm: string): Promise<void> {
-  const pid = await space.qemuPid(vm)
   const console = await space.booted(vm)
+  const pid = await space.qemuPid(vm)
   await console.type('reboot')
   await console.see(/GUEST-READY .*boots=2/)
   console.close()
@@ -88,6 +88,8 @@ it.concurrent('AlwaysOff: off at once, no start; AlwaysOnUnlessStoppedManually a
   await space.operate('off', 'Stop', true)
   await space.untilPhase('off', 'Stopped')
   await space.patch('VirtualMachine', 'off', { spec: { runPolicy: 'AlwaysOff' } })
+  // A policy that nobody looked at has no effect.
+  await space.until('VirtualMachine', 'off', (vm) => vm.status?.observedGeneration === vm.metadata.generation)
   await space.patch('VirtualMachine', 'off', { spec: { runPolicy: 'AlwaysOnUnlessStoppedManually' } })
   await space.untilPhase('off', 'Running')
 })
