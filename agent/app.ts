@@ -111,6 +111,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
       await server.close()
       await lifeline.stop()
       await Promise.all(controllers.map((controller) => controller.stop()))
+      await storage.imports.stop()
       await events.stop()
       await Promise.all([libvirt.close(), networks.close()])
       reader.stop()

@@ -93,7 +93,8 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     }),
     VM_CONCURRENCY,
   )
-  const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 4)
+  // One at a time: which of two operations of a machine goes first is decided from what the others' statuses say.
+  const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 1)
   const nodes = controller('node', NODES, nodeReconciler(deps), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 

@@ -7,6 +7,7 @@ import {
   ConnectionLost,
   type Domain,
   isNoDomain,
+  isOperationFailed,
   isOperationInvalid,
   type LibvirtPool,
 } from '../../lib/libvirt/index.ts'
@@ -44,6 +45,8 @@ const GATHER_BYTES = 16_384
 /** How long libvirt may take to say that a domain has ended after its console did. */
 const SETTLE_MS = 3_000
 const SETTLE_STEP_MS = 100
+/** How long QEMU may take to make the console of a domain that is being started. */
+const STARTING_MS = 30_000
 
 const STOPPED: Ending = { code: CLOSE.normal, reason: 'the virtual machine stopped' }
 const RESTARTED: Ending = { code: CLOSE.normal, reason: 'the virtual machine was restarted' }
@@ -130,11 +133,7 @@ export class ConsoleStream implements ConnectSubresource {
     try {
       domain = await this.#running(machine, ends)
       if (domain === null) return STOPPED
-      const stream = await this.#deps.libvirt.stream(
-        'DomainOpenConsole',
-        { dom: domain, devName: null, flags: FORCE },
-        { signal: ends },
-      )
+      const stream = await this.#openConsole(domain, ends)
       const typed = input.pass((chunk) => stream.write(chunk))
       // A failed write is the stream's end, which its reader tells with the reason.
       typed.catch(() => undefined)
@@ -154,6 +153,19 @@ export class ConsoleStream implements ConnectSubresource {
       over.abort(CLIENT_LEFT)
       session.release()
       await heartbeat
+    }
+  }
+
+  /** A domain is active from the first moment of its start, before QEMU has made its pty: libvirt then says "failed". */
+  async #openConsole(dom: Domain, signal: AbortSignal): ReturnType<ConsoleDeps['libvirt']['stream']> {
+    const until = this.#clock.monotonic() + STARTING_MS
+    for (;;) {
+      try {
+        return await this.#deps.libvirt.stream('DomainOpenConsole', { dom, devName: null, flags: FORCE }, { signal })
+      } catch (error) {
+        if (!isOperationFailed(error) || this.#clock.monotonic() > until) throw error
+        await this.#clock.sleep(SETTLE_STEP_MS, signal)
+      }
     }
   }
 

@@ -74,12 +74,18 @@ export class Space {
   }
 
   /**
-   * A virtual machine on an empty disk: it runs at once, its firmware finds nothing to boot and never hears a power button.
+   * A virtual machine on an empty disk: it runs at once, its firmware finds nothing to boot and never hears a power button, so its
+   * grace period is short.
    */
   async bareVm(name: string, draft: VmDraft = {}): Promise<VirtualMachine> {
     await this.disk(name, '1Mi')
     const blockDeviceRefs = [{ kind: 'VirtualDisk', name }] as const
-    return await this.vm(name, { memory: { size: '32Mi' }, blockDeviceRefs: [...blockDeviceRefs], ...draft })
+    return await this.vm(name, {
+      terminationGracePeriodSeconds: 1,
+      memory: { size: '32Mi' },
+      blockDeviceRefs: [...blockDeviceRefs],
+      ...draft,
+    })
   }
 
   /** A small virtual machine; without `blockDeviceRefs` it gets a disk of the same name from the image `guest`. */

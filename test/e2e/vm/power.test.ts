@@ -83,8 +83,6 @@ it.concurrent('AlwaysOff: off at once, no start; AlwaysOnUnlessStoppedManually a
     })
   await space.patch('VirtualMachine', 'off', { spec: { runPolicy: 'AlwaysOnUnlessStoppedManually' } })
   await space.untilPhase('off', 'Running')
-  // The guest cannot hear the button: its grace is over first.
-  await space.patch('VirtualMachine', 'off', { spec: { terminationGracePeriodSeconds: 1 } })
   await space.operate('off', 'Stop', true)
   await space.untilPhase('off', 'Stopped')
   await space.patch('VirtualMachine', 'off', { spec: { runPolicy: 'AlwaysOff' } })

@@ -31,6 +31,8 @@ class FakeLibvirt {
   active = true
   id = 1
   lost = false
+  /** How often the console is asked for in vain: the domain is being started. */
+  starting = 0
   readonly written: Uint8Array[] = []
   #queue: (Uint8Array | Error | null)[] = []
   #wake = () => {}
@@ -54,6 +56,13 @@ class FakeLibvirt {
   }
 
   stream = async (_name: string, _args: object, { signal }: { signal: AbortSignal }) => {
+    if (this.starting-- > 0)
+      throw new LibvirtError('DomainOpenConsole', {
+        code: ErrorNumber.ERR_OPERATION_FAILED,
+        domain: 10,
+        level: 2,
+        message: 'operation failed: PTY device is not yet assigned',
+      })
     signal.addEventListener('abort', () =>
       this.put(signal.reason instanceof Error ? signal.reason : new Error('aborted')),
     )
@@ -217,4 +226,16 @@ it('a reason fits into a close frame, cut between characters', () => {
   const cut = fitReason('ü'.repeat(100))
   expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(123)
   expect(cut).toMatch(/^ü+…$/)
+})
+
+it('waits for the console of a machine that is being started', async () => {
+  const { libvirt, open } = await start()
+  libvirt.starting = 3
+  const stream = await open()
+  libvirt.put(Buffer.from('SeaBIOS'))
+  for await (const chunk of stream.readable) {
+    expect(Buffer.from(chunk).toString()).toBe('SeaBIOS')
+    break
+  }
+  expect(libvirt.starting).toBeLessThan(0)
 })
