@@ -59,7 +59,7 @@ it('killed in the middle of a restart, the machine runs again, in another QEMU',
 it('killed in the middle of an import, no file is left of it and the import ends well', async () => {
   let tries = 0
   const content = Buffer.alloc(2_097_152, 1)
-  const url = lab.served.with('drip.raw', async (_, response) => {
+  const url = lab.served.with('drip.raw', (_, response) => {
     tries += 1
     response.writeHead(200, { 'content-length': content.length })
     response.write(content.subarray(0, 1_000_000))
