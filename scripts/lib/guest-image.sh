@@ -3,7 +3,7 @@
 # (syslinux) and UEFI (a unified kernel image). Partition 1 is the boot partition, partition 2 is ext4 labelled "data".
 # The guest's own files are in scripts/guest. Needs common.sh and packages.sh.
 
-# no_timer_check: on a busy host an emulated timer may tick too late for the kernel's check, which then panics. Debian's own cloud
+# no_timer_check: on a busy host an emulated timer may tick too late for the kernel's check, which then panics. Fedora's own cloud
 # images boot so too.
 GUEST_CMDLINE='console=tty0 console=ttyS0,115200 quiet no_timer_check scsi_mod.scan=sync memhp_default_state=online_movable'
 
