@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { Event } from '../../../schemas/index.ts'
+import { startApiServer, type TestApiServer } from '../../support/api-server.ts'
 import { Kubectl, kubectls } from './kubectl.ts'
-import { type KubectlServer, startKubectlServer } from './server.ts'
 
 const DISKS = 'virtualdisks.virtualization.deckhouse.io'
 
@@ -18,10 +18,10 @@ spec:
 `
 
 describe.each(kubectls().map((program) => [basename(program), program]))('%s', (_name, program) => {
-  let server: KubectlServer
+  let server: TestApiServer
   let kubectl: Kubectl
   beforeAll(async () => {
-    server = await startKubectlServer()
+    server = await startApiServer()
     kubectl = new Kubectl(program, server)
   })
   afterAll(() => server.stop())

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import type { KubectlServer } from './server.ts'
+import type { TestApiServer } from '../../support/api-server.ts'
 
 const SDK = '/usr/lib/google-cloud-sdk/bin'
 
@@ -25,10 +25,10 @@ export interface Ran {
 
 export class Kubectl {
   readonly #program: string
-  readonly #server: KubectlServer
+  readonly #server: TestApiServer
   readonly #home: string
 
-  constructor(program: string, server: KubectlServer) {
+  constructor(program: string, server: TestApiServer) {
     this.#program = program
     this.#server = server
     this.#home = join(server.folder, `home-${program.replaceAll('/', '_')}`)
