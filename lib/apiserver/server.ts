@@ -10,6 +10,7 @@ import type { ConnectSubresource } from './connect.ts'
 import type { Admission, Core } from './core/core.ts'
 import { CoreResources } from './core/resources.ts'
 import { MAX_BODY_BYTES } from './http/body.ts'
+import { EventLines } from './http/event-lines.ts'
 import { LastChanges } from './http/last-changes.ts'
 import { addRoutes, errorAnswer, sendAnswer } from './http/plugin.ts'
 import { type ReadinessCheck, type Report, Router } from './http/router.ts'
@@ -69,7 +70,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const resources = new CoreResources(() => core)
   const core: Core = { store, registry: new Registry(kinds), clock, admission, resources }
   const gate = new Gate({ tokens: options.tokens, hostNames })
-  const router = new Router({ core, last, connect, reports, readiness, version })
+  const router = new Router({ core, watches: { last, lines: new EventLines() }, connect, reports, readiness, version })
   const { app, handler } = createApp(log)
   addRoutes(app, {
     router,

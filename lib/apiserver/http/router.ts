@@ -5,13 +5,12 @@ import { findConnect } from '../connect.ts'
 import type { Core } from '../core/core.ts'
 import { type Answer, type ApiRequest, header, json, text } from './answer.ts'
 import { Discovery } from './discovery.ts'
-import type { LastChanges } from './last-changes.ts'
 import { negotiate } from './negotiate.ts'
 import { OPENAPI_V2_TYPE, OpenApi } from './openapi.ts'
 import { booleanParameter } from './parameters.ts'
 import { noSuchPath, type ResourceTarget, type Target } from './path.ts'
 import { isWatch, type ResourceRequest, serveResource } from './verbs.ts'
-import { openWatch, type Watch } from './watch.ts'
+import { openWatch, type Watch, type WatchCommons } from './watch.ts'
 
 /** Milliseconds that a readiness check or a probe of a stream may take. */
 const CHECK_MS = 5_000
@@ -36,7 +35,7 @@ export interface Report {
 export interface RouterOptions {
   readonly reports: readonly Report[]
   readonly core: Core
-  readonly last: LastChanges
+  readonly watches: WatchCommons
   readonly connect: readonly ConnectSubresource[]
   readonly readiness: readonly ReadinessCheck[]
   /** The program's version, for `/version`. */
@@ -81,13 +80,13 @@ export class Router {
   async #resource(target: ResourceTarget, request: ApiRequest, caller: Caller): Promise<Answer | Watch> {
     const stream = findConnect(this.#options.connect, target)
     if (stream !== undefined) return this.#stream(stream, target, request, caller)
-    const { core, last, reports } = this.#options
+    const { core, watches, reports } = this.#options
     const report = reports.find(
       ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
     )
     if (report !== undefined && target.name === null) return this.#report(report, request)
     const found = this.#find(target, request)
-    return isWatch(found) ? openWatch(core, last, found) : serveResource(core, found)
+    return isWatch(found) ? openWatch(core, watches, found) : serveResource(core, found)
   }
 
   /** @throws ApiError NotFound when there is no such resource or subresource */

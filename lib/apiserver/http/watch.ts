@@ -8,9 +8,10 @@ import { fromStore, storeRefusal } from '../core/refusals.ts'
 import { inVersion } from '../core/versions.ts'
 import { linkedAbort } from '../linked-abort.ts'
 import { apiVersionOf } from '../registry.ts'
+import { at, type EventLines, type EventType } from './event-lines.ts'
 import type { LastChanges } from './last-changes.ts'
 import { booleanParameter, numberParameter, revisionParameter } from './parameters.ts'
-import { encodeObject, printerOf, type RenderContext } from './render.ts'
+import { printerOf, type RenderContext } from './render.ts'
 import type { Matches } from './selectors.ts'
 import { statusOf } from './status.ts'
 import { partialMetadata } from './table.ts'
@@ -22,7 +23,7 @@ const MAX_SECONDS = 86_400
 
 /** Takes lines in order; the promise resolves when more can be taken, and rejects when the client is gone or too slow. */
 export interface Sink {
-  write(line: string): Promise<void>
+  write(line: string | Buffer): Promise<void>
 }
 
 export interface Watch {
@@ -30,10 +31,14 @@ export interface Watch {
   run(sink: Sink, signal: AbortSignal): Promise<void>
 }
 
-type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
+/** What all watches of a server have in common. */
+export interface WatchCommons {
+  readonly last: LastChanges
+  readonly lines: EventLines
+}
 
 /** Checks the request; nothing is sent yet, so refusals are plain answers. @throws ApiError */
-export function openWatch(core: Core, last: LastChanges, request: ResourceRequest): Watch {
+export function openWatch(core: Core, commons: WatchCommons, request: ResourceRequest): Watch {
   const { query, name } = request
   const after = revisionParameter(query)
   if (after !== null && after > core.store.revision())
@@ -53,7 +58,7 @@ export function openWatch(core: Core, last: LastChanges, request: ResourceReques
     )
   const asked = numberParameter(query, 'timeoutSeconds', Number.MAX_SAFE_INTEGER) ?? 0
   const seconds = asked === 0 ? MIN_SECONDS * (1 + Math.random()) : Math.min(asked, MAX_SECONDS)
-  return new Stream(core, last, request, context, {
+  return new Stream(core, commons, request, context, {
     after: initialEvents ? null : after,
     matches,
     initialEvents,
@@ -72,7 +77,7 @@ interface Settings {
 
 class Stream implements Watch {
   readonly #core: Core
-  readonly #last: LastChanges
+  readonly #commons: WatchCommons
   readonly #request: ResourceRequest
   readonly #context: RenderContext
   readonly #settings: Settings
@@ -81,9 +86,9 @@ class Stream implements Watch {
   #seen: Revision = 0n
   #headers = true
 
-  constructor(core: Core, last: LastChanges, request: ResourceRequest, context: RenderContext, settings: Settings) {
+  constructor(core: Core, commons: WatchCommons, request: ResourceRequest, context: RenderContext, settings: Settings) {
     this.#core = core
-    this.#last = last
+    this.#commons = commons
     this.#request = request
     this.#context = context
     this.#settings = settings
@@ -93,7 +98,7 @@ class Stream implements Watch {
   async run(sink: Sink, signal: AbortSignal): Promise<void> {
     const over = linkedAbort([signal], this.#settings.seconds * 1000)
     let writing = Promise.resolve()
-    const send = (line: string): Promise<void> => {
+    const send = (line: string | Buffer): Promise<void> => {
       writing = writing.then(() => sink.write(line))
       return writing
     }
@@ -123,7 +128,7 @@ class Stream implements Watch {
     return this.#kind.namespaced && this.#request.namespace !== null ? this.#request.namespace : undefined
   }
 
-  async #events(send: (line: string) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #events(send: (line: string | Buffer) => Promise<void>, signal: AbortSignal): Promise<void> {
     const { after, initialEvents, bookmarks } = this.#settings
     this.#seen = after ?? (await this.#initial(send, signal))
     if (initialEvents) await send(this.#bookmark(this.#seen, true))
@@ -140,7 +145,7 @@ class Stream implements Watch {
     }
   }
 
-  async #initial(send: (line: string) => Promise<void>, signal: AbortSignal): Promise<Revision> {
+  async #initial(send: (line: string | Buffer) => Promise<void>, signal: AbortSignal): Promise<Revision> {
     const namespace = this.#namespace
     const list = await fromStore(this.#kind, { name: '' }, () =>
       this.#core.store.list(this.#kind.resource, namespace === undefined ? {} : { namespace }),
@@ -158,33 +163,38 @@ class Stream implements Watch {
   }
 
   /** The event that a change is for this watch: coming into a selector is ADDED, leaving it DELETED. Null when it is none. */
-  #line(change: Change): string | null {
+  #line(change: Change): string | Buffer | null {
     const { matches } = this.#settings
     const previous = change.previous === null ? null : this.#shown(change.previous)
     const before = previous !== null && matches(previous)
-    if (change.type === 'delete') return before ? this.#event('DELETED', at(previous, change.revision)) : null
+    if (change.type === 'delete') return before ? this.#gone(previous, change.revision) : null
     const object = this.#shown(change.entry.value)
     if (matches(object)) return this.#event(before ? 'MODIFIED' : 'ADDED', object)
-    return before ? this.#event('DELETED', at(previous, change.entry.revision)) : null
+    return before ? this.#gone(previous, change.entry.revision) : null
   }
 
-  #event(type: EventType, object: KubeObject): string {
-    return `{"type":"${type}","object":${this.#encode(object)}}\n`
+  #event(type: 'ADDED' | 'MODIFIED', object: KubeObject): string | Buffer {
+    return this.#shortened(type, object) ?? this.#commons.lines.of(type, object)
   }
 
-  #encode(object: KubeObject): string {
+  #gone(previous: KubeObject, revision: Revision): string | Buffer {
+    return this.#shortened('DELETED', at(previous, revision)) ?? this.#commons.lines.gone(previous, revision)
+  }
+
+  /** The event in a form that leaves parts of the object out; null when this watch gets it whole. */
+  #shortened(type: EventType, object: KubeObject): string | null {
     const { form, include, served } = this.#context
-    if (form.as === 'metadata') return JSON.stringify(partialMetadata(object))
-    if (form.as !== 'table') return encodeObject(object)
+    if (form.as === 'metadata') return line(type, partialMetadata(object))
+    if (form.as !== 'table') return null
     const metadata = { resourceVersion: object.metadata.resourceVersion }
     const table = printerOf(served).table([object], metadata, include, this.#clock.now(), this.#headers)
     this.#headers = false
-    return JSON.stringify(table)
+    return line(type, table)
   }
 
   #bookmarkRevision(): Revision | null {
     if (!this.#settings.bookmarks) return null
-    const newest = this.#last.of(this.#kind.resource, this.#namespace)
+    const newest = this.#commons.last.of(this.#kind.resource, this.#namespace)
     return newest <= this.#seen ? this.#core.store.revision() : null
   }
 
@@ -203,8 +213,4 @@ class Stream implements Watch {
   }
 }
 
-/** The last value of an object that went, with the revision at which it went. */
-const at = (object: KubeObject, revision: Revision): KubeObject => ({
-  ...object,
-  metadata: { ...object.metadata, resourceVersion: String(revision) },
-})
+const line = (type: EventType, object: unknown): string => `${JSON.stringify({ type, object })}\n`

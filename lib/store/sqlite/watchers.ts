@@ -24,16 +24,21 @@ interface Watcher {
   wake: (() => void) | null
 }
 
+/** Watchers that go on in one turn of the event loop: each may encode and send, and ten thousand at once would hold up all others. */
+const WOKEN_PER_TURN = 100
+
 /** A roused watcher counts as reading at once, so that a later commit does not move its place. */
-function rouse(watcher: Watcher): void {
+function rouse(watcher: Watcher): (() => void) | null {
   const { wake } = watcher
   watcher.wake = null
-  wake?.()
+  return wake
 }
 
 export class Watchers {
   readonly #source: ChangeSource
   readonly #watchers = new Set<Watcher>()
+  /** Roused, and not yet gone on. */
+  #woken: (() => void)[] = []
   #closed: StoreError | null = null
 
   constructor(source: ChangeSource) {
@@ -47,15 +52,29 @@ export class Watchers {
     const resources = new Set(changes.map((change) => keyOf(change).resource))
     for (const watcher of this.#watchers) {
       if (watcher.wake === null) continue
-      if (resources.has(watcher.resource)) rouse(watcher)
+      if (resources.has(watcher.resource)) this.#wake(watcher)
       else watcher.cursor = revisionOf(last)
     }
+  }
+
+  /** The first turn's share goes on at once, the others in the turns that follow. */
+  #wake(watcher: Watcher): void {
+    const wake = rouse(watcher)
+    if (wake === null) return
+    if (this.#woken.push(wake) === 1) queueMicrotask(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    const now = this.#woken.slice(0, WOKEN_PER_TURN)
+    this.#woken = this.#woken.slice(WOKEN_PER_TURN)
+    for (const wake of now) wake()
+    if (this.#woken.length > 0) setImmediate(() => this.#goOn())
   }
 
   /** Every watch ends with this error. */
   close(reason: StoreError): void {
     this.#closed = reason
-    for (const watcher of this.#watchers) rouse(watcher)
+    for (const watcher of this.#watchers) this.#wake(watcher)
   }
 
   /** See {@link import('../store.ts').Store.watch}. */
@@ -68,7 +87,7 @@ export class Watchers {
     }
     const watcher: Watcher = { resource: scope.resource, cursor: scope.after, wake: null }
     this.#watchers.add(watcher)
-    const end = () => rouse(watcher)
+    const end = () => rouse(watcher)?.()
     signal.addEventListener('abort', end)
     try {
       while (!signal.aborted) {
