@@ -1,4 +1,5 @@
 // The API server as a whole: a store and kinds in, an in-process door (`resources`) and listeners out.
+import { setMaxListeners } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { KindDef } from '../../schemas/kind.ts'
@@ -66,6 +67,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     hostNames = [],
   } = options
   const closing = new AbortController()
+  // Every open watch and stream listens.
+  setMaxListeners(0, closing.signal)
   const last = new LastChanges(store)
   const resources = new CoreResources(() => core)
   const core: Core = { store, registry: new Registry(kinds), clock, admission, resources }

@@ -1,9 +1,12 @@
 // Figures of the bench: what a row measured, what it may be, and whether it is. Pure.
 
-/** What is compared: a figure and the most that it may be. */
+export type Unit = 'ms' | '×' | 'MiB' | 'KiB' | '% of a core'
+
+/** What is compared: a figure and the most (with `atLeast`: the least) that it may be. */
 export interface Budget {
   readonly limit: number
-  readonly unit: 'ms' | '×' | 'MiB' | '% of a core'
+  readonly unit: Unit
+  readonly atLeast?: true
 }
 
 /** CPU that was spent while a row was measured, in milliseconds; the load generator's apart from the agent's. */
@@ -18,7 +21,9 @@ export interface Row {
   readonly id: string
   /** For people. */
   readonly what: string
-  readonly budget: Budget
+  /** Null for what is told and not judged; `unit` says what it is in then. */
+  readonly budget: Budget | null
+  readonly unit?: Unit
   readonly value: number
   /** What the figure was made of, in words: counts, the other side of the pair. */
   readonly detail: string
@@ -27,7 +32,16 @@ export interface Row {
   readonly cpu: CpuSpent
 }
 
-export const isWithin = ({ value, budget }: Row): boolean => value <= budget.limit
+export function isWithin({ value, budget }: Row): boolean {
+  if (budget === null) return true
+  return budget.atLeast ? value >= budget.limit : value <= budget.limit
+}
+
+export const unitOf = ({ budget, unit }: Row): Unit | '' => unit ?? budget?.unit ?? ''
+
+/** `≤ 40 ms`; empty without a budget. */
+export const showBudget = ({ budget }: Row): string =>
+  budget === null ? '' : `${budget.atLeast ? '≥' : '≤'} ${budget.limit} ${budget.unit}`
 
 /** @throws TypeError without samples: a figure of nothing is no figure */
 export function percentile(samples: readonly number[], percent: number): number {

@@ -10,13 +10,14 @@ export interface Machine {
   readonly memoryMiB: number
   readonly kernel: string
   readonly node: string
-  readonly libvirt: string
-  readonly qemu: string
+  /** Where guests run. */
+  readonly libvirt?: string
+  readonly qemu?: string
   /** Load average of the last minute before the bench: others that measure or work here. */
   readonly load: number
 }
 
-export function describeMachine(libvirt: LibvirtPool): Machine {
+export function describeMachine(libvirt?: LibvirtPool): Machine {
   const list = cpus()
   return {
     cpu: list[0]?.model ?? 'unknown',
@@ -24,8 +25,7 @@ export function describeMachine(libvirt: LibvirtPool): Machine {
     memoryMiB: systemMemoryMiB(),
     kernel: release(),
     node: process.version,
-    libvirt: dotted(libvirt.libVersion),
-    qemu: dotted(libvirt.hypervisorVersion),
+    ...(libvirt === undefined ? {} : { libvirt: dotted(libvirt.libVersion), qemu: dotted(libvirt.hypervisorVersion) }),
     load: loadavg()[0] ?? 0,
   }
 }
