@@ -1,7 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
+interface Tier {
+  readonly timeout: number
+  readonly parallel: boolean
+  readonly setup?: string
+  /**
+   * Test files share a process, and with it what they import: a third of the time, as the code has no state of modules that
+   * could leak from one to the next.
+   */
+  readonly shared?: boolean
+}
+
 /** One project per tier (design: unit, libvirt, e2e, conformance); `scripts/test` runs them in that order. */
-const tier = (name: string, options: { timeout: number; parallel: boolean; setup?: string }) => ({
+const tier = (name: string, options: Tier) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
@@ -9,6 +20,7 @@ const tier = (name: string, options: { timeout: number; parallel: boolean; setup
     hookTimeout: options.timeout,
     fileParallelism: options.parallel,
     pool: 'forks' as const,
+    isolate: options.shared !== true,
     ...(options.setup === undefined ? {} : { globalSetup: options.setup }),
   },
 })
@@ -16,7 +28,7 @@ const tier = (name: string, options: { timeout: number; parallel: boolean; setup
 export default defineConfig({
   test: {
     projects: [
-      tier('unit', { timeout: 10_000, parallel: true }),
+      tier('unit', { timeout: 10_000, parallel: true, shared: true }),
       tier('libvirt', { timeout: 60_000, parallel: false }),
       tier('e2e', { timeout: 180_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
       tier('kill', { timeout: 600_000, parallel: false }),

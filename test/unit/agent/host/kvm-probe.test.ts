@@ -1,11 +1,12 @@
-import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { rmSync, writeFileSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { judgeKvm } from '../../../../agent/host/kvm-judge.ts'
 import { probeKvm } from '../../../../agent/host/kvm-probe.ts'
 import { probeGuest } from '../../../../agent/host/probe-guest.ts'
-import { systemClock } from '../../../../lib/clock.ts'
+import { type Clock, systemClock } from '../../../../lib/clock.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -21,22 +22,39 @@ async function standIn(name: string, body: string): Promise<string> {
   return path
 }
 
-const probe = (qemu: string, signal = AbortSignal.timeout(9_000)) =>
-  probeKvm({ clock: systemClock, qemu, kvmDevice: '/dev/null' }, signal)
+const probe = (qemu: string, signal = AbortSignal.timeout(9_000), clock: Clock = systemClock) =>
+  probeKvm({ clock, qemu, kvmDevice: '/dev/null' }, signal)
+
+/**
+ * A clock with the loop times of successive runs. A run asks it three times: at its begin, at the first byte, at the second;
+ * the stand-in waits for the file `go` before the second byte, so that the two never arrive as one.
+ */
+function scripted(loopsMs: readonly number[], go: string): Clock {
+  let asked = 0
+  const monotonic = () => {
+    const [run, part] = [Math.floor(asked / 3), asked % 3]
+    asked++
+    if (part === 1) writeFileSync(go, '')
+    if (part === 2) rmSync(go)
+    return run * 10_000 + ([0, 40, 40 + (loopsMs[run] ?? 0)][part] ?? 0)
+  }
+  return { ...systemClock, monotonic }
+}
 
 describe('probing KVM', () => {
   it('times the loop between the two bytes, and runs a good KVM once', async () => {
-    const body =
-      'case "$2" in *tcg) printf S; sleep 0.15; printf E;; *kvm) printf S; sleep 0.03; printf E;; esac; exit 1'
-    const { tcg, kvm } = await probe(await standIn('good', body))
-    expect(tcg).toHaveLength(3)
-    for (const run of tcg) expect(run).toMatchObject({ kind: 'finished', loopMs: expect.closeTo(170, -2) })
-    expect(kvm).toHaveLength(1)
+    const go = join(folder, 'go')
+    const body = `printf S; until [ -e ${go} ]; do sleep 0.01; done; printf E; exit 1`
+    const clock = scripted([150, 170, 160, 30], go)
+    const { tcg, kvm } = await probe(await standIn('good', body), undefined, clock)
+    const finished = (loopMs: number) => ({ kind: 'finished', startMs: 40, loopMs })
+    expect(tcg).toEqual([finished(150), finished(170), finished(160)])
+    expect(kvm).toEqual([finished(30)])
     expect(judgeKvm({ tcg, kvm })).toMatchObject({ usable: true })
   })
 
   it('stops a loop at the limit and says so', async () => {
-    const body = 'case "$2" in *tcg) printf S; printf E;; *kvm) printf S; exec sleep 60;; esac; exit 1'
+    const body = 'case "$2" in *tcg) printf SE;; *kvm) printf S; exec sleep 60;; esac; exit 1'
     const { tcg, kvm } = await probe(await standIn('slow', body))
     expect(kvm).toEqual([{ kind: 'late', phase: 'loop', limitMs: 1000 }])
     expect(judgeKvm({ tcg, kvm })).toMatchObject({ usable: false })
@@ -57,14 +75,15 @@ describe('probing KVM', () => {
   })
 
   it('ends with the signal and leaves no file', async () => {
-    const before = await leftovers()
-    const attempt = probe(await standIn('hang', 'exec sleep 60'), AbortSignal.timeout(200))
-    await expect(attempt).rejects.toMatchObject({ name: 'TimeoutError' })
-    expect(await leftovers()).toEqual(before)
+    const qemu = await standIn('hang', 'exec sleep 60')
+    const place = join(folder, 'place')
+    await mkdir(place)
+    vi.stubEnv('TMPDIR', place)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    await expect(probe(qemu, AbortSignal.timeout(200))).rejects.toMatchObject({ name: 'TimeoutError' })
+    expect(await readdir(place)).toEqual([])
   })
 })
-
-const leftovers = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('berth-probe-'))
 
 describe('the guest program', () => {
   const image = Buffer.from(probeGuest())
