@@ -7,9 +7,9 @@ import { parseBody } from './body.ts'
 
 const bad = (message: string): ApiError => new ApiError('BadRequest', message)
 
-/** @throws ApiError BadRequest */
+/** In any case of letters: Python's client sends `watch=True`. @throws ApiError BadRequest */
 export function booleanParameter(query: URLSearchParams, name: string): boolean {
-  const value = query.get(name)
+  const value = query.get(name)?.toLowerCase() ?? null
   if (value === null || value === 'false' || value === '0') return false
   if (value === '' || value === 'true' || value === '1') return true
   throw bad(`${name} must be true or false`)
