@@ -7,7 +7,7 @@
 import { after } from './clock.ts'
 import type { ConnectionHandlers, ConnectionOptions, StreamHandler, Wait } from './connection-options.ts'
 import { ConnectionLost, LibvirtError, LibvirtTimeout, ProtocolError } from './errors.ts'
-import { encodeFrame, type Frame, FrameParser, FrameStatus, FrameType } from './frame.ts'
+import { belongsTo, encodeFrame, type Frame, FrameParser, FrameStatus, FrameType } from './frame.ts'
 import { openSession } from './handshake.ts'
 import { KEEPALIVE_PROGRAM, Keepalive } from './keepalive.ts'
 import type { RemoteError } from './protocol.gen.ts'
@@ -48,7 +48,10 @@ export class Connection {
     this.#keepalive = new Keepalive({
       clock: options.clock,
       options: options.keepalive,
-      send: (bytes) => transport.send(bytes),
+      send: (bytes) => {
+        if (transport.backlogged) throw new ProtocolError('libvirt sends pings and does not read the answers')
+        transport.send(bytes)
+      },
       onDead: (cause) => this.#close(cause),
     })
   }
@@ -238,7 +241,7 @@ export class Connection {
     const call = this.#pending.get(frame.serial)
     if (call === undefined) throw new ProtocolError(`answer to serial ${frame.serial}, which no call has`)
     const { procedure } = call
-    if (frame.program !== procedure.program || frame.procedure !== procedure.number) {
+    if (!belongsTo(procedure, frame)) {
       throw new ProtocolError(`answer of procedure ${frame.procedure} to a call of ${procedure.name}`)
     }
     const reader = new XdrReader(frame.payload)

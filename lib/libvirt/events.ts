@@ -59,8 +59,16 @@ interface Entry {
 }
 
 const DEFAULT_CAPACITY = 1_000
-/** Events that may wait for the answer of their registration. */
+/** Events that may wait for the answer of their registration, and their bytes. */
 const EARLY_LIMIT = 1_000
+const EARLY_BYTES = 16_777_216
+
+/** An event whose owner is not known yet; `bytes` is what it took on the wire. */
+interface Early {
+  readonly key: string
+  readonly body: object
+  readonly bytes: number
+}
 
 /** The subscriptions of one pool; they live longer than connections. */
 export class EventHub {
@@ -68,7 +76,7 @@ export class EventHub {
   readonly #timeoutMs: number
   readonly #entries = new Set<Entry>()
   #owners = new Map<string, { readonly entry: Entry; readonly kind: EventKind }>()
-  #early: { readonly key: string; readonly body: object }[] = []
+  #early: Early[] = []
   #registering = 0
   #connection: Connection | undefined
   /** Messages that no subscription asked for: unknown to this protocol, or late after a deregistration. */
@@ -134,15 +142,21 @@ export class EventHub {
     reader.end()
     const key = `${frame.program}/${callbackId}`
     const body = fields.msg ?? fields
-    if (this.#owners.has(key)) this.#deliver(key, body)
-    else if (this.#registering > 0 && this.#early.length < EARLY_LIMIT) this.#early.push({ key, body })
+    const event = { key, body, bytes: frame.payload.length }
+    if (this.#owners.has(key)) this.#deliver(event)
+    else if (this.#registering > 0 && this.#fitsEarly(event)) this.#early.push(event)
     else this.#unrouted++
   }
 
-  #deliver(key: string, body: object): void {
+  #fitsEarly({ bytes }: Early): boolean {
+    const held = this.#early.reduce((sum, early) => sum + early.bytes, 0)
+    return this.#early.length < EARLY_LIMIT && held + bytes <= EARLY_BYTES
+  }
+
+  #deliver({ key, body, bytes }: Early): void {
     const owner = this.#owners.get(key)
     // The generated table ties each kind to its message, so the body has the kind's shape.
-    owner?.entry.subscription.push({ kind: owner.kind, ...body } as LibvirtEvent)
+    owner?.entry.subscription.push({ kind: owner.kind, ...body } as LibvirtEvent, bytes)
   }
 
   async #register(entry: Entry, connection: Connection): Promise<void> {
@@ -156,7 +170,7 @@ export class EventHub {
           return
         }
         this.#owners.set(key, { entry, kind })
-        for (const early of this.#early) if (early.key === key) this.#deliver(key, early.body)
+        for (const early of this.#early) if (early.key === key) this.#deliver(early)
         this.#early = this.#early.filter((early) => early.key !== key)
       }
       if (entry.seen) entry.subscription.reconnected()

@@ -30,6 +30,12 @@ export interface Frame extends FrameHeader {
   readonly payload: Buffer
 }
 
+/** Whether a frame carries the numbers of the procedure that it should be about. */
+export const belongsTo = (
+  procedure: { readonly program: number; readonly version: number; readonly number: number },
+  { program, version, procedure: number }: FrameHeader,
+): boolean => program === procedure.program && version === procedure.version && number === procedure.number
+
 /** Four bytes of length, which counts itself, and six words of header. */
 export const HEADER_BYTES = limits.header
 const LENGTH_BYTES = 4
@@ -65,17 +71,26 @@ function decodeFrame(bytes: Buffer): Frame {
   }
 }
 
+/** Chunks smaller than this are joined while a frame is gathered. */
+const SMALL_BYTES = 65_536
+
 /**
  * Bytes in, frames out. Throws ProtocolError on an impossible length or header; the stream has no way back from
- * that, so the parser must not be used afterwards. Memory is taken as bytes arrive, never by a claimed length.
+ * that, so the parser must not be used afterwards. Memory is taken as bytes arrive, never by a claimed length, and in
+ * whatever small pieces they arrive.
  */
 export class FrameParser {
   #chunks: Buffer[] = []
   #held = 0
 
+  /** In how many pieces the bytes of an unfinished frame are held. */
+  get pieces(): number {
+    return this.#chunks.length
+  }
+
   /** Adds bytes and hands over every frame that is now complete. */
   push(chunk: Buffer, onFrame: (frame: Frame) => void): void {
-    this.#chunks.push(chunk)
+    this.#keep(chunk)
     this.#held += chunk.length
     for (;;) {
       if (this.#held < LENGTH_BYTES) return
@@ -87,6 +102,18 @@ export class FrameParser {
       this.#held = bytes.length - length
       onFrame(decodeFrame(bytes.subarray(0, length)))
     }
+  }
+
+  /** Joins equals as they come, so that a frame which drips in byte by byte is held in few pieces and copied few times. */
+  #keep(chunk: Buffer): void {
+    let last = chunk
+    for (;;) {
+      const before = this.#chunks.at(-1)
+      if (before === undefined || before.length > last.length || before.length + last.length > SMALL_BYTES) break
+      this.#chunks.pop()
+      last = Buffer.concat([before, last])
+    }
+    this.#chunks.push(last)
   }
 
   #peekLength(): number {

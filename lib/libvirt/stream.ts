@@ -9,7 +9,7 @@ import { after, type Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { StreamHandler, Wait } from './connection-options.ts'
 import { type ConnectionLost, LibvirtError, LibvirtTimeout, ProtocolError } from './errors.ts'
-import { type Frame, FrameStatus, FrameType } from './frame.ts'
+import { belongsTo, type Frame, FrameStatus, FrameType } from './frame.ts'
 import { limits, type RemoteError } from './protocol.gen.ts'
 import type { ArgsOf, Procedure, Protocol, ResultOf, StreamName } from './protocol.ts'
 import { XdrReader } from './xdr.ts'
@@ -109,6 +109,8 @@ export class LibvirtStream<R = unknown> implements StreamHandler {
 
   /** For the connection only. */
   onPacket(frame: Frame): void {
+    if (!belongsTo(this.#procedure, frame))
+      throw new ProtocolError(`packet of procedure ${frame.procedure} on a stream of ${this.#procedure.name}`)
     if (frame.type === FrameType.streamHole) throw new ProtocolError('sparse streams are not supported')
     if (frame.status === FrameStatus.error) this.#fail(this.#decodeError(frame))
     else if (frame.status === FrameStatus.ok) this.#end('finished')

@@ -16,6 +16,9 @@ interface Item {
   readonly kind: string
 }
 
+/** Bytes on the wire of the events that may wait for one consumer. */
+const CAPACITY_BYTES = 16_777_216
+
 const isDropped = (item: Item | undefined): item is Dropped => item?.kind === 'dropped'
 
 const RECONNECTED: Reconnected = { kind: 'reconnected' }
@@ -29,7 +32,8 @@ export class Subscription<T extends Item> implements AsyncIterable<T | Dropped |
   readonly ready: Promise<void>
   readonly #capacity: number
   readonly #onClose: () => void
-  readonly #queue: (T | Dropped | Reconnected)[] = []
+  readonly #queue: { readonly item: T | Dropped | Reconnected; readonly bytes: number }[] = []
+  #bytes = 0
   #waiting: { resolve: () => void } | undefined
   #closed = false
   #error: unknown
@@ -54,19 +58,29 @@ export class Subscription<T extends Item> implements AsyncIterable<T | Dropped |
     this.#settleReady.resolve()
   }
 
-  push(item: T): void {
+  /** `bytes` is what the event took on the wire. */
+  push(item: T, bytes = 0): void {
     if (this.#closed) return
-    const last = this.#queue.at(-1)
-    if (this.#queue.length < this.#capacity) this.#queue.push(item)
-    else if (isDropped(last)) this.#queue[this.#queue.length - 1] = { kind: 'dropped', count: last.count + 1 }
-    else this.#queue.push({ kind: 'dropped', count: 1 })
+    const last = this.#queue.at(-1)?.item
+    const fits = this.#queue.length < this.#capacity && this.#bytes + bytes <= CAPACITY_BYTES
+    if (fits) this.#add(item, bytes)
+    else {
+      const gap = isDropped(last)
+      if (gap) this.#queue.pop()
+      this.#add({ kind: 'dropped', count: gap ? last.count + 1 : 1 }, 0)
+    }
     this.#wake()
+  }
+
+  #add(item: T | Dropped | Reconnected, bytes: number): void {
+    this.#queue.push({ item, bytes })
+    this.#bytes += bytes
   }
 
   /** A notice that is never dropped. */
   reconnected(): void {
-    if (this.#closed || this.#queue.at(-1) === RECONNECTED) return
-    this.#queue.push(RECONNECTED)
+    if (this.#closed || this.#queue.at(-1)?.item === RECONNECTED) return
+    this.#add(RECONNECTED, 0)
     this.#wake()
   }
 
@@ -83,9 +97,10 @@ export class Subscription<T extends Item> implements AsyncIterable<T | Dropped |
   async *[Symbol.asyncIterator](): AsyncGenerator<T | Dropped | Reconnected, void, undefined> {
     try {
       for (;;) {
-        const item = this.#queue.shift()
-        if (item !== undefined) {
-          yield item
+        const next = this.#queue.shift()
+        if (next !== undefined) {
+          this.#bytes -= next.bytes
+          yield next.item
         } else if (this.#closed) {
           if (this.#error !== undefined) throw this.#error
           return

@@ -65,6 +65,11 @@ export class Transport {
     if (!this.#socket.destroyed) this.#socket.write(bytes)
   }
 
+  /** More waits to be sent than the peer should be behind. */
+  get backlogged(): boolean {
+    return this.#socket.writableLength >= BACKLOG_BYTES
+  }
+
   /** Resolves when little enough waits to be sent, or when the stream has ended. */
   drained(): Promise<void> {
     const socket = this.#socket

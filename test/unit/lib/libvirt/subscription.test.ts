@@ -46,6 +46,16 @@ describe('a subscription', () => {
     expect(await drain(subscription)).toEqual([tick(0), tick(1), tick(2), { kind: 'dropped', count: 9_997 }])
   })
 
+  it('holds no more than 16 MiB of events', async () => {
+    const subscription = new Subscription<Tick>(1_000, () => undefined)
+    for (let n = 0; n < 20; n++) subscription.push(tick(n), 1_048_576)
+    const iterator = subscription[Symbol.asyncIterator]()
+    for (let n = 0; n < 16; n++) expect((await iterator.next()).value).toEqual(tick(n))
+    expect((await iterator.next()).value).toEqual({ kind: 'dropped', count: 4 })
+    subscription.push(tick(20), 1_048_576)
+    expect((await iterator.next()).value).toEqual(tick(20))
+  })
+
   it('never drops the notice of a reconnection, and gives it once', async () => {
     const subscription = new Subscription<Tick>(1, () => undefined)
     subscription.push(tick(1))
