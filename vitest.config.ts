@@ -30,7 +30,7 @@ export default defineConfig({
     projects: [
       tier('unit', { timeout: 10_000, parallel: true, shared: true }),
       tier('libvirt', { timeout: 60_000, parallel: false }),
-      tier('e2e', { timeout: 180_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
+      tier('e2e', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
       tier('kill', { timeout: 600_000, parallel: false }),
       tier('conformance', { timeout: 180_000, parallel: false }),
     ],

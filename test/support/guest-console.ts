@@ -29,13 +29,13 @@ export class GuestConsole {
   }
 
   /** Connects as soon as the virtual machine runs. Takes the console over from whoever has it. */
-  static async open(client: Client, namespace: string, vm: string, seconds = 30): Promise<GuestConsole> {
+  static async open(client: Client, namespace: string, vm: string, seconds = 60): Promise<GuestConsole> {
     const path = consolePath(namespace, vm)
     return new GuestConsole(await waitFor(`console of ${vm}`, seconds, () => client.stream({ path })))
   }
 
   /** Waits for text that was not matched before. */
-  async see(pattern: RegExp, seconds = 90): Promise<RegExpExecArray> {
+  async see(pattern: RegExp, seconds = 150): Promise<RegExpExecArray> {
     return await waitFor(
       `${pattern} on the console`,
       seconds,
@@ -54,7 +54,7 @@ export class GuestConsole {
   }
 
   /** Until the guest's shell answers. */
-  async prompt(seconds = 90): Promise<void> {
+  async prompt(seconds = 150): Promise<void> {
     const deadline = performance.now() + seconds * 1000
     while (!PROMPTS.some((prompt) => this.text.endsWith(prompt))) {
       if (!this.#open) throw new Error(`the console ended before a prompt: ${JSON.stringify(this.text.slice(-500))}`)
@@ -67,7 +67,7 @@ export class GuestConsole {
   }
 
   /** Output of a shell command in the guest. */
-  async ask(command: string, seconds = 30): Promise<string> {
+  async ask(command: string, seconds = 60): Promise<string> {
     await this.prompt()
     // What is typed is echoed as well, broken into lines anywhere; the results of the sums are only in the output.
     await this.type(`echo begin-$((40+1)); ${command}; echo end-$((40+2))`)

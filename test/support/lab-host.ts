@@ -71,9 +71,77 @@ export class LabHost {
     )
   }
 
+  /** What the agent says of itself now: `ok`, or a line for each part. */
+  async readiness(): Promise<string> {
+    return (await execa('curl', ['-s', '-m', '5', '--unix-socket', this.socket, 'http://localhost/readyz'])).stdout
+  }
+
   /** SIGKILL and wait for the next agent. */
   async restartAgent(): Promise<void> {
     await this.agentReady(await this.killAgent())
+  }
+
+  /** Nobody looks after the host while `work` runs: the agent is killed and none is started. Then waits for the next one. */
+  async withoutAgent(work: () => Promise<void>): Promise<void> {
+    const keeper = Number(await readFile(join(this.dir, 'agent-loop.pid'), 'utf8'))
+    process.kill(keeper, 'SIGSTOP')
+    let old = 0
+    try {
+      old = await this.killAgent()
+      await work()
+    } finally {
+      process.kill(keeper, 'SIGCONT')
+    }
+    await this.agentReady(old)
+  }
+
+  /** The agent runs with another configuration while `work` does: what matches in its file is replaced. */
+  async withConfig(pattern: RegExp, replacement: string, work: () => Promise<void>): Promise<void> {
+    const path = join(this.dir, 'agent.yaml')
+    const usual = await readFile(path, 'utf8')
+    const other = usual.replace(pattern, replacement)
+    if (other === usual) throw new Error(`${path} has nothing like ${pattern}`)
+    await writeFile(path, other)
+    try {
+      await this.restartAgent()
+      await work()
+    } finally {
+      await writeFile(path, usual)
+      await this.restartAgent()
+    }
+  }
+
+  /** SIGKILL or SIGTERM for libvirtd (or virtqemud), which the lab starts again a second later. Resolves when the next one answers. */
+  async restartLibvirtd(signal: 'KILL' | 'TERM'): Promise<void> {
+    const old = await this.#libvirtdPid()
+    await this.exec('kill', `-${signal}`, String(old))
+    await this.#libvirtdReady(old)
+  }
+
+  /** No libvirtd while `work` runs: it is killed and its keeper held. Then waits for the next one. */
+  async withoutLibvirtd(work: () => Promise<void>): Promise<void> {
+    const keeper = await this.exec('pgrep', '-of', 'lib/libvirt-daemons.sh')
+    const old = await this.#libvirtdPid()
+    await this.exec('kill', '-STOP', keeper)
+    try {
+      await this.exec('kill', '-KILL', String(old))
+      await work()
+    } finally {
+      await this.exec('kill', '-CONT', keeper)
+    }
+    await this.#libvirtdReady(old)
+  }
+
+  /** As the host sees it. */
+  async #libvirtdPid(): Promise<number> {
+    return Number(await this.exec('pgrep', '-ox', 'libvirtd|virtqemud'))
+  }
+
+  async #libvirtdReady(old: number): Promise<void> {
+    await waitFor('another libvirtd', READY_SECONDS, async () => {
+      await this.virsh('connect')
+      return (await this.#libvirtdPid()) !== old
+    })
   }
 
   get socket(): string {

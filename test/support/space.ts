@@ -159,7 +159,7 @@ export class Space {
     kind: string,
     name: string,
     wanted: (object: T) => boolean,
-    seconds = 60,
+    seconds = 90,
   ): Promise<T> {
     let last: unknown
     return await waitFor(
@@ -174,11 +174,11 @@ export class Space {
     )
   }
 
-  async untilPhase(vm: string, phase: string, seconds = 60): Promise<VirtualMachine> {
+  async untilPhase(vm: string, phase: string, seconds = 90): Promise<VirtualMachine> {
     return await this.until('VirtualMachine', vm, ({ status }) => phaseIs(status, phase), seconds)
   }
 
-  async untilGone(kind: string, name: string, seconds = 60): Promise<void> {
+  async untilGone(kind: string, name: string, seconds = 90): Promise<void> {
     const resource = await this.resource(kind)
     await waitFor(
       `${kind} ${name} gone`,
@@ -219,10 +219,10 @@ export class Space {
   }
 
   /** Until the virtual machine runs in another QEMU than `old`. */
-  async untilNewQemu(vm: string, old: number, seconds = 60): Promise<number> {
+  async untilNewQemu(vm: string, old: number, seconds = 90): Promise<number> {
     const pid = await waitFor(`another QEMU of ${vm} than ${old}`, seconds, async () => {
       const now = await this.qemuPid(vm)
-      return now !== old && now
+      return now !== 0 && now !== old && now
     })
     await this.untilPhase(vm, 'Running')
     return pid

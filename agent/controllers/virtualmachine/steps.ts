@@ -8,10 +8,11 @@ import { type DomainRef, domainRef, type LibvirtCalls } from './observe.ts'
 const SHUTDOWN_DEFAULT = 0
 /** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
 const UNDEFINE_ALL = 1 | 2 | 4 | 16
-/** VIR_DOMAIN_LIFECYCLE_REBOOT, VIR_DOMAIN_LIFECYCLE_ACTION_{DESTROY,RESTART}, VIR_DOMAIN_AFFECT_LIVE. */
+/** VIR_DOMAIN_LIFECYCLE_REBOOT, VIR_DOMAIN_LIFECYCLE_ACTION_{DESTROY,RESTART}. */
 const LIFECYCLE_REBOOT = 1
 const LIFECYCLE_ACTIONS = { destroy: 0, restart: 1 } as const
-const AFFECT_LIVE = 1
+/** VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG. */
+const AFFECT_BOTH = 1 | 2
 /** Creating a domain may wait for QEMU's capabilities to be probed and for a busy host. */
 const START_TIMEOUT_MS = 120_000
 /** SIGTERM, 15 s, SIGKILL, 15 s is libvirt's own patience with a QEMU that does not end. */
@@ -65,8 +66,12 @@ export class DomainSteps {
     )
   }
 
+  /**
+   * On the definition as well: that is what libvirt shows of a domain that has ended, and tells an agent that was away whether a
+   * reboot could have ended it. The next start defines anew.
+   */
   async setOnReboot(dom: DomainRef, action: 'restart' | 'destroy', signal: AbortSignal): Promise<void> {
-    const args = { dom, type: LIFECYCLE_REBOOT, action: LIFECYCLE_ACTIONS[action], flags: AFFECT_LIVE }
+    const args = { dom, type: LIFECYCLE_REBOOT, action: LIFECYCLE_ACTIONS[action], flags: AFFECT_BOTH }
     await quietly(() => this.#libvirt.call('DomainSetLifecycleAction', args, { signal }))
   }
 
