@@ -19,6 +19,7 @@ import { createFirstObjects } from './bootstrap.ts'
 import type { AgentConfig } from './config.ts'
 import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
 import type { AgentCore } from './core.ts'
+import { classByDefault, oneDefaultClass } from './default-class.ts'
 import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
@@ -79,7 +80,8 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     log,
     version,
     hostNames: [hostname(), config.nodeName],
-    admission: [sizeFitsClass],
+    admission: [sizeFitsClass, oneDefaultClass(reader)],
+    completions: [classByDefault(reader)],
     connect: [new ConsoleStream({ libvirt, reader, events: recordEvent, log, clock })],
     reports: [hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal))],
     readiness: [{ name: 'libvirt', check: async () => lifeline.requireReady() }],

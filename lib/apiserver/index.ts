@@ -2,7 +2,7 @@
 export { type Access, type AccessOptions, openAccess } from './auth/access.ts'
 export type { TokenCheck } from './auth/gate.ts'
 export type { ConnectSubresource, ConnectTarget } from './connect.ts'
-export type { Admission, AdmissionRequest } from './core/core.ts'
+export type { Admission, AdmissionRequest, Completion } from './core/core.ts'
 export { FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER } from './core/delete.ts'
 export type { ReadinessCheck } from './http/router.ts'
 export type { Listen, TlsListen, UnixListen } from './listeners.ts'

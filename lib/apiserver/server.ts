@@ -8,7 +8,7 @@ import { ApiError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import { Gate, type TokenCheck } from './auth/gate.ts'
 import type { ConnectSubresource } from './connect.ts'
-import type { Admission, Core } from './core/core.ts'
+import type { Admission, Completion, Core } from './core/core.ts'
 import { CoreResources } from './core/resources.ts'
 import { MAX_BODY_BYTES } from './http/body.ts'
 import { EventLines } from './http/event-lines.ts'
@@ -28,6 +28,7 @@ export interface ApiServerOptions {
   readonly clock: Clock
   readonly log: FastifyBaseLogger
   readonly admission?: readonly Admission[]
+  readonly completions?: readonly Completion[]
   readonly connect?: readonly ConnectSubresource[]
   readonly reports?: readonly Report[]
   readonly readiness?: readonly ReadinessCheck[]
@@ -60,6 +61,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     log,
     admission = [],
+    completions = [],
     connect = [],
     reports = [],
     readiness = [],
@@ -71,7 +73,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   setMaxListeners(0, closing.signal)
   const last = new LastChanges(store)
   const resources = new CoreResources(() => core)
-  const core: Core = { store, registry: new Registry(kinds), clock, admission, resources }
+  const core: Core = { store, registry: new Registry(kinds), clock, admission, completions, resources }
   const gate = new Gate({ tokens: options.tokens, hostNames })
   const router = new Router({ core, watches: { last, lines: new EventLines() }, connect, reports, readiness, version })
   const { app, handler } = createApp(log)

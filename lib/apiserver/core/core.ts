@@ -1,10 +1,12 @@
 // What every verb works with, and the hooks by which a server adds refusals of its own.
 import type { KindDef } from '../../../schemas/kind.ts'
 import type { Clock } from '../../clock.ts'
+import type { FieldError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
 import type { Store } from '../../store/store.ts'
 import type { Registry } from '../registry.ts'
 import type { Resources } from '../resources.ts'
+import type { JsonObject } from './json.ts'
 
 /** A write about to happen, in the storage version. Status, and finalizers that controllers set, do not come here. */
 export interface AdmissionRequest {
@@ -20,6 +22,12 @@ export interface AdmissionRequest {
 
 /** Throws an `ApiError` to refuse. Runs again when a write is repeated after a conflict, so it must have no effects. */
 export type Admission = (request: AdmissionRequest) => Promise<void> | void
+
+/**
+ * Fills in what a client may leave out and only other objects can tell, before the schema looks (a mutating webhook's place).
+ * `object`, in the version of the request, is changed. Returns what kept it from that; the schema says what is still missing.
+ */
+export type Completion = (kind: KindDef, object: JsonObject) => readonly FieldError[]
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
 
@@ -37,6 +45,7 @@ export interface Core {
   readonly registry: Registry
   readonly clock: Clock
   readonly admission: readonly Admission[]
+  readonly completions: readonly Completion[]
   readonly resources: Resources
 }
 

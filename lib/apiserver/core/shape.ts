@@ -30,7 +30,7 @@ export function checkType(kind: KindDef, version: string, input: JsonObject): vo
 }
 
 /**
- * Checks `input` (which is changed) and returns it in the storage version with defaults. Where status has its own subresource it is
+ * Checks `input` (which is changed) and returns it in the storage version, completed and with defaults. Where status has its own subresource it is
  * taken out. @throws ApiError BadRequest, Invalid
  */
 export function shape(core: Core, kind: KindDef, input: JsonObject, options: WriteOptions): KubeObject {
@@ -46,7 +46,9 @@ export function shape(core: Core, kind: KindDef, input: JsonObject, options: Wri
     metadata,
     ...rest,
   }
-  refuse(kind, name, [...unknown, ...schema.validate(object)])
+  const open = core.completions.flatMap((complete) => complete(kind, object))
+  const wrong = schema.validate(object).filter(({ path }) => !open.some((one) => one.path === path))
+  refuse(kind, name, [...unknown, ...open, ...wrong])
   const given = object as unknown as KubeObject
   const stored = options.version === kind.storageVersion ? given : convert(core, kind, name, given, options.version)
   return kind.applyDefaults?.(stored) ?? stored
