@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lab-host-init.sh NAME FOLDER RUN: the first process of a lab host, inside its namespaces under tini. Gives the host its own
-# hostname, /run, cgroups and libvirt folders, then becomes libvirtd (or keeps the modular daemons).
+# hostname, /run, cgroups and libvirt folders, then keeps libvirtd (or the modular daemons).
 set -euo pipefail
 name=$1 folder=$2 run=$3
 
@@ -34,5 +34,4 @@ for pair in lib:/var/lib cache:/var/cache log:/var/log etc:/etc; do
   mount --bind "$folder/libvirt/${pair%%:*}" "${pair#*:}/libvirt"
 done
 
-echo "$$" >/run/libvirtd.inner
 exec "$(dirname "$(readlink -f "$0")")/libvirt-daemons.sh"

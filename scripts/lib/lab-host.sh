@@ -71,18 +71,25 @@ host_start() {
 
 host_has_libvirt() { nsenter -t "$(host_init_pid "$1")" -m -n -p -r -- virsh -q -c qemu:///system connect; }
 
-host_wait() {
+# host_record_libvirtd NAME: writes libvirtd's pid as seen from out here to libvirtd.pid; it is another one after each restart
+host_record_libvirtd() {
   local name=$1 dir pid inner
+  dir=$(host_dir "$name")
+  # The process of this host whose innermost pid is the one that the daemon wrote.
+  inner=$(cat "$dir/run/libvirtd.pid" 2>/dev/null || cat "$dir/run/virtqemud.pid" 2>/dev/null) || return 0
+  for pid in $(ip netns pids "$(host_netns "$name")"); do
+    if [ "$(awk '/^NSpid:/ {print $NF}' "/proc/$pid/status" 2>/dev/null)" = "$inner" ]; then record_pid "$dir/libvirtd.pid" "$pid"; fi
+  done
+}
+
+host_wait() {
+  local name=$1 dir
   dir=$(host_dir "$name")
   wait_until 60 host_has_libvirt "$name" || {
     tail -n 20 "$dir/host.log" >&2
     fail "libvirtd of host $name does not answer; its log is $dir/host.log"
   }
-  # libvirtd's pid as seen from out here: the process of this host whose innermost pid is the recorded one.
-  inner=$(cat "$dir/run/libvirtd.inner")
-  for pid in $(ip netns pids "$(host_netns "$name")"); do
-    if [ "$(awk '/^NSpid:/ {print $NF}' "/proc/$pid/status" 2>/dev/null)" = "$inner" ]; then record_pid "$dir/libvirtd.pid" "$pid"; fi
-  done
+  host_record_libvirtd "$name"
 }
 
 no_link() { ! ip link show "$1"; }

@@ -89,6 +89,7 @@ lab_status() {
       state=up
       agent=$(recorded_pid "$dir/agent.pid") || agent=-
       if agent_ready "$name"; then state=ready; fi
+      host_record_libvirtd "$name"
     fi
     printf '%-6s %-16s %-10s %-10s %s\n' "$name" "$(host_address "$name")" "$(recorded_pid "$dir/libvirtd.pid" || echo -)" "$agent" "$state"
   done
