@@ -33,6 +33,12 @@ const deviceKey = (kind: string, namespace: string, name: string): string =>
 const deviceKeys = (vm: VirtualMachine): readonly string[] =>
   (vm.spec.blockDeviceRefs ?? []).map(({ kind = '', name = '' }) => deviceKey(kind, vm.metadata.namespace ?? '', name))
 
+/** Those that a VM's domain has now, by its status. */
+const attachedKeys = (vm: VirtualMachine): readonly string[] =>
+  (vm.status?.blockDeviceRefs ?? []).flatMap(({ kind, name, attached }) =>
+    attached ? [deviceKey(kind, vm.metadata.namespace ?? '', name)] : [],
+  )
+
 /** What the cache must find quickly. */
 export const INDEXES: Readonly<Record<string, IndexFunction>> = {
   [VMS_BY_UID]: (object) => [object.metadata.uid],
@@ -86,11 +92,23 @@ function readiness(object: KubeObject): readonly unknown[] {
   return [metadata.deletionTimestamp === undefined, status?.phase, status?.progress, size]
 }
 
+/** VMs that wait while a disk is another's: woken when that one lets go of it. */
+const heirsOf = (reader: Reader): KeysOf =>
+  whenDiffers(
+    (vm) => attachedKeys(asVm(vm)),
+    ({ previous }) =>
+      (previous === null ? [] : attachedKeys(asVm(previous)))
+        .flatMap((device) => reader.byIndex<VirtualMachine>(VMS_BY_DEVICE, device))
+        .filter(isWaiting)
+        .map((vm) => toKey(nameOf(vm))),
+  )
+
 /** Counts the changes of what a class asks for. */
 const generation = ({ metadata }: KubeObject): readonly unknown[] => [metadata.generation]
 
 export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
   on(reader, VMS, (change) => (needsLook(change) ? itself(change) : []), sink)
+  on(reader, VMS, heirsOf(reader), sink)
   on(reader, DISKS, holdersOf(reader, 'VirtualDisk'), sink)
   on(reader, IMAGES, holdersOf(reader, 'VirtualImage'), sink)
   on(reader, CLUSTER_IMAGES, holdersOf(reader, 'ClusterVirtualImage'), sink)
@@ -112,11 +130,13 @@ export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
   on(reader, NODES, () => waitingVms(reader), sink)
 }
 
+const isWaiting = ({ status }: VirtualMachine): boolean => status?.phase === 'Pending'
+
 /** Those that a change of the host can help: every VM that waits for its start. */
 const waitingVms = (reader: Reader): readonly string[] =>
   reader
     .list<VirtualMachine>(VMS)
-    .filter(({ status }) => status?.phase === 'Pending')
+    .filter(isWaiting)
     .map((vm) => toKey(nameOf(vm)))
 
 export function wireOperations(reader: Reader, sink: KeySink): void {
