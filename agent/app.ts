@@ -24,13 +24,15 @@ import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners } from './listen.ts'
-import { DISKS, EVENTS, IMAGES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
+import { CONFIG_MAPS, DISKS, EVENTS, IMAGES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
 import { createStorageSide } from './storage-controllers.ts'
 import { ConsoleStream } from './streams/console.ts'
 import { INDEXES } from './wiring.ts'
 
 /** What a namespace's deletion removes, in this order: users of things before the things. */
-const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, EVENTS]
+const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, CONFIG_MAPS, EVENTS]
+/** Under this name the agent records events and the fields that it owns. */
+const COMPONENT = 'berth-agent'
 const SEALED = Object.fromEntries(
   KINDS.flatMap((kind) => (kind.secretFields ? [[kind.resource, kind.secretFields]] : [])),
 )
@@ -79,6 +81,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     clock,
     log,
     version,
+    component: COMPONENT,
     hostNames: [hostname(), config.nodeName],
     admission: [sizeFitsClass, oneDefaultClass(reader)],
     completions: [classByDefault(reader)],
@@ -92,7 +95,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     resources,
     clock,
     log,
-    component: 'berth-agent',
+    component: COMPONENT,
     instance: config.nodeName,
   })
   const core: AgentCore = { config, log, clock, reader, resources, events, libvirt }

@@ -10,6 +10,7 @@ export const IMAGES = `virtualimages.${GROUP}`
 export const CLUSTER_IMAGES = `clustervirtualimages.${GROUP}`
 export const NAMESPACES = 'namespaces'
 export const SECRETS = 'secrets'
+export const CONFIG_MAPS = 'configmaps'
 export const EVENTS = 'events'
 export const NODES = 'nodes'
 export const STORAGE_CLASSES = 'storageclasses.storage.k8s.io'

@@ -35,6 +35,8 @@ export interface FieldError {
     | 'FieldValueForbidden'
     | 'FieldValueTooLong'
     | 'FieldValueNotFound'
+    /** Of server-side apply; not about a value but about its owner. */
+    | 'FieldManagerConflict'
   /** For people; says what was wrong and what is allowed. Never contains secret values. */
   readonly message: string
 }

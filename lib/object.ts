@@ -27,6 +27,8 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>>
   readonly finalizers?: readonly string[]
   readonly ownerReferences?: readonly OwnerReference[]
+  /** Who owns which fields. In the store and in this process in the compact form of `apiserver/fields`, on the wire as Kubernetes has it. */
+  readonly managedFields?: readonly object[]
 }
 
 /** Any API object. Kinds narrow `spec` and `status`; some (Secret, Event) have top-level fields of their own. */

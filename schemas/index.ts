@@ -1,4 +1,5 @@
 // All kinds, in the order in which discovery lists them, and the types of their objects.
+import { CONFIG_MAP } from './core/configmap.ts'
 import { EVENT } from './core/event.ts'
 import { NAMESPACE } from './core/namespace.ts'
 import { NODE } from './core/node.ts'
@@ -11,6 +12,7 @@ import { VIRTUAL_MACHINE } from './virtualmachine/kind.ts'
 import { VIRTUAL_MACHINE_CLASS } from './virtualmachineclass/kind.ts'
 import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 
+export type { ConfigMap } from './core/configmap.ts'
 export type { Event } from './core/event.ts'
 export type { Namespace } from './core/namespace.ts'
 export type { Node, NodeSpec, NodeStatus, Taint } from './core/node.ts'
@@ -54,6 +56,7 @@ export type {
 } from './virtualmachineoperation/schema.ts'
 export {
   CLUSTER_VIRTUAL_IMAGE,
+  CONFIG_MAP,
   EVENT,
   NAMESPACE,
   NODE,
@@ -70,6 +73,7 @@ export const KINDS: readonly KindDef[] = [
   NAMESPACE,
   NODE,
   SECRET,
+  CONFIG_MAP,
   EVENT,
   STORAGE_CLASS,
   VIRTUAL_MACHINE,

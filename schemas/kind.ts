@@ -43,6 +43,8 @@ export interface KindDef {
   readonly checkName: (name: string) => string | null
   /** Rules on the storage version, run after the schema and its defaults. */
   readonly rules: readonly Rule[]
+  /** Moves fields that are a way to write and never kept (a Secret's `stringData`) into those that are; takes incomplete objects. */
+  readonly foldWritten?: (object: KubeObject) => KubeObject
   /** Defaults that a schema cannot express; returns the object to go on with. */
   readonly applyDefaults?: (object: KubeObject) => KubeObject
   /** Pure conversions between served and storage versions; absent when there is one version. */

@@ -56,7 +56,10 @@ export const NullableDuration = () => Type.Unsafe<string | null>({ type: 'string
 /** A name of something else: any text but the empty one. */
 export const Name = () => Type.String({ minLength: 1 })
 
-export const Conditions = () =>
+/** How lists of core kinds merge: each item known by its type. DVP's lists of conditions are whole to server-side apply. */
+export const BY_TYPE = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] } as const
+
+export const Conditions = (options: Options = {}) =>
   Type.Array(
     Type.Object({
       type: Type.String({
@@ -74,6 +77,7 @@ export const Conditions = () =>
       lastTransitionTime: Time(),
       observedGeneration: Type.Optional(Int64({ minimum: 0 })),
     }),
+    options,
   )
 
 /** One line of a selector by expression. */

@@ -124,7 +124,7 @@ async function documents(
   form: 'json' | 'yaml' | 'name',
   asks: readonly Ask[],
 ): Promise<void> {
-  const { asList, toJson, toYaml } = await import('../format/documents.ts')
+  const { asList, forReading, toJson, toYaml } = await import('../format/documents.ts')
   const { client, io, namespace } = session
   const items: KubeObject[] = []
   const one = asks.length === 1 && asks[0]?.names.length === 1
@@ -155,7 +155,8 @@ async function documents(
     )
   } finally {
     if (form !== 'name' && (!one || items.length > 0)) {
-      const value = one ? items[0] : asList(items)
+      const shown = items.map(forReading)
+      const value = one ? shown[0] : asList(shown)
       print(io, form === 'json' ? toJson(value) : toYaml(value))
     }
   }
@@ -211,14 +212,14 @@ async function watchDocuments(
   resource: ResourceInfo,
   name: string | undefined,
 ): Promise<void> {
-  const { toJson, toYaml } = await import('../format/documents.ts')
+  const { forReading, toJson, toYaml } = await import('../format/documents.ts')
   const { io, client } = session
   const seen = new Map<string, string>()
   const show = (object: KubeObject) => {
     if (seen.get(object.metadata.uid) === object.metadata.resourceVersion) return
     seen.set(object.metadata.uid, object.metadata.resourceVersion)
     if (form === 'name') print(io, printedName(resource, object.metadata.name))
-    else print(io, form === 'json' ? toJson(object) : `---\n${toYaml(object)}`)
+    else print(io, form === 'json' ? toJson(forReading(object)) : `---\n${toYaml(forReading(object))}`)
   }
   const scope = scopeOf(session, options)
   const selected = name === undefined ? scope : { ...scope, fieldSelector: `metadata.name=${name}` }

@@ -8,6 +8,12 @@ export const toJson = (value: unknown): string => JSON.stringify(value, null, 2)
 export const toYaml = (value: unknown): string =>
   stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd()
 
+/** As `kubectl` shows objects: without the record of field owners, which is for programs. */
+export function forReading<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata
+  return { ...object, metadata }
+}
+
 /** What `get` of several objects prints: a `List`, which `apply` reads. */
 export const asList = (items: readonly KubeObject[]) => ({
   apiVersion: 'v1',

@@ -36,6 +36,8 @@ export interface ApiServerOptions {
   readonly tokens?: TokenCheck
   /** The program's version. */
   readonly version: string
+  /** The name under which this server's own controllers write, in records of field owners. Default `berth`. */
+  readonly component?: string
   /** Names under which clients may call this server over TCP, beside localhost, the machine's name and IP addresses. */
   readonly hostNames?: readonly string[]
   /** Milliseconds that a watcher may read nothing while events wait for it, then it is cut off. Default 30,000. */
@@ -66,6 +68,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     reports = [],
     readiness = [],
     version,
+    component = 'berth',
     hostNames = [],
   } = options
   const closing = new AbortController()
@@ -73,7 +76,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   setMaxListeners(0, closing.signal)
   const last = new LastChanges(store)
   const resources = new CoreResources(() => core)
-  const core: Core = { store, registry: new Registry(kinds), clock, admission, completions, resources }
+  const core: Core = { store, registry: new Registry(kinds), clock, component, admission, completions, resources }
   const gate = new Gate({ tokens: options.tokens, hostNames })
   const router = new Router({ core, watches: { last, lines: new EventLines() }, connect, reports, readiness, version })
   const { app, handler } = createApp(log)

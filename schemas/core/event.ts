@@ -10,15 +10,18 @@ const text = () => Type.Optional(Type.String())
 const Moment = () => Type.Optional(NullableTime())
 
 const ObjectReference = () =>
-  Type.Object({
-    apiVersion: text(),
-    fieldPath: text(),
-    kind: text(),
-    name: text(),
-    namespace: text(),
-    resourceVersion: text(),
-    uid: text(),
-  })
+  Type.Object(
+    {
+      apiVersion: text(),
+      fieldPath: text(),
+      kind: text(),
+      name: text(),
+      namespace: text(),
+      resourceVersion: text(),
+      uid: text(),
+    },
+    { 'x-kubernetes-map-type': 'atomic' },
+  )
 
 const Fields = Type.Object({
   involvedObject: ObjectReference(),

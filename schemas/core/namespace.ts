@@ -6,7 +6,7 @@ import { AGE, column } from '../columns.ts'
 import { notBuilt, ruleOf, when } from '../errors.ts'
 import type { KindDef } from '../kind.ts'
 import { dnsLabel } from '../names.ts'
-import { Choice, Conditions, type DeepReadonly } from '../shapes.ts'
+import { BY_TYPE, Choice, Conditions, type DeepReadonly } from '../shapes.ts'
 
 /** The label that every namespace has, so that selectors of namespaces can name one. */
 export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name'
@@ -14,7 +14,7 @@ export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name'
 const Spec = Type.Object({ finalizers: Type.Optional(Type.Array(Type.String())) })
 
 const Status = Type.Object(
-  { phase: Type.Optional(Choice(['Active', 'Terminating'])), conditions: Type.Optional(Conditions()) },
+  { phase: Type.Optional(Choice(['Active', 'Terminating'])), conditions: Type.Optional(Conditions(BY_TYPE)) },
   { 'x-kubernetes-preserve-unknown-fields': true },
 )
 

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../lib/object.ts'
 import { AGE, column, conditionStatus, wideColumn } from '../columns.ts'
 import type { KindDef } from '../kind.ts'
 import { dnsSubdomain } from '../names.ts'
-import { Choice, type DeepReadonly, NullableTime, QUANTITY_PATTERN, Time } from '../shapes.ts'
+import { BY_TYPE, Choice, type DeepReadonly, NullableTime, QUANTITY_PATTERN, Time } from '../shapes.ts'
 import { NODE_RULES } from './node-rules.ts'
 
 const text = () => Type.Optional(Type.String())
@@ -43,6 +43,7 @@ const NodeConditions = Type.Array(
     lastTransitionTime: Time(),
     lastHeartbeatTime: Type.Optional(Time()),
   }),
+  BY_TYPE,
 )
 
 const NodeInfo = Type.Object(
@@ -66,7 +67,7 @@ const Status = Type.Object(
     capacity: Amounts(),
     allocatable: Amounts(),
     conditions: Type.Optional(NodeConditions),
-    addresses: Type.Optional(Type.Array(Type.Object({ type: Type.String(), address: Type.String() }))),
+    addresses: Type.Optional(Type.Array(Type.Object({ type: Type.String(), address: Type.String() }), BY_TYPE)),
     nodeInfo: Type.Optional(NodeInfo),
   },
   { 'x-kubernetes-preserve-unknown-fields': true },

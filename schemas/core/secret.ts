@@ -53,7 +53,7 @@ export const SECRET: KindDef = {
   hasStatus: false,
   checkName: dnsSubdomain,
   rules: SECRET_RULES,
-  applyDefaults: foldStringData,
+  foldWritten: foldStringData,
   selectableFields: { type: (object) => (object as Secret).type },
   secretFields: ['data', 'stringData'],
 }

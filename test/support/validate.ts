@@ -41,7 +41,8 @@ export function admit(kind: KindDef, input: unknown, old: KubeObject | null = nu
     return { object, errors: [...unknown, ...schemaErrors] }
   }
   const stored = kind.convert?.toStorage(object, name) ?? object
-  const complete = kind.applyDefaults?.(stored) ?? stored
+  const folded = kind.foldWritten?.(stored) ?? stored
+  const complete = kind.applyDefaults?.(folded) ?? folded
   return { object: complete, errors: kind.rules.flatMap((rule) => rule(complete, old)) }
 }
 

@@ -36,6 +36,10 @@ export interface WriteOptions {
   readonly version: string
   readonly fieldValidation: FieldValidation
   readonly dryRun: boolean
+  /** Name of the writing program, under which the fields that it sets are recorded. */
+  readonly manager: string
+  /** A controller of this server. */
+  readonly own: boolean
   /** Takes texts for the client's `Warning` header. */
   readonly warn: (message: string) => void
 }
@@ -44,6 +48,8 @@ export interface Core {
   readonly store: Store
   readonly registry: Registry
   readonly clock: Clock
+  /** The name under which this server's controllers write. */
+  readonly component: string
   readonly admission: readonly Admission[]
   readonly completions: readonly Completion[]
   readonly resources: Resources

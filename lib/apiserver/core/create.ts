@@ -5,9 +5,11 @@ import { timestamp } from '../../clock.ts'
 import { ApiError, isApiError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
 import { type Op, StoreError } from '../../store/store.ts'
+import type { Managers } from '../fields/managers.ts'
 import { admit, type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import type { JsonObject } from './json.ts'
 import { canonicalMeta, type DraftMeta, generatedName, metadataErrors, namespaceProblem } from './metadata.ts'
+import { createdBy } from './record.ts'
 import { invalid, storeRefusal } from './refusals.ts'
 import { refuse, shape } from './shape.ts'
 import { keyOf } from './versions.ts'
@@ -15,19 +17,24 @@ import { keyOf } from './versions.ts'
 /** Names tried for one generateName (as Kubernetes 1.30 and later). */
 const NAME_ATTEMPTS = 8
 
+export interface CreateOptions extends WriteOptions {
+  /** The record of field owners; that of a plain write when absent. */
+  readonly managers?: Managers
+}
+
 /** Creates `input` (which is consumed) in `namespace` (empty for cluster-scoped kinds). Returns the stored object. @throws ApiError */
 export async function createObject(
   core: Core,
   kind: KindDef,
   namespace: string,
   input: JsonObject,
-  options: WriteOptions,
+  options: CreateOptions,
 ): Promise<KubeObject> {
   const shaped = shape(core, kind, input, options)
   checkNamespace(kind, namespace, shaped.metadata)
   const generated = !shaped.metadata.name && Boolean(shaped.metadata.generateName)
   for (let attempt = 1; ; attempt++) {
-    const object = filled(core, kind, namespace, shaped)
+    const object = filled(core, kind, namespace, shaped, options)
     try {
       return await insert(core, kind, object, options)
     } catch (error) {
@@ -49,7 +56,7 @@ function checkNamespace(kind: KindDef, namespace: string, meta: DraftMeta): void
   )
 }
 
-function filled(core: Core, kind: KindDef, namespace: string, shaped: KubeObject): KubeObject {
+function filled(core: Core, kind: KindDef, namespace: string, shaped: KubeObject, options: CreateOptions): KubeObject {
   const given: DraftMeta = shaped.metadata
   const object: KubeObject = {
     ...shaped,
@@ -72,7 +79,8 @@ function filled(core: Core, kind: KindDef, namespace: string, shaped: KubeObject
     object.metadata.name,
     kind.rules.flatMap((rule) => rule(object, null)),
   )
-  return object
+  const managedFields = options.managers ?? createdBy(core, kind, object, options)
+  return { ...object, metadata: canonicalMeta({ ...object.metadata, managedFields }) }
 }
 
 async function insert(core: Core, kind: KindDef, object: KubeObject, options: WriteOptions): Promise<KubeObject> {

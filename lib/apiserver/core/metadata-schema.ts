@@ -47,6 +47,7 @@ export const METADATA_SCHEMA: JsonObject = {
           },
         },
         required: ['apiVersion', 'kind', 'name', 'uid'],
+        'x-kubernetes-map-type': 'atomic',
       },
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['uid'],

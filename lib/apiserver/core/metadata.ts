@@ -124,7 +124,7 @@ export function generatedName(prefix: string): string {
 
 /** Metadata in its canonical order, without empty fields and without what a server does not keep. */
 export function canonicalMeta(meta: DraftMeta): ObjectMeta {
-  const { labels, annotations, finalizers, ownerReferences } = meta
+  const { labels, annotations, finalizers, ownerReferences, managedFields } = meta
   return {
     name: meta.name ?? '',
     ...(meta.generateName ? { generateName: meta.generateName } : {}),
@@ -138,5 +138,6 @@ export function canonicalMeta(meta: DraftMeta): ObjectMeta {
     ...(annotations !== undefined && Object.keys(annotations).length > 0 ? { annotations } : {}),
     ...(finalizers !== undefined && finalizers.length > 0 ? { finalizers: [...new Set(finalizers)] } : {}),
     ...(ownerReferences !== undefined && ownerReferences.length > 0 ? { ownerReferences } : {}),
+    ...(managedFields !== undefined && managedFields.length > 0 ? { managedFields } : {}),
   }
 }

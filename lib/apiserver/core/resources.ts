@@ -9,6 +9,7 @@ import { createObject } from './create.ts'
 import { deleteObject } from './delete.ts'
 import { clonePlain, deepEqual, type JsonObject } from './json.ts'
 import { canonicalMeta } from './metadata.ts'
+import { type Part, recordUpdate } from './record.ts'
 import { modified, storeRefusal } from './refusals.ts'
 import { shapeStatus } from './shape.ts'
 import { updateObject, write } from './update.ts'
@@ -33,7 +34,8 @@ export class CoreResources implements Resources {
   async create<T extends KubeObject>(resource: string, object: NewObject<T>): Promise<T> {
     const kind = this.#kind(resource)
     const input: JsonObject = clonePlain({ ...object })
-    const made = await createObject(this.#core(), kind, object.metadata.namespace ?? '', input, ownWrite(kind))
+    const core = this.#core()
+    const made = await createObject(core, kind, object.metadata.namespace ?? '', input, ownWrite(core, kind))
     return made as T
   }
 
@@ -43,10 +45,11 @@ export class CoreResources implements Resources {
     change: (object: T) => T,
   ): Promise<T | null> {
     const kind = this.#kind(resource)
-    const make = (current: KubeObject): JsonObject =>
-      clonePlain<JsonObject>({ ...(change(current as T) as KubeObject) })
+    const core = this.#core()
+    const make = (current: KubeObject) => ({ input: withoutRecord(change(current as T)) })
     try {
-      const made = await updateObject(this.#core(), kind, namespace, name, make, { ...ownWrite(kind), part: 'main' })
+      const options = { ...ownWrite(core, kind), part: 'main' } as const
+      const made = await updateObject(core, kind, namespace, name, make, options)
       return made as T
     } catch (error) {
       if (isApiError(error, 'NotFound') && error.details.kind === kind.plural && error.details.name === name)
@@ -62,18 +65,18 @@ export class CoreResources implements Resources {
   ): Promise<T | null> {
     const core = this.#core()
     const kind = this.#kind(resource)
-    const made = await this.#rewrite(kind, target, (current) => {
+    const made = await this.#rewrite(kind, target, 'status', (current) => {
       const status = clonePlain(change(current.status as T['status'], current as T))
       if (deepEqual(status, current.status)) return current
       const { status: _, ...rest } = current
-      const checked = shapeStatus(core, kind, current, status, ownWrite(kind))
+      const checked = shapeStatus(core, kind, current, status, ownWrite(core, kind))
       return checked === undefined ? rest : { ...rest, status: checked }
     })
     return made as T | null
   }
 
   async addFinalizer(resource: string, target: Target, finalizer: string): Promise<void> {
-    await this.#rewrite(this.#kind(resource), target, (current) => {
+    await this.#rewrite(this.#kind(resource), target, 'main', (current) => {
       const held = current.metadata.finalizers ?? []
       if (held.includes(finalizer)) return current
       if (current.metadata.deletionTimestamp !== undefined)
@@ -83,7 +86,7 @@ export class CoreResources implements Resources {
   }
 
   async removeFinalizer(resource: string, target: Target, finalizer: string): Promise<void> {
-    await this.#rewrite(this.#kind(resource), target, (current) => {
+    await this.#rewrite(this.#kind(resource), target, 'main', (current) => {
       const held = current.metadata.finalizers ?? []
       if (!held.includes(finalizer)) return current
       const finalizers = held.filter((name) => name !== finalizer)
@@ -109,14 +112,17 @@ export class CoreResources implements Resources {
   async #rewrite(
     kind: KindDef,
     target: Target,
+    part: Part,
     change: (current: KubeObject) => KubeObject,
   ): Promise<KubeObject | null> {
     const core = this.#core()
     for (let attempt = 1; ; attempt++) {
       const entry = await read(core, kind, target.namespace, target.name)
       if (entry === null || entry.value.metadata.uid !== target.uid) return null
-      const next = change(entry.value)
-      if (next === entry.value) return entry.value
+      const current = entry.value
+      const changed = change(current)
+      if (changed === current) return current
+      const next = recordUpdate(core, kind, { current, next: changed }, { ...ownWrite(core, kind), part })
       try {
         return await write(core, kind, entry, next)
       } catch (error) {
@@ -128,8 +134,16 @@ export class CoreResources implements Resources {
   }
 }
 
-const ownWrite = (kind: KindDef): WriteOptions => ({
+/** A copy of its own; the record of field owners is kept by the write, not by who writes. */
+function withoutRecord({ metadata, ...rest }: KubeObject): JsonObject {
+  const { managedFields: _, ...own } = metadata
+  return clonePlain<JsonObject>({ ...rest, metadata: own })
+}
+
+const ownWrite = (core: Core, kind: KindDef): WriteOptions => ({
   version: kind.storageVersion,
+  manager: core.component,
+  own: true,
   fieldValidation: 'Strict',
   dryRun: false,
   warn: () => {},

@@ -51,7 +51,8 @@ export function shape(core: Core, kind: KindDef, input: JsonObject, options: Wri
   refuse(kind, name, [...unknown, ...open, ...wrong])
   const given = object as unknown as KubeObject
   const stored = options.version === kind.storageVersion ? given : convert(core, kind, name, given, options.version)
-  return kind.applyDefaults?.(stored) ?? stored
+  const folded = kind.foldWritten?.(stored) ?? stored
+  return kind.applyDefaults?.(folded) ?? folded
 }
 
 function convert(core: Core, kind: KindDef, name: string, given: KubeObject, version: string): KubeObject {
@@ -82,7 +83,7 @@ export function refuse(kind: KindDef, name: string, errors: readonly FieldError[
 }
 
 /** What unknown fields come to: errors, warnings or nothing. */
-function unknownErrors(unknown: readonly UnknownField[], options: WriteOptions): readonly FieldError[] {
+export function unknownErrors(unknown: readonly UnknownField[], options: WriteOptions): readonly FieldError[] {
   if (options.fieldValidation === 'Ignore') return []
   const causes = unknown.slice(0, MAX_UNKNOWN).map(
     ({ path, meant }): FieldError => ({

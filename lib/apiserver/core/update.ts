@@ -3,20 +3,30 @@ import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError, type FieldError } from '../../errors.ts'
 import type { KubeObject, ObjectMeta } from '../../object.ts'
 import { type Entry, StoreError } from '../../store/store.ts'
+import type { Managers } from '../fields/managers.ts'
 import { admit, type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import { deepEqual, isRecord, type JsonObject } from './json.ts'
 import { canonicalMeta, type DraftMeta, metadataErrors } from './metadata.ts'
+import { type Part, recordUpdate, withManagers } from './record.ts'
 import { conflict, modified, notFound, storeRefusal } from './refusals.ts'
 import { checkType, refuse, shape, shapeStatus } from './shape.ts'
 import { inVersion, keyOf, read } from './versions.ts'
 
 export interface UpdateOptions extends WriteOptions {
   /** Which half is written; the other stays as it is. */
-  readonly part: 'main' | 'status'
+  readonly part: Part
+}
+
+/** What a write makes of the object as it is. */
+export interface Wanted {
+  /** Consumed. Its `managedFields`, where it has any, are in the form of clients. */
+  readonly input: JsonObject
+  /** The record of field owners; that of a plain write when absent. */
+  readonly managers?: Managers
 }
 
 /**
- * `make` gets the object as it is, in `options.version`, and returns the one wanted, which is consumed; it runs again when another write
+ * `make` gets the object as it is, in `options.version`; it runs again when another write
  * came between. Returns the object as stored (as it would be, for a dry run; as it last was, when its last finalizer went). @throws ApiError
  */
 export async function updateObject(
@@ -24,19 +34,16 @@ export async function updateObject(
   kind: KindDef,
   namespace: string,
   name: string,
-  make: (current: KubeObject) => JsonObject,
+  make: (current: KubeObject) => Wanted,
   options: UpdateOptions,
 ): Promise<KubeObject> {
   for (let attempt = 1; ; attempt++) {
     const entry = await read(core, kind, namespace, name)
     if (entry === null) throw notFound(kind, name)
     const current = entry.value
-    const input = make(inVersion(kind, current, options.version))
-    const next =
-      options.part === 'main'
-        ? nextMain(core, kind, input, current, options)
-        : nextStatus(core, kind, input, current, options)
-    if (deepEqual(next, current)) return current
+    const wanted = make(inVersion(kind, current, options.version))
+    const next = nextOf(core, kind, wanted, current, options)
+    if (next === current) return current
     if (options.part === 'main')
       await admit(core, { operation: 'update', kind, object: next, old: current, dryRun: options.dryRun })
     if (options.dryRun) return next
@@ -48,6 +55,20 @@ export async function updateObject(
       if (!again || attempt >= MAX_ATTEMPTS) throw storeRefusal(kind, name, error)
     }
   }
+}
+
+/** The object to store; `current` itself when nothing changes. */
+function nextOf(core: Core, kind: KindDef, wanted: Wanted, current: KubeObject, options: UpdateOptions): KubeObject {
+  const { input, managers } = wanted
+  const sent = isRecord(input.metadata) ? input.metadata.managedFields : undefined
+  const made =
+    options.part === 'main'
+      ? nextMain(core, kind, input, current, options)
+      : nextStatus(core, kind, input, current, options)
+  const next = deepEqual(made, current) ? current : made
+  if (managers !== undefined) return withManagers(next, managers)
+  if (next === current && sent === undefined) return current
+  return recordUpdate(core, kind, { current, next, sent }, options)
 }
 
 /** Writes under the revision of `entry`; an object that was only waiting for its finalizers goes away. @throws StoreError */

@@ -63,6 +63,20 @@ function utf8(body: Buffer): string {
   }
 }
 
+/** An object to apply: YAML, of which JSON is a part. @throws ApiError BadRequest, RequestEntityTooLarge */
+export const applyBody = (body: Buffer): JsonObject =>
+  objectBody(body, body.toString('latin1', 0, 64).trimStart().startsWith('{') && isJson(body) ? '' : 'application/yaml')
+
+/** YAML flow mappings begin like JSON. */
+function isJson(body: Buffer): boolean {
+  try {
+    JSON.parse(body.toString())
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** An object to create or to put in the place of another. @throws ApiError BadRequest, RequestEntityTooLarge */
 export function objectBody(body: Buffer, type: string): JsonObject {
   if (body.length > MAX_OBJECT_BYTES)

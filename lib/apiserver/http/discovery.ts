@@ -3,6 +3,7 @@ import type { ConnectSubresource } from '../connect.ts'
 import type { JsonObject } from '../core/json.ts'
 import { apiVersionOf, type Registry, type ServedKind } from '../registry.ts'
 import { noSuchPath } from './path.ts'
+import { PODS } from './pods.ts'
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 const STATUS_VERBS = ['get', 'patch', 'update']
@@ -60,7 +61,7 @@ export class Discovery {
       kind: 'APIResourceList',
       apiVersion: 'v1',
       groupVersion: apiVersionOf(group, version),
-      resources: [...served, ...streams],
+      resources: [...served, ...(group === '' ? [podsListed()] : []), ...streams],
     }
   }
 
@@ -80,6 +81,7 @@ export class Discovery {
             freshness: 'Current',
             resources: [
               ...this.#registry.served(group, version).map((served) => aggregatedResource(served, version)),
+              ...(group === '' ? [podsAggregated()] : []),
               ...aggregatedStreams(this.#streams(group, version)),
             ],
           })),
@@ -105,6 +107,24 @@ export class Discovery {
     return { name, versions, preferredVersion: versions[0] }
   }
 }
+
+const podsListed = (): JsonObject => ({
+  name: PODS.plural,
+  singularName: PODS.singular,
+  namespaced: true,
+  kind: PODS.kind,
+  verbs: [],
+  shortNames: PODS.shortNames,
+})
+
+const podsAggregated = (): JsonObject => ({
+  resource: PODS.plural,
+  responseKind: { group: '', version: 'v1', kind: PODS.kind },
+  scope: 'Namespaced',
+  singularResource: PODS.singular,
+  verbs: [],
+  shortNames: PODS.shortNames,
+})
 
 function aggregatedResource({ kind }: ServedKind, version: string): JsonObject {
   const responseKind = { group: kind.group, version, kind: kind.kind }

@@ -1,6 +1,7 @@
 // Watch events as bytes, shared by all watches that show a change in the same form: encoded once, however many watch.
 import type { KubeObject } from '../../object.ts'
 import type { Revision } from '../../store/store.ts'
+import type { ServedKind } from '../registry.ts'
 import { encodeObject } from './render.ts'
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
@@ -17,19 +18,19 @@ export class EventLines {
   readonly #lines = new Map<KubeObject, Line>()
 
   /** An object that is there. The bytes must not be changed. */
-  of(type: 'ADDED' | 'MODIFIED', object: KubeObject): Buffer {
-    return this.#known(type, object, () => object)
+  of(served: ServedKind, type: 'ADDED' | 'MODIFIED', object: KubeObject): Buffer {
+    return this.#known(served, type, object, () => object)
   }
 
   /** An object that went, or left what a watch selects, as it last was. */
-  gone(previous: KubeObject, revision: Revision): Buffer {
-    return this.#known('DELETED', previous, () => at(previous, revision))
+  gone(served: ServedKind, previous: KubeObject, revision: Revision): Buffer {
+    return this.#known(served, 'DELETED', previous, () => at(previous, revision))
   }
 
-  #known(type: EventType, key: KubeObject, object: () => KubeObject): Buffer {
+  #known(served: ServedKind, type: EventType, key: KubeObject, object: () => KubeObject): Buffer {
     const known = this.#lines.get(key)
     if (known?.type === type) return known.bytes
-    const bytes = Buffer.from(`{"type":"${type}","object":${encodeObject(object())}}\n`)
+    const bytes = Buffer.from(`{"type":"${type}","object":${encodeObject(served, object())}}\n`)
     this.#lines.set(key, { type, bytes })
     if (this.#lines.size > KEPT) this.#forgetOldest()
     return bytes

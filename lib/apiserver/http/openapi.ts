@@ -131,13 +131,17 @@ const FIELD_VALIDATION = query(
 )
 const FIELD_MANAGER = query('fieldManager', 'string', 'Name of the program that writes.')
 const WRITES = [DRY_RUN, FIELD_MANAGER, FIELD_VALIDATION]
+const FORCE = query('force', 'boolean', 'Apply only: take the fields of other managers.')
 const LISTS = [
   query('labelSelector', 'string', 'Labels to select by.'),
   query('fieldSelector', 'string', 'Fields to select by.'),
   query('limit', 'integer', 'Page size.'),
   query('continue', 'string', 'Token of the next page.'),
   query('resourceVersion', 'string', 'Where a watch begins.'),
+  query('resourceVersionMatch', 'string', 'NotOlderThan or Exact.'),
   query('timeoutSeconds', 'integer', 'How long a watch lasts.'),
+  query('allowWatchBookmarks', 'boolean', 'Let a watch say now and then how far it is.'),
+  query('sendInitialEvents', 'boolean', 'Begin a watch with what there is, and say where that ends.'),
   query('watch', 'boolean', 'Stream changes.'),
 ]
 
@@ -170,7 +174,7 @@ function itemOperations(served: ServedKind): JsonObject {
   return {
     get: operation(served, 'get', []),
     put: { ...operation(served, 'put', WRITES), requestBody: body(served, ['application/json', 'application/yaml']) },
-    patch: { ...operation(served, 'patch', WRITES), requestBody: patch },
+    patch: { ...operation(served, 'patch', [...WRITES, FORCE]), requestBody: patch },
     delete: operation(served, 'delete', [
       DRY_RUN,
       query('propagationPolicy', 'string', 'Background, Foreground or Orphan.'),

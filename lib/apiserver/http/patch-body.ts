@@ -11,21 +11,26 @@ import { parseJson } from './body.ts'
 export const JSON_PATCH = 'application/json-patch+json'
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json'
+export const APPLY_PATCH = 'application/apply-patch+yaml'
 
 /** What a kind can be patched with: strategic merge is for the kinds that Kubernetes itself has, as for any custom resource there. */
 export const patchTypes = ({ group }: KindDef): readonly string[] =>
   group === '' || group.endsWith('.k8s.io')
-    ? [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH]
-    : [JSON_PATCH, MERGE_PATCH]
+    ? [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH]
+    : [JSON_PATCH, MERGE_PATCH, APPLY_PATCH]
 
-/** @throws ApiError UnsupportedMediaType, BadRequest */
-export function patchOf(kind: KindDef, body: Buffer, type: string): (current: KubeObject) => JsonObject {
+/** @throws ApiError UnsupportedMediaType */
+export function checkPatchType(kind: KindDef, type: string): void {
   const types = patchTypes(kind)
   if (!types.includes(type))
     throw new ApiError(
       'UnsupportedMediaType',
       `${kind.plural} cannot be patched with ${JSON.stringify(type.slice(0, 100))}, only with ${types.join(', ')}`,
     )
+}
+
+/** What a patch other than apply makes of an object as clients see it. @throws ApiError BadRequest */
+export function patchOf(body: Buffer, type: string): (current: KubeObject) => JsonObject {
   const patch = parseJson(body)
   if (type === JSON_PATCH) return checked((current) => applyJsonPatch(current, patch))
   if (!isRecord(patch)) throw new ApiError('BadRequest', 'a merge patch must be an object')

@@ -3,6 +3,8 @@ import { stringify } from 'yaml'
 import type { Clock } from '../../clock.ts'
 import type { KubeObject } from '../../object.ts'
 import type { JsonObject } from '../core/json.ts'
+import { schemaOf } from '../core/schema.ts'
+import { toWire } from '../fields/wire.ts'
 import { apiVersionOf, type ServedKind } from '../registry.ts'
 import { type Answer, JSON_TYPE, json } from './answer.ts'
 import type { AnswerForm } from './negotiate.ts'
@@ -10,11 +12,14 @@ import { type IncludeObject, partialMetadata, TablePrinter } from './table.ts'
 
 const encoded = new WeakMap<KubeObject, string>()
 
+/** The object as clients see it. */
+export const onWire = (served: ServedKind, object: KubeObject): KubeObject => toWire(schemaOf(served).schema, object)
+
 /** JSON of an object; stored values are immutable, so the text is kept as long as the value. */
-export function encodeObject(object: KubeObject): string {
+export function encodeObject(served: ServedKind, object: KubeObject): string {
   const known = encoded.get(object)
   if (known !== undefined) return known
-  const text = JSON.stringify(object)
+  const text = JSON.stringify(onWire(served, object))
   encoded.set(object, text)
   return text
 }
@@ -48,9 +53,9 @@ export function renderObject(context: RenderContext, object: KubeObject, code = 
     const metadata = { resourceVersion: object.metadata.resourceVersion }
     return finish(form, code, printerOf(served).table([object], metadata, include, clock.now()), TABLE_TYPE)
   }
-  if (form.as === 'metadata') return finish(form, code, partialMetadata(object))
-  if (form.encoding === 'yaml') return finish(form, code, object)
-  return { code, type: JSON_TYPE, body: `${encodeObject(object)}\n` }
+  if (form.as === 'metadata') return finish(form, code, partialMetadata(onWire(served, object)))
+  if (form.encoding === 'yaml') return finish(form, code, onWire(served, object))
+  return { code, type: JSON_TYPE, body: `${encodeObject(served, object)}\n` }
 }
 
 export interface ListMeta {
@@ -69,14 +74,19 @@ export function renderList(context: RenderContext, objects: readonly KubeObject[
       kind: 'PartialObjectMetadataList',
       apiVersion: 'meta.k8s.io/v1',
       metadata,
-      items: objects.map(partialMetadata),
+      items: objects.map((object) => partialMetadata(onWire(served, object))),
     })
   const head = {
     kind: `${served.kind.kind}List`,
     apiVersion: apiVersionOf(served.kind.group, served.version.name),
     metadata,
   }
-  if (form.encoding === 'yaml') return finish(form, 200, { ...head, items: objects })
+  if (form.encoding === 'yaml')
+    return finish(form, 200, { ...head, items: objects.map((object) => onWire(served, object)) })
   const open = JSON.stringify(head).slice(0, -1)
-  return { code: 200, type: JSON_TYPE, body: `${open},"items":[${objects.map(encodeObject).join(',')}]}\n` }
+  return {
+    code: 200,
+    type: JSON_TYPE,
+    body: `${open},"items":[${objects.map((object) => encodeObject(served, object)).join(',')}]}\n`,
+  }
 }

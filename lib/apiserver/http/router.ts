@@ -9,6 +9,7 @@ import { negotiate } from './negotiate.ts'
 import { OPENAPI_V2_TYPE, OpenApi } from './openapi.ts'
 import { booleanParameter } from './parameters.ts'
 import { noSuchPath, type ResourceTarget, type Target } from './path.ts'
+import { isAboutPods, noPods } from './pods.ts'
 import { isWatch, type ResourceRequest, serveResource } from './verbs.ts'
 import { openWatch, type Watch, type WatchCommons } from './watch.ts'
 
@@ -85,6 +86,7 @@ export class Router {
       ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
     )
     if (report !== undefined && target.name === null) return this.#report(report, request)
+    if (isAboutPods(target)) throw noPods(target, request.query)
     const found = this.#find(target, request)
     return isWatch(found) ? openWatch(core, watches, found) : serveResource(core, found)
   }
@@ -94,6 +96,11 @@ export class Router {
     const served = this.#options.core.registry.lookup(target.group, target.version, target.plural)
     if (served === undefined) throw noSuchPath()
     const { namespaced, hasStatus } = served.kind
+    if (target.subresource === 'scale')
+      throw new ApiError(
+        'NotFound',
+        `${served.kind.resource} cannot be scaled: each ${served.kind.kind} is one, and has no replicas`,
+      )
     const wrongScope = namespaced ? target.namespace === null && target.name !== null : target.namespace !== null
     const part = target.subresource === null ? 'main' : 'status'
     if (wrongScope || (part === 'status' && !(target.subresource === 'status' && hasStatus))) throw noSuchPath()

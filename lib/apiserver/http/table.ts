@@ -52,7 +52,9 @@ export class TablePrinter {
       columnDefinitions: headers ? this.#columns.map((column) => column.definition) : [],
       rows: objects.map((object) => ({
         cells: this.#columns.map((column) => cell(column, object, now)),
-        ...(include === 'None' ? {} : { object: include === 'Object' ? object : partialMetadata(object) }),
+        ...(include === 'None'
+          ? {}
+          : { object: withoutRecord(include === 'Object' ? { ...object } : partialMetadata(object)) }),
       })),
     }
   }
@@ -66,6 +68,12 @@ function cell({ type, path }: Column, object: KubeObject, now: number): unknown 
   if (type === 'boolean') return typeof value === 'boolean' ? value : null
   if (typeof value !== 'number') return null
   return type === 'integer' ? Math.trunc(value) : value
+}
+
+/** Rows carry objects for names and sorting; who owns which field would only weigh. */
+function withoutRecord({ metadata, ...rest }: JsonObject): JsonObject {
+  const { managedFields: _, ...shown } = isRecord(metadata) ? metadata : {}
+  return { ...rest, metadata: shown }
 }
 
 /** An object without everything but its metadata. */

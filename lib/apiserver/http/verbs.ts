@@ -2,16 +2,20 @@
 import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
+import { applyObject } from '../core/apply.ts'
 import type { Core, WriteOptions } from '../core/core.ts'
 import { createObject } from '../core/create.ts'
 import { type Deleted, deleteObject } from '../core/delete.ts'
 import { clonePlain } from '../core/json.ts'
 import { fromStore, notFound } from '../core/refusals.ts'
+import { schemaOf } from '../core/schema.ts'
 import { updateObject } from '../core/update.ts'
 import { inVersion, read } from '../core/versions.ts'
+import { toWire } from '../fields/wire.ts'
 import type { ServedKind } from '../registry.ts'
 import { type Answer, type ApiRequest, header, json } from './answer.ts'
-import { mediaType, objectBody } from './body.ts'
+import { applyBody, mediaType, objectBody } from './body.ts'
+import { applyManager, fieldManager, refuseForce } from './field-manager.ts'
 import { negotiate } from './negotiate.ts'
 import {
   booleanParameter,
@@ -21,7 +25,7 @@ import {
   numberParameter,
   revisionParameter,
 } from './parameters.ts'
-import { patchOf } from './patch-body.ts'
+import { APPLY_PATCH, checkPatchType, patchOf } from './patch-body.ts'
 import { type RenderContext, renderList, renderObject } from './render.ts'
 import { parseSelectors, type Selector } from './selectors.ts'
 import { successStatus } from './status.ts'
@@ -154,7 +158,8 @@ interface Write {
   readonly warnings: readonly string[]
 }
 
-function writeOptions({ served, query }: ResourceRequest): Write {
+function writeOptions(request: ResourceRequest): Write {
+  const { served, query } = request
   const warnings: string[] = []
   return {
     warnings,
@@ -162,6 +167,8 @@ function writeOptions({ served, query }: ResourceRequest): Write {
       version: served.version.name,
       fieldValidation: fieldValidation(query),
       dryRun: dryRunParameter(query.getAll('dryRun')),
+      manager: fieldManager(request),
+      own: false,
       warn: (message) => void warnings.push(message),
     },
   }
@@ -188,17 +195,37 @@ const bodyOf = ({ body }: ResourceRequest): Buffer => body ?? Buffer.alloc(0)
 
 async function update(core: Core, request: ResourceRequest, at: At): Promise<Answer> {
   const { served, method, part } = request
+  const type = mediaType(header(request, 'content-type'))
+  if (method === 'PATCH') checkPatchType(served.kind, type)
+  if (method === 'PATCH' && type === APPLY_PATCH) return apply(core, request, at)
+  if (method === 'PATCH') refuseForce(request)
   const context = renderContext(core, request)
   const { options, warnings } = writeOptions(request)
-  const type = mediaType(header(request, 'content-type'))
-  const make = method === 'PATCH' ? patchOf(served.kind, bodyOf(request), type) : replacement(bodyOf(request), type)
+  const make = method === 'PATCH' ? patched(served, bodyOf(request), type) : replacement(bodyOf(request), type)
   const made = await updateObject(core, served.kind, at.namespace, at.name, make, { ...options, part })
   return withWarnings(renderObject(context, shown(served, made)), warnings)
 }
 
+async function apply(core: Core, request: ResourceRequest, at: At): Promise<Answer> {
+  const { served, part } = request
+  const context = renderContext(core, request)
+  const { options, warnings } = writeOptions(request)
+  const config = applyBody(bodyOf(request))
+  const given = { ...options, ...applyManager(request), part }
+  const { object, created } = await applyObject(core, served.kind, at, config, given)
+  return withWarnings(renderObject(context, shown(served, object), created ? 201 : 200), warnings)
+}
+
+/** Patches are of what clients see, the record of field owners included. */
+function patched(served: ServedKind, body: Buffer, type: string) {
+  const change = patchOf(body, type)
+  const { schema } = schemaOf(served)
+  return (current: KubeObject) => ({ input: change(toWire(schema, current)) })
+}
+
 function replacement(body: Buffer, type: string) {
   const input = objectBody(body, type)
-  return () => clonePlain(input)
+  return () => ({ input: clonePlain(input) })
 }
 
 async function remove(core: Core, request: ResourceRequest, at: At): Promise<Answer> {

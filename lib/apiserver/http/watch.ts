@@ -11,7 +11,7 @@ import { apiVersionOf } from '../registry.ts'
 import { at, type EventLines, type EventType } from './event-lines.ts'
 import type { LastChanges } from './last-changes.ts'
 import { booleanParameter, numberParameter, revisionParameter } from './parameters.ts'
-import { printerOf, type RenderContext } from './render.ts'
+import { onWire, printerOf, type RenderContext } from './render.ts'
 import type { Matches } from './selectors.ts'
 import { statusOf } from './status.ts'
 import { partialMetadata } from './table.ts'
@@ -174,17 +174,20 @@ class Stream implements Watch {
   }
 
   #event(type: 'ADDED' | 'MODIFIED', object: KubeObject): string | Buffer {
-    return this.#shortened(type, object) ?? this.#commons.lines.of(type, object)
+    return this.#shortened(type, object) ?? this.#commons.lines.of(this.#request.served, type, object)
   }
 
   #gone(previous: KubeObject, revision: Revision): string | Buffer {
-    return this.#shortened('DELETED', at(previous, revision)) ?? this.#commons.lines.gone(previous, revision)
+    return (
+      this.#shortened('DELETED', at(previous, revision)) ??
+      this.#commons.lines.gone(this.#request.served, previous, revision)
+    )
   }
 
   /** The event in a form that leaves parts of the object out; null when this watch gets it whole. */
   #shortened(type: EventType, object: KubeObject): string | null {
     const { form, include, served } = this.#context
-    if (form.as === 'metadata') return line(type, partialMetadata(object))
+    if (form.as === 'metadata') return line(type, partialMetadata(onWire(served, object)))
     if (form.as !== 'table') return null
     const metadata = { resourceVersion: object.metadata.resourceVersion }
     const table = printerOf(served).table([object], metadata, include, this.#clock.now(), this.#headers)

@@ -55,9 +55,26 @@ it('lists versions, groups and resources', async () => {
     'notes',
     'namespaces',
     'namespaces/status',
+    'pods',
   ])
   const streams = (await api.call('GET', '/apis/subresources.test.berth/v1')).body.resources
   expect(streams).toEqual([expect.objectContaining({ name: 'widgets/console', kind: 'WidgetConsole', verbs: ['get'] })])
+})
+
+it('knows pods only to say what does their job', async () => {
+  const { resources } = (await api.call('GET', '/api/v1')).body
+  expect(resources.find((one: { name: string }) => one.name === 'pods')).toMatchObject({ kind: 'Pod', verbs: [] })
+  const one = await api.call('GET', '/api/v1/namespaces/default/pods/web')
+  expect([one.code, one.body.reason, one.body.details.name]).toEqual([404, 'NotFound', 'web'])
+  expect(one.body.message).toContain('berth console web')
+  const ofNode = await api.call('GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dhost')
+  expect(ofNode.body.message).toContain('berth stop')
+  expect((await api.call('POST', '/api/v1/namespaces/default/pods', {})).body.message).toContain('kubectl get vm')
+})
+
+it('says why nothing is scaled', async () => {
+  const { code, body } = await api.call('GET', '/apis/test.berth/v1/namespaces/default/widgets/w/scale')
+  expect([code, body.message]).toEqual([404, expect.stringContaining('cannot be scaled')])
 })
 
 it.each(['v2', 'v2beta1'])('aggregates discovery as %s', async (version) => {
@@ -68,7 +85,11 @@ it.each(['v2', 'v2beta1'])('aggregates discovery as %s', async (version) => {
   const [widgets] = reply.body.items[0].versions[0].resources
   expect(widgets).toMatchObject({ resource: 'widgets', scope: 'Namespaced', subresources: [{ subresource: 'status' }] })
   const core = await api.call('GET', '/api', undefined, { accept })
-  expect(core.body.items[0].versions[0].resources).toHaveLength(2)
+  expect(core.body.items[0].versions[0].resources.map((one: { resource: string }) => one.resource)).toEqual([
+    'notes',
+    'namespaces',
+    'pods',
+  ])
 })
 
 it('describes the schemas', async () => {
@@ -84,6 +105,7 @@ it('describes the schemas', async () => {
     'dryRun',
     'fieldManager',
     'fieldValidation',
+    'force',
   ])
   const widget = document.components.schemas['berth.test.v1.Widget']
   expect(widget['x-kubernetes-group-version-kind']).toEqual([{ group: 'test.berth', kind: 'Widget', version: 'v1' }])

@@ -40,6 +40,7 @@ export async function openWorld(dir = scratch(), clock: Clock = systemClock): Pr
     store,
     registry: new Registry(KINDS),
     clock,
+    component: 'test',
     admission: [],
     completions: [],
     resources: new CoreResources(() => core),

@@ -62,7 +62,7 @@ checkRules<Secret>([
 ])
 
 describe('stringData', () => {
-  const fold = (fields: object) => SECRET.applyDefaults?.({ ...secret(), ...fields } as KubeObject) as Secret
+  const fold = (fields: object) => SECRET.foldWritten?.({ ...secret(), ...fields } as KubeObject) as Secret
 
   it('goes into data and wins there', () => {
     const folded = fold({ data: { a: 'YQ==', b: 'Yg==' }, stringData: { b: 'né', c: '' } })
@@ -72,7 +72,7 @@ describe('stringData', () => {
 
   it('may be absent', () => {
     const plain = secret({ data: { a: 'YQ==' } })
-    expect(SECRET.applyDefaults?.(plain)).toBe(plain)
+    expect(SECRET.foldWritten?.(plain)).toBe(plain)
   })
 
   it('is checked like data, and no message holds a value', () => {
