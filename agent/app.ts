@@ -24,13 +24,13 @@ import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners } from './listen.ts'
-import { CONFIG_MAPS, DISKS, EVENTS, IMAGES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
+import { CONFIG_MAPS, DISKS, EVENTS, IMAGES, ROLE_BINDINGS, ROLES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
 import { createStorageSide } from './storage-controllers.ts'
 import { ConsoleStream } from './streams/console.ts'
 import { INDEXES } from './wiring.ts'
 
 /** What a namespace's deletion removes, in this order: users of things before the things. */
-const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, CONFIG_MAPS, EVENTS]
+const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, CONFIG_MAPS, EVENTS, ROLE_BINDINGS, ROLES]
 /** Under this name the agent records events and the fields that it owns. */
 const COMPONENT = 'berth-agent'
 const SEALED = Object.fromEntries(
@@ -76,7 +76,6 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
   const access = await openAgentAccess(config, clock)
   const server = await createApiServer({
     store,
-    tokens: access.tokens,
     kinds: KINDS,
     clock,
     log,
@@ -100,6 +99,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
   })
   const core: AgentCore = { config, log, clock, reader, resources, events, libvirt }
   await createFirstObjects(resources, stateDir)
+  await server.keepDefaultRoles()
   const { storage, controllers: storageControllers } = await createStorageSide(core)
   const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, version })
   const controllers = [

@@ -30,7 +30,7 @@ export async function openListeners(server: ApiServer, config: AgentConfig, { tl
     tcp: addresses.map((address) => ({ ...address, tls })),
   })
   const [first] = addresses
-  if (first !== undefined) await publish(`https://${urlHost(first.host)}:${first.port}`)
+  if (first !== undefined) await publish(`https://${urlHost(first.host)}:${first.port}`, server.resources)
 }
 
 /** A server that listens on all addresses is reached on loopback by its own host. */

@@ -13,6 +13,8 @@ export const SECRETS = 'secrets'
 export const CONFIG_MAPS = 'configmaps'
 export const EVENTS = 'events'
 export const NODES = 'nodes'
+export const ROLES = 'roles.rbac.authorization.k8s.io'
+export const ROLE_BINDINGS = 'rolebindings.rbac.authorization.k8s.io'
 export const STORAGE_CLASSES = 'storageclasses.storage.k8s.io'
 
 /** Holds a VM until its domain and its own files are gone. */

@@ -1,4 +1,5 @@
 // All kinds, in the order in which discovery lists them, and the types of their objects.
+import { ACCESS_TOKEN } from './access/token.ts'
 import { CONFIG_MAP } from './core/configmap.ts'
 import { EVENT } from './core/event.ts'
 import { NAMESPACE } from './core/namespace.ts'
@@ -6,12 +7,14 @@ import { NODE } from './core/node.ts'
 import { SECRET } from './core/secret.ts'
 import { CLUSTER_VIRTUAL_IMAGE, VIRTUAL_IMAGE } from './image/kind.ts'
 import type { KindDef } from './kind.ts'
+import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from './rbac/kinds.ts'
 import { STORAGE_CLASS } from './storageclass/kind.ts'
 import { VIRTUAL_DISK } from './virtualdisk/kind.ts'
 import { VIRTUAL_MACHINE } from './virtualmachine/kind.ts'
 import { VIRTUAL_MACHINE_CLASS } from './virtualmachineclass/kind.ts'
 import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 
+export type { AccessToken } from './access/token.ts'
 export type { ConfigMap } from './core/configmap.ts'
 export type { Event } from './core/event.ts'
 export type { Namespace } from './core/namespace.ts'
@@ -28,6 +31,7 @@ export type {
 } from './image/schema.ts'
 export type { Checksum, DataSource } from './image/source.ts'
 export type { KindDef, PrinterColumn, Rule, VersionDef } from './kind.ts'
+export type { Binding, ClusterRole, PolicyRule, Role, RoleRef, Subject } from './rbac/shapes.ts'
 export type { StorageClass } from './storageclass/kind.ts'
 export type { VirtualDisk, VirtualDiskSpec, VirtualDiskStatus } from './virtualdisk/schema.ts'
 export type {
@@ -55,11 +59,16 @@ export type {
   VirtualMachineOperationStatus,
 } from './virtualmachineoperation/schema.ts'
 export {
+  ACCESS_TOKEN,
+  CLUSTER_ROLE,
+  CLUSTER_ROLE_BINDING,
   CLUSTER_VIRTUAL_IMAGE,
   CONFIG_MAP,
   EVENT,
   NAMESPACE,
   NODE,
+  ROLE,
+  ROLE_BINDING,
   SECRET,
   STORAGE_CLASS,
   VIRTUAL_DISK,
@@ -82,4 +91,9 @@ export const KINDS: readonly KindDef[] = [
   CLUSTER_VIRTUAL_IMAGE,
   VIRTUAL_MACHINE_OPERATION,
   VIRTUAL_MACHINE_CLASS,
+  ROLE,
+  CLUSTER_ROLE,
+  ROLE_BINDING,
+  CLUSTER_ROLE_BINDING,
+  ACCESS_TOKEN,
 ]

@@ -41,6 +41,8 @@ export interface KindDef {
   readonly hasStatus: boolean
   /** What is wrong with a name, or null. DVP's limits (63 for a VM, no dot in a disk's name) live here. */
   readonly checkName: (name: string) => string | null
+  /** True when a name may be any path segment of a URL (`system:basic-user`), not only a DNS subdomain; `checkName` alone decides. */
+  readonly pathNames?: true
   /** Rules on the storage version, run after the schema and its defaults. */
   readonly rules: readonly Rule[]
   /** Moves fields that are a way to write and never kept (a Secret's `stringData`) into those that are; takes incomplete objects. */

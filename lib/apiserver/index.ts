@@ -1,6 +1,7 @@
 // What the API server offers to the programs that run one.
 export { type Access, type AccessOptions, openAccess } from './auth/access.ts'
-export type { TokenCheck } from './auth/gate.ts'
+export type { Caller } from './auth/caller.ts'
+export type { Exchange, Observe, Outcome } from './auth/observe.ts'
 export type { ConnectSubresource, ConnectTarget } from './connect.ts'
 export type { Admission, AdmissionRequest, Completion } from './core/core.ts'
 export { FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER } from './core/delete.ts'

@@ -5,8 +5,16 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { KindDef } from '../../schemas/kind.ts'
 import type { Clock } from '../clock.ts'
 import { ApiError } from '../errors.ts'
+import { RateLimit } from '../rate-limit.ts'
 import type { Store } from '../store/store.ts'
-import { Gate, type TokenCheck } from './auth/gate.ts'
+import { openAccessState } from './auth/access-state.ts'
+import { Authorizer } from './auth/authorizer.ts'
+import { noEscalation } from './auth/escalation.ts'
+import { Gate } from './auth/gate.ts'
+import { Guard } from './auth/guard.ts'
+import { keepDefaultRoles } from './auth/keep-roles.ts'
+import { DEFAULT_LIMITS, type RequestLimits } from './auth/limits.ts'
+import type { Observe } from './auth/observe.ts'
 import type { ConnectSubresource } from './connect.ts'
 import type { Admission, Completion, Core } from './core/core.ts'
 import { CoreResources } from './core/resources.ts'
@@ -32,8 +40,10 @@ export interface ApiServerOptions {
   readonly connect?: readonly ConnectSubresource[]
   readonly reports?: readonly Report[]
   readonly readiness?: readonly ReadinessCheck[]
-  /** Checks bearer tokens; without it every request over TCP is refused. */
-  readonly tokens?: TokenCheck
+  /** Requests over TCP that one identity, and wrong credentials that one address, may send. */
+  readonly limits?: RequestLimits
+  /** Hears of every request and stream, refused ones too. */
+  readonly observe?: Observe
   /** The program's version. */
   readonly version: string
   /** The name under which this server's own controllers write, in records of field owners. Default `berth`. */
@@ -49,6 +59,8 @@ export interface ApiServer {
   readonly app: FastifyInstance
   /** Works before `listen` and until the store closes. */
   readonly resources: Resources
+  /** Makes the default roles and brings them up to date; for kinds of RBAC only. At each start, before `listen`. */
+  keepDefaultRoles(): Promise<void>
   /** Resolves when every listener is open. @throws Error, with words, when one cannot be opened (none stays open then) */
   listen(listen: Listen): Promise<void>
   /** Stops accepting, ends watches and streams, waits for the rest up to `deadlineMs` (5,000), then cuts. The store stays open. */
@@ -76,26 +88,50 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   setMaxListeners(0, closing.signal)
   const last = new LastChanges(store)
   const resources = new CoreResources(() => core)
-  const core: Core = { store, registry: new Registry(kinds), clock, component, admission, completions, resources }
-  const gate = new Gate({ tokens: options.tokens, hostNames })
-  const router = new Router({ core, watches: { last, lines: new EventLines() }, connect, reports, readiness, version })
-  const { app, handler } = createApp(log)
+  const registry = new Registry(kinds)
+  const access = await openAccessState(store, registry, clock)
+  const authorizer = new Authorizer(access.rbac)
+  const rules = [noEscalation({ authorizer, ...access }), ...admission]
+  const core: Core = { store, registry, clock, component, admission: rules, completions, resources }
+  const limits = options.limits ?? DEFAULT_LIMITS
+  const failures = new RateLimit({ clock, ...limits.wrongCredentials })
+  const gate = new Gate({ tokens: access.tokens, hostNames, clock, failures })
+  const guard = new Guard({
+    gate,
+    authorizer,
+    clock,
+    requests: new RateLimit({ clock, ...limits.requests }),
+    ...(options.observe === undefined ? {} : { observe: options.observe }),
+  })
+  access.onChange(() => guard.recheck())
+  const router = new Router({
+    core,
+    watches: { last, lines: new EventLines() },
+    connect,
+    reports,
+    readiness,
+    version,
+    authorizer,
+  })
+  const { app, handler } = createApp(log, guard)
   addRoutes(app, {
     router,
-    admit: (request) => gate.admit(request),
+    guard,
     closing: closing.signal,
     slowWatcherMs: options.slowWatcherMs ?? SLOW_WATCHER_MS,
   })
   await app.ready()
-  const upgrades = new Upgrades({ connect, gate, log, closing: closing.signal })
+  const upgrades = new Upgrades({ connect, guard, log, closing: closing.signal })
   const listeners = new Listeners({ handler, upgrades, gate, log })
   return {
     app,
     resources,
+    keepDefaultRoles: () => keepDefaultRoles(resources, { kinds, ...extraResources(connect, reports) }),
     listen: (listen) => listeners.open(listen),
     close: async (deadlineMs = 5_000) => {
       closing.abort(new ApiError('ServiceUnavailable', 'the server is shutting down'))
       last.close()
+      access.stop()
       upgrades.close()
       await listeners.close(deadlineMs)
       await app.close()
@@ -104,14 +140,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 }
 
 /** A Fastify instance whose handler serves any number of listeners. */
-function createApp(log: FastifyBaseLogger): { readonly app: FastifyInstance; readonly handler: RequestListener } {
+function createApp(
+  log: FastifyBaseLogger,
+  guard: Guard,
+): { readonly app: FastifyInstance; readonly handler: RequestListener } {
   const handlers: RequestListener[] = []
   const app: FastifyInstance = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
-    frameworkErrors: (error, request, reply) => sendAnswer(reply, errorAnswer(error, request.log, String(request.id))),
+    frameworkErrors: (error, request, reply) => {
+      // Such requests meet no hook: a stranger is told here, too, that strangers are told nothing.
+      const id = String(request.id)
+      const refusal = refusalOf(() => guard.admit(request.raw, guard.begin(request.raw, id)))
+      return sendAnswer(reply, errorAnswer(refusal ?? error, request.log, id))
+    },
     serverFactory: (handle) => {
       handlers.push(handle)
       return createServer(handle)
@@ -121,3 +165,19 @@ function createApp(log: FastifyBaseLogger): { readonly app: FastifyInstance; rea
   if (handler === undefined) throw new Error('Fastify made no handler')
   return { app, handler }
 }
+
+/** The 401, 403 or 429 that a request deserves before anything else; null when it may come in. */
+function refusalOf(admit: () => unknown): ApiError | null {
+  try {
+    admit()
+    return null
+  } catch (error) {
+    return error instanceof ApiError && error.reason !== 'BadRequest' ? error : null
+  }
+}
+
+/** What roles can name beside kinds. */
+const extraResources = (connect: readonly ConnectSubresource[], reports: readonly Report[]) => ({
+  streams: connect.map(({ group, plural, name }) => ({ group, resource: `${plural}/${name}` })),
+  reports: reports.map(({ group, name }) => ({ group, resource: name })),
+})

@@ -3,10 +3,11 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { ApiError } from '../errors.ts'
-import type { Gate } from './auth/gate.ts'
+import { ApiError, messageOf } from '../errors.ts'
+import type { Admitted, Guard } from './auth/guard.ts'
+import type { Exchange } from './auth/observe.ts'
 import { type ConnectSubresource, type ConnectTarget, findConnect } from './connect.ts'
-import { noSuchPath, parseTarget } from './http/path.ts'
+import { noSuchPath } from './http/path.ts'
 import { errorAnswer } from './http/plugin.ts'
 import { linkedAbort } from './linked-abort.ts'
 
@@ -19,12 +20,21 @@ const MAX_MESSAGE_BYTES = 1_048_576
 const GOING_AWAY = 1001
 const NORMAL = 1000
 const SERVER_FAULT = 1011
+const POLICY = 1008
+const SWITCHING = 101
 
 export interface UpgradesOptions {
   readonly connect: readonly ConnectSubresource[]
-  readonly gate: Gate
+  readonly guard: Guard
   readonly log: FastifyBaseLogger
   readonly closing: AbortSignal
+}
+
+interface Handshake {
+  readonly request: IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+  readonly exchange: Exchange
 }
 
 export class Upgrades {
@@ -45,9 +55,13 @@ export class Upgrades {
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
-    this.#open(request, socket, head).catch((error: unknown) => {
-      this.#count += 1
-      refuse(socket, errorAnswer(error, this.#options.log, `upgrade-${this.#count}`))
+    const { guard, log } = this.#options
+    this.#count += 1
+    const exchange = guard.begin(request, `upgrade-${this.#count}`)
+    this.#open({ request, socket, head, exchange }).catch((error: unknown) => {
+      const answer = errorAnswer(error, log, exchange.id)
+      refuse(socket, answer)
+      guard.tell(exchange, 'ended', answer.code)
     })
   }
 
@@ -56,29 +70,40 @@ export class Upgrades {
     for (const client of this.#server.clients) end(client, GOING_AWAY, 'the server is shutting down')
   }
 
-  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { connect, gate, closing } = this.#options
+  async #open({ request, socket, head, exchange }: Handshake): Promise<void> {
+    const { connect, guard, closing } = this.#options
+    const admitted = guard.admit(request, exchange)
     if (closing.aborted) throw new ApiError('ServiceUnavailable', 'the server is shutting down')
-    const caller = gate.admit(request)
-    const { target: path, query } = parseTarget(request.url ?? '/')
+    const { target: path, query } = admitted
     const stream = path.at === 'resource' ? findConnect(connect, path) : undefined
     if (stream === undefined || path.at !== 'resource' || path.namespace === null || path.name === null)
       throw noSuchPath()
     if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', 'a websocket is opened with GET')
-    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query, ...caller }
+    const { user, client } = admitted.caller
+    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query, user, client }
     choose(stream, request)
     const check = linkedAbort([closing], CHECK_MS)
     await stream.check(target, check.signal).finally(() => check.release())
     if (socket.destroyed) return
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      this.#serve(stream, target, client).catch((error: unknown) =>
-        this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed'),
-      )
+      guard.tell(exchange, 'started', SWITCHING)
+      this.#serve(stream, target, client, admitted)
+        .catch((error: unknown) => this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed'))
+        .finally(() => guard.tell(exchange, 'ended', SWITCHING))
     })
   }
 
-  async #serve(stream: ConnectSubresource, target: ConnectTarget, client: WebSocket): Promise<void> {
-    const over = linkedAbort([this.#options.closing])
+  async #serve(
+    stream: ConnectSubresource,
+    target: ConnectTarget,
+    client: WebSocket,
+    admitted: Admitted,
+  ): Promise<void> {
+    const held = this.#options.guard.hold(admitted)
+    // The client hears why before the stream hears that it is over.
+    const onEnd = () => end(client, POLICY, messageOf(held.signal.reason))
+    held.signal.addEventListener('abort', onEnd, { once: true })
+    const over = linkedAbort([this.#options.closing, held.signal])
     let gone = false
     client.once('close', () => {
       gone = true
@@ -97,6 +122,7 @@ export class Upgrades {
     } finally {
       stopPings()
       over.release()
+      held.release()
     }
   }
 }

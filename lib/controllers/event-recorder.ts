@@ -4,9 +4,9 @@ import type { Resources } from '../apiserver/resources.ts'
 import { type Clock, timestamp } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { type KubeObject, nameOf } from '../object.ts'
+import { RateLimit } from '../rate-limit.ts'
 import type { ReconcileLog } from '../reconcile/log.ts'
 import type { Reader } from '../reconcile/reader.ts'
-import { RateLimit } from './rate-limit.ts'
 
 const EVENTS = 'events'
 
@@ -52,6 +52,8 @@ interface Pending {
 }
 
 const TTL_MS = 3_600_000
+/** Events that one object may cause: so many at once, and one more in each such time (as Kubernetes' event spam filter). */
+const SPAM = { burst: 25, refillMs: 30_000 }
 const MAX_EVENTS = 5_000
 const MAX_MESSAGE = 1_024
 const MAX_NAME = 253
@@ -73,7 +75,7 @@ export class EventRecorder {
 
   constructor(options: EventRecorderOptions) {
     this.#options = options
-    this.#limit = new RateLimit(options.clock)
+    this.#limit = new RateLimit({ clock: options.clock, ...SPAM })
   }
 
   /** Starts the deletion of old events, once. */

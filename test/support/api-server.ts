@@ -56,13 +56,13 @@ async function run(folder: string, wantedPort: number, restored: boolean) {
     clock: systemClock,
     log: pino({ level: process.env.BERTH_TEST_LOG ?? 'silent' }),
     version: '0.1.0',
-    tokens: access.tokens,
   })
+  await server.keepDefaultRoles()
   const port = await new Promise<number>((resolve, reject) => {
     const tcp = { host: '127.0.0.1', port: wantedPort, tls: access.tls, onPort: resolve }
     server.listen({ tcp: [tcp] }).catch(reject)
   })
-  await access.publish(`https://127.0.0.1:${port}`)
+  await access.publish(`https://127.0.0.1:${port}`, server.resources)
   return {
     server,
     port,

@@ -1,13 +1,20 @@
 // Everything that the first start makes so that an operator can come in over TCP: CA, certificate, admin token, kubeconfig.
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { AccessToken } from '../../../schemas/access/token.ts'
 import type { Clock } from '../../clock.ts'
+import type { Resources } from '../resources.ts'
+import { ACCESS_TOKENS } from './access-state.ts'
+import { MASTERS } from './caller.ts'
 import { openIdentity, type TlsIdentity } from './certificates.ts'
 import { readIfThere, removeTemporaries, writeAtomically } from './files.ts'
-import type { TokenCheck } from './gate.ts'
 import { kubeconfig, tokenIn } from './kubeconfig.ts'
-import { TokenStore } from './tokens.ts'
+import { hashOfToken, newToken } from './tokens.ts'
 
+/** Name of the first token, and of its user. */
 const ADMIN = 'admin'
+/** Where tokens were before they were objects. */
+const OLD_TOKENS = 'tokens.json'
 
 export interface AccessOptions {
   /** The program's state folder: keys go into its `keys`, the kubeconfig beside them. */
@@ -20,14 +27,13 @@ export interface AccessOptions {
 export interface Access {
   /** For the TLS listeners. */
   readonly tls: TlsIdentity
-  readonly tokens: TokenCheck
   /** Where {@link publish} writes, mode 0600. */
   readonly kubeconfigPath: string
   /**
    * Sees to a kubeconfig for `server` with a token that works. The token in the file is kept as long as it works; where the file is
    * gone a new one is made and the old one ends: remove the file and start again to change the token.
    */
-  publish(server: string): Promise<void>
+  publish(server: string, resources: Resources): Promise<void>
 }
 
 /** @throws Error with words for the operator */
@@ -35,19 +41,42 @@ export async function openAccess({ stateFolder, addresses, clock }: AccessOption
   const folder = join(stateFolder, 'keys')
   const tls = await openIdentity({ folder, addresses, clock })
   await removeTemporaries(stateFolder)
-  const tokens = await TokenStore.load(join(folder, 'tokens.json'))
+  await rm(join(folder, OLD_TOKENS), { force: true })
   const path = join(stateFolder, 'kubeconfig')
   return {
     tls,
-    tokens,
     kubeconfigPath: path,
-    publish: async (server) => {
+    publish: async (server, resources) => {
       const present = await readIfThere(path)
       const held = present === null ? null : tokenIn(present, ADMIN)
       // A crash after this line leaves a token that nobody has; the next start sees that and makes another.
-      const token = held !== null && tokens.userOf(held) === ADMIN ? held : await tokens.issue(ADMIN)
+      const token = held !== null && (await isAdmin(resources, held)) ? held : await newAdmin(resources)
       const wanted = kubeconfig({ server, ca: tls.ca, user: ADMIN, token })
       if (wanted !== present) await writeAtomically(path, wanted, 0o600)
     },
   }
+}
+
+async function isAdmin(resources: Resources, token: string): Promise<boolean> {
+  const known = await resources.get<AccessToken>(ACCESS_TOKENS, { namespace: '', name: ADMIN })
+  if (known === null || known.metadata.deletionTimestamp !== undefined) return false
+  return known.spec.sha256 === hashOfToken(token) && known.spec.expirationTimestamp === undefined
+}
+
+/** A new admin token, in the place of the earlier one. It can be seen only here. */
+async function newAdmin(resources: Resources): Promise<string> {
+  const token = newToken()
+  // Nobody's finalizer may keep the old one in the way of the new.
+  await resources.modify<AccessToken>(ACCESS_TOKENS, { namespace: '', name: ADMIN }, (old) => ({
+    ...old,
+    metadata: { ...old.metadata, finalizers: [] },
+  }))
+  await resources.delete(ACCESS_TOKENS, { namespace: '', name: ADMIN })
+  await resources.create<AccessToken>(ACCESS_TOKENS, {
+    apiVersion: 'access.berth/v1',
+    kind: 'AccessToken',
+    metadata: { name: ADMIN },
+    spec: { user: ADMIN, groups: [MASTERS], sha256: hashOfToken(token) },
+  })
+  return token
 }

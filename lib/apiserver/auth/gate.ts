@@ -1,50 +1,95 @@
-// Who may come in: by listener, Host, Origin and token, before anything else of a request is looked at.
+// Who comes in: by listener, Host, Origin, token and certificate, before anything else of a request is looked at.
 import type { IncomingMessage } from 'node:http'
 import { isIP, Socket } from 'node:net'
 import { hostname } from 'node:os'
+import { TLSSocket } from 'node:tls'
+import type { Clock } from '../../clock.ts'
 import { ApiError } from '../../errors.ts'
-import type { Caller } from '../http/router.ts'
-
-export interface TokenCheck {
-  /** The user of a bearer token, or null. Takes the same time for every wrong token. */
-  userOf(token: string): string | null
-}
+import type { RateLimit } from '../../rate-limit.ts'
+import { type Caller, OWN_CALLER, UNIX_CALLER } from './caller.ts'
+import { limitKeyOf, type Shown, shownBy } from './client-certificate.ts'
+import type { TokenIndex } from './tokens.ts'
 
 export type ListenerKind = 'unix' | 'tls'
 
 export interface GateOptions {
-  readonly tokens: TokenCheck | undefined
+  readonly tokens: TokenIndex
   readonly hostNames: readonly string[]
+  readonly clock: Clock
+  /** Wrong tokens and certificates per address. Right ones always pass: nobody can lock out others who share an address. */
+  readonly failures: RateLimit
 }
 
-/** Longest bearer token looked at. */
-const MAX_TOKEN = 1024
+interface Known {
+  readonly kind: ListenerKind
+  readonly shown: Shown
+}
 
 export class Gate {
-  readonly #tokens: TokenCheck | undefined
+  readonly #options: GateOptions
   readonly #names: ReadonlySet<string>
-  readonly #sockets = new WeakMap<Socket, ListenerKind>()
+  readonly #sockets = new WeakMap<Socket, Known>()
 
-  constructor({ tokens, hostNames }: GateOptions) {
-    this.#tokens = tokens
-    this.#names = new Set(['localhost', hostname(), ...hostNames].map((name) => name.toLowerCase()))
+  constructor(options: GateOptions) {
+    this.#options = options
+    this.#names = new Set(['localhost', hostname(), ...options.hostNames].map((name) => name.toLowerCase()))
   }
 
   /** Listeners tell here which connections are theirs; a connection of nobody is refused. */
   register(socket: Socket, kind: ListenerKind): void {
-    this.#sockets.set(socket, kind)
+    this.#sockets.set(socket, { kind, shown: socket instanceof TLSSocket ? shownBy(socket) : null })
   }
 
-  /** @throws ApiError Unauthorized, Forbidden */
+  /** @throws ApiError Unauthorized, Forbidden, TooManyRequests */
   admit(request: IncomingMessage): Caller {
     // Injected requests (tests, code of this process) have no real socket.
-    if (!(request.socket instanceof Socket)) return { user: 'in-process', client: 'in-process' }
-    const kind = this.#sockets.get(request.socket)
-    if (kind === undefined) throw new ApiError('Forbidden', 'the connection came over no listener of this server')
-    this.#checkOrigin(request, kind)
-    if (kind === 'unix') return { user: 'unix', client: 'unix' }
+    if (!(request.socket instanceof Socket)) return OWN_CALLER
+    const known = this.#sockets.get(request.socket)
+    if (known === undefined) throw new ApiError('Forbidden', 'the connection came over no listener of this server')
+    this.#checkOrigin(request, known.kind)
+    if (known.kind === 'unix') return UNIX_CALLER
     this.#checkHost(request.headers.host)
-    return { user: this.#user(request.headers.authorization), client: request.socket.remoteAddress ?? 'unknown' }
+    return this.#identify(request, known.shown)
+  }
+
+  /** Why a caller may not go on, or null: tokens are revoked and credentials end while a stream is open. */
+  ended({ via, uid, expiresAt }: Caller): string | null {
+    if (via === 'token' && !this.#options.tokens.has(uid)) return 'the token was revoked'
+    if (expiresAt !== null && this.#options.clock.now() >= expiresAt) return `the ${via} expired`
+    return null
+  }
+
+  #identify(request: IncomingMessage, shown: Shown): Caller {
+    const client = request.socket.remoteAddress ?? 'unknown'
+    try {
+      return this.#callerOf(request.headers.authorization, shown, client)
+    } catch (error) {
+      this.#countFailure(client)
+      throw error
+    }
+  }
+
+  /** A token is looked at first, as it comes with this very request; a connection's certificate speaks where there is none. */
+  #callerOf(authorization: string | undefined, shown: Shown, client: string): Caller {
+    if (authorization !== undefined) {
+      const token = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization)?.[1]
+      if (token === undefined) throw new ApiError('Unauthorized', 'only bearer tokens are taken')
+      return this.#options.tokens.callerOf(token, client)
+    }
+    if (shown === null) throw new ApiError('Unauthorized', 'Unauthorized')
+    if ('refused' in shown) throw new ApiError('Unauthorized', `the client certificate is refused: ${shown.refused}`)
+    const caller: Caller = { ...shown.caller, client }
+    const ended = this.ended(caller)
+    if (ended !== null) throw new ApiError('Unauthorized', ended)
+    return caller
+  }
+
+  #countFailure(client: string): void {
+    const key = limitKeyOf(client)
+    if (this.#options.failures.take(key)) return
+    throw new ApiError('TooManyRequests', 'too many attempts with wrong credentials from this address', {
+      retryAfterSeconds: Math.ceil(this.#options.failures.waitMs(key) / 1000),
+    })
   }
 
   /** A browser says where its script came from; only a page of this very server may call. */
@@ -64,13 +109,6 @@ export class Gate {
     const name = host === undefined ? '' : hostName(host)
     if (isIP(name) !== 0 || this.#names.has(name)) return
     throw new ApiError('Forbidden', 'the Host of the request is not a name of this server')
-  }
-
-  #user(authorization: string | undefined): string {
-    const token = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1]
-    const user = token === undefined || token.length > MAX_TOKEN ? null : (this.#tokens?.userOf(token) ?? null)
-    if (user === null) throw new ApiError('Unauthorized', 'Unauthorized')
-    return user
   }
 }
 

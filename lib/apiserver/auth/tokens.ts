@@ -1,64 +1,71 @@
-// Bearer tokens: 256 random bits for the client, their SHA-256 for us. Whoever reads our files cannot come in with them.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { isRecord } from '../core/json.ts'
-import { readIfThere, writeAtomically } from './files.ts'
-import type { TokenCheck } from './gate.ts'
-
-interface Known {
-  readonly user: string
-  readonly hash: Buffer
-}
+// Bearer tokens: random bits for the client, their SHA-256 in an AccessToken object for us. Whoever reads our files cannot come in
+// with them.
+//
+// INVARIANT: `put` and `remove` follow the store's changes in order, so a deleted token is refused from its deletion on.
+import { createHash, randomBytes } from 'node:crypto'
+import type { AccessToken } from '../../../schemas/access/token.ts'
+import type { Clock } from '../../clock.ts'
+import { ApiError } from '../../errors.ts'
+import { type Caller, withAuthenticated } from './caller.ts'
 
 /** A plain hash is enough, as the tokens are random and long. */
-const hashOf = (token: string): Buffer => createHash('sha256').update(token, 'utf8').digest()
+export const hashOfToken = (token: string): string => createHash('sha256').update(token, 'utf8').digest('hex')
 
-/** The tokens of a server, kept in one file (0600). */
-export class TokenStore implements TokenCheck {
-  readonly #path: string
-  #known: readonly Known[]
+/** 256 random bits as text. */
+export const newToken = (): string => randomBytes(32).toString('base64url')
 
-  private constructor(path: string, known: readonly Known[]) {
-    this.#path = path
-    this.#known = known
+/** Longest bearer token looked at. */
+const MAX_TOKEN = 1024
+
+/** Every token of the server by its hash. The time of a look-up says nothing of a token, only of its hash. */
+export class TokenIndex {
+  readonly #clock: Clock
+  readonly #byHash = new Map<string, AccessToken>()
+  readonly #uids = new Set<string>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
-  /** @throws Error when the file is there and damaged */
-  static async load(path: string): Promise<TokenStore> {
-    const text = await readIfThere(path)
-    return new TokenStore(path, text === null ? [] : parse(text, path))
+  put(token: AccessToken): void {
+    // Deletion was asked for: whatever finalizers say, the token ends now.
+    if (token.metadata.deletionTimestamp !== undefined) return
+    // A second object for the same token must not take the first one's place; admission refuses it, but for a race.
+    if (!this.#byHash.has(token.spec.sha256)) this.#byHash.set(token.spec.sha256, token)
+    this.#uids.add(token.metadata.uid)
   }
 
-  /** Looks at every token, in the same time whether and where one fits. */
-  userOf(token: string): string | null {
-    const hash = hashOf(token)
-    let user: string | null = null
-    for (const known of this.#known) if (timingSafeEqual(known.hash, hash)) user = known.user
-    return user
+  remove(token: AccessToken): void {
+    this.#uids.delete(token.metadata.uid)
+    if (this.#byHash.get(token.spec.sha256)?.metadata.uid === token.metadata.uid) this.#byHash.delete(token.spec.sha256)
   }
 
-  /** A new token for `user`, in the place of all earlier ones. It can be seen only here. */
-  async issue(user: string): Promise<string> {
-    const token = randomBytes(32).toString('base64url')
-    const known = [...this.#known.filter((one) => one.user !== user), { user, hash: hashOf(token) }]
-    const tokens = known.map((one) => ({ user: one.user, sha256: one.hash.toString('hex') }))
-    await writeAtomically(this.#path, `${JSON.stringify({ tokens }, null, 2)}\n`, 0o600)
-    this.#known = known
-    return token
+  /** Who has this token. @throws ApiError Unauthorized when nobody has, or no longer */
+  callerOf(token: string, client: string): Caller {
+    const known = token.length > MAX_TOKEN ? undefined : this.#byHash.get(hashOfToken(token))
+    if (known === undefined) throw new ApiError('Unauthorized', 'the token is not valid: it is wrong or was revoked')
+    const { spec, metadata } = known
+    const expiresAt = spec.expirationTimestamp === undefined ? null : Date.parse(spec.expirationTimestamp)
+    if (expiresAt !== null && this.#clock.now() >= expiresAt)
+      throw new ApiError('Unauthorized', `the token "${metadata.name}" expired at ${spec.expirationTimestamp}`)
+    return {
+      user: spec.user,
+      groups: withAuthenticated(spec.groups ?? []),
+      uid: metadata.uid,
+      via: 'token',
+      credential: metadata.name,
+      expiresAt,
+      client,
+    }
   }
-}
 
-function parse(text: string, path: string): readonly Known[] {
-  const damaged = new Error(`the token file ${path} is damaged; remove it and start again to get a new admin token`)
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw damaged
+  /** The token object with this hash. */
+  byHash(sha256: string): AccessToken | undefined {
+    return this.#byHash.get(sha256)
   }
-  if (!isRecord(value) || !Array.isArray(value.tokens)) throw damaged
-  return value.tokens.map((one: unknown) => {
-    if (!isRecord(one) || typeof one.user !== 'string' || typeof one.sha256 !== 'string') throw damaged
-    if (!/^[0-9a-f]{64}$/.test(one.sha256)) throw damaged
-    return { user: one.user, hash: Buffer.from(one.sha256, 'hex') }
-  })
+
+  /** Whether the token object of this uid is still there. */
+  has(uid: string): boolean {
+    return this.#uids.has(uid)
+  }
 }

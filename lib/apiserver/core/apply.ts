@@ -19,6 +19,8 @@ export interface ApplyOptions extends WriteOptions {
   readonly part: Part
   /** Take the fields of others instead of refusing. */
   readonly force: boolean
+  /** Asked before an object is made that was not there. @throws ApiError Forbidden */
+  readonly requireCreate: () => void
 }
 
 export interface AppliedObject {
@@ -42,6 +44,7 @@ export async function applyObject(
     } catch (error) {
       if (!isApiError(error, 'NotFound') || error.details.name !== name || options.part === 'status') throw error
     }
+    options.requireCreate()
     try {
       return { object: await create(core, kind, namespace, applied, options), created: true }
     } catch (error) {

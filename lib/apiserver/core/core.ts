@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts'
 import type { FieldError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
 import type { Store } from '../../store/store.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { Registry } from '../registry.ts'
 import type { Resources } from '../resources.ts'
 import type { JsonObject } from './json.ts'
@@ -17,6 +18,8 @@ export interface AdmissionRequest {
   /** Null at creation. */
   readonly old: KubeObject | null
   readonly dryRun: boolean
+  /** Who writes; null for the server itself, and at deletion. */
+  readonly caller: Caller | null
   readonly resources: Resources
 }
 
@@ -40,6 +43,8 @@ export interface WriteOptions {
   readonly manager: string
   /** A controller of this server. */
   readonly own: boolean
+  /** Who writes; null for the server itself. */
+  readonly caller: Caller | null
   /** Takes texts for the client's `Warning` header. */
   readonly warn: (message: string) => void
 }

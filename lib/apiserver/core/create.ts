@@ -88,7 +88,7 @@ async function insert(core: Core, kind: KindDef, object: KubeObject, options: Wr
   const key = keyOf(kind, namespace, name)
   for (let attempt = 1; ; attempt++) {
     const guard = await namespaceGuard(core, kind, namespace)
-    await admit(core, { operation: 'create', kind, object, old: null, dryRun: options.dryRun })
+    await admit(core, { operation: 'create', kind, object, old: null, dryRun: options.dryRun, caller: options.caller })
     try {
       if (options.dryRun) {
         if ((await core.store.get(key)) !== null) throw new StoreError('exists', 'exists', key)

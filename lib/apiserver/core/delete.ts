@@ -37,7 +37,7 @@ export async function deleteObject(
     checkPreconditions(kind, entry.value, options)
     const object = entry.value
     const dryRun = options.dryRun ?? false
-    await admit(core, { operation: 'delete', kind, object, old: object, dryRun })
+    await admit(core, { operation: 'delete', kind, object, old: object, dryRun, caller: null })
     try {
       return await remove(core, kind, entry, options, dryRun)
     } catch (error) {

@@ -36,7 +36,7 @@ function nameErrors(kind: KindDef, meta: DraftMeta): readonly FieldError[] {
   const name = meta.name ?? ''
   if (name === '')
     return [{ path: 'metadata.name', reason: 'FieldValueRequired', message: 'name or generateName is required' }]
-  if (!SUBDOMAIN.test(name) || name.length > 253)
+  if (kind.pathNames !== true && (!SUBDOMAIN.test(name) || name.length > 253))
     return [
       invalid(
         'metadata.name',

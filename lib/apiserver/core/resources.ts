@@ -146,5 +146,6 @@ const ownWrite = (core: Core, kind: KindDef): WriteOptions => ({
   own: true,
   fieldValidation: 'Strict',
   dryRun: false,
+  caller: null,
   warn: () => {},
 })

@@ -45,7 +45,14 @@ export async function updateObject(
     const next = nextOf(core, kind, wanted, current, options)
     if (next === current) return current
     if (options.part === 'main')
-      await admit(core, { operation: 'update', kind, object: next, old: current, dryRun: options.dryRun })
+      await admit(core, {
+        operation: 'update',
+        kind,
+        object: next,
+        old: current,
+        dryRun: options.dryRun,
+        caller: options.caller,
+      })
     if (options.dryRun) return next
     try {
       return await write(core, kind, entry, next)

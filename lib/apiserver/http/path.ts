@@ -1,4 +1,5 @@
-// From a URL to what it names. Names in this API need no escaping, so an escaped path is a trick and refused.
+// From a URL to what it names. Names in this API need no escaping, so an escaped path is a trick and refused; but for ":" and "@",
+// which some clients escape in names of roles.
 import { ApiError } from '../../errors.ts'
 
 /** What a request is about. */
@@ -38,7 +39,8 @@ export const noSuchPath = (): ApiError => new ApiError('NotFound', 'the server c
 
 function parsePath(path: string): Target {
   if (path.length > MAX_PATH) throw new ApiError('BadRequest', `the path is longer than ${MAX_PATH} characters`)
-  const parts = (path.endsWith('/') ? path.slice(1, -1) : path.slice(1)).split('/')
+  const plain = path.replace(/%3a/gi, ':').replaceAll('%40', '@')
+  const parts = (plain.endsWith('/') ? plain.slice(1, -1) : plain.slice(1)).split('/')
   if (!path.startsWith('/')) throw new ApiError('BadRequest', 'the path must begin with "/"')
   if (path === '/') return { at: 'other', parts: [] }
   for (const part of parts)

@@ -2,46 +2,56 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, messageOf } from '../../errors.ts'
+import type { Admitted, Guard } from '../auth/guard.ts'
+import type { Exchange } from '../auth/observe.ts'
 import { linkedAbort } from '../linked-abort.ts'
 import { type Answer, json } from './answer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
-import { parseTarget } from './path.ts'
-import type { Caller, Router } from './router.ts'
+import type { Router } from './router.ts'
 import { httpFault, statusOf } from './status.ts'
 import type { Sink, Watch } from './watch.ts'
 
 export interface PluginOptions {
   readonly router: Router
-  /** Refuses who may not come in; otherwise says who it is. @throws ApiError Unauthorized, Forbidden */
-  readonly admit: (request: FastifyRequest['raw']) => Caller
+  /** Refuses who may not come in, and what they may not do. */
+  readonly guard: Guard
   /** Aborted when the server closes. */
   readonly closing: AbortSignal
   /** Milliseconds that a watcher may leave its socket full before it is cut off; it can resume from its last revision. */
   readonly slowWatcherMs: number
 }
 
+/** As nginx: the client closed the connection before there was an answer. */
+const ABORTED = 499
+
 export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
-  const { router, admit, closing } = options
+  const { router, guard, closing } = options
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
   )
-  const callers = new WeakMap<object, Caller>()
+  const exchanges = new WeakMap<object, { readonly exchange: Exchange; readonly admitted: Admitted }>()
   // Before the body is read: a stranger does not get to send three megabytes.
-  app.addHook('onRequest', async (request) => {
-    callers.set(request.raw, admit(request.raw))
+  app.addHook('onRequest', async (request, reply) => {
+    const exchange = guard.begin(request.raw, String(request.id))
+    reply.raw.once('close', () => guard.tell(exchange, 'ended', reply.raw.headersSent ? reply.raw.statusCode : ABORTED))
+    exchanges.set(request.raw, { exchange, admitted: guard.admit(request.raw, exchange) })
     if (closing.aborted) throw new ApiError('ServiceUnavailable', 'the server is shutting down')
     const encoding = request.headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity') throw new ApiError('UnsupportedMediaType', 'compressed bodies are not taken')
   })
   app.setErrorHandler((error, request, reply) => sendAnswer(reply, errorAnswer(error, request.log, String(request.id))))
   const handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const caller = callers.get(request.raw)
-    if (caller === undefined) throw new ApiError('Unauthorized', 'the request was not authenticated')
-    const { target, query } = parseTarget(request.raw.url ?? '/')
+    const known = exchanges.get(request.raw)
+    if (known === undefined) throw new ApiError('Unauthorized', 'the request was not authenticated')
+    const { exchange, admitted } = known
     const body = Buffer.isBuffer(request.body) ? request.body : undefined
-    const answer = await router.route(target, { method: request.method, headers: request.headers, query, body }, caller)
-    if ('run' in answer) return stream(answer, reply, options, request.log)
+    const { method, headers } = request
+    const answer = await router.route(admitted, { method, headers, query: admitted.query, body })
+    if ('run' in answer) {
+      guard.tell(exchange, 'started', 200)
+      return stream(answer, reply, { ...options, admitted }, request.log)
+    }
     return sendAnswer(reply, answer)
   }
   app.all('/*', handle)
@@ -80,13 +90,14 @@ export function errorAnswer(error: unknown, log: FastifyBaseLogger, id: string):
 async function stream(
   watch: Watch,
   reply: FastifyReply,
-  { closing, slowWatcherMs }: PluginOptions,
+  { closing, slowWatcherMs, guard, admitted }: PluginOptions & { readonly admitted: Admitted },
   log: FastifyBaseLogger,
 ): Promise<FastifyReply> {
   reply.hijack()
   const { raw } = reply
   const gone = new AbortController()
-  const over = linkedAbort([gone.signal, closing])
+  const held = guard.hold(admitted)
+  const over = linkedAbort([gone.signal, closing, held.signal])
   raw.on('close', () => gone.abort())
   raw.on('error', () => gone.abort())
   raw.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
@@ -99,6 +110,7 @@ async function stream(
     raw.destroy()
   } finally {
     over.release()
+    held.release()
   }
   return reply
 }

@@ -1,5 +1,8 @@
 // From a checked request to an answer: discovery, documents, health, resources.
 import { ApiError } from '../../errors.ts'
+import type { Authorizer } from '../auth/authorizer.ts'
+import type { Caller } from '../auth/caller.ts'
+import type { Admitted } from '../auth/guard.ts'
 import type { ConnectSubresource, ConnectTarget } from '../connect.ts'
 import { findConnect } from '../connect.ts'
 import type { Core } from '../core/core.ts'
@@ -8,7 +11,7 @@ import { Discovery } from './discovery.ts'
 import { negotiate } from './negotiate.ts'
 import { OPENAPI_V2_TYPE, OpenApi } from './openapi.ts'
 import { booleanParameter } from './parameters.ts'
-import { noSuchPath, type ResourceTarget, type Target } from './path.ts'
+import { noSuchPath, type ResourceTarget } from './path.ts'
 import { isAboutPods, noPods } from './pods.ts'
 import { isWatch, type ResourceRequest, serveResource } from './verbs.ts'
 import { openWatch, type Watch, type WatchCommons } from './watch.ts'
@@ -41,12 +44,8 @@ export interface RouterOptions {
   readonly readiness: readonly ReadinessCheck[]
   /** The program's version, for `/version`. */
   readonly version: string
-}
-
-/** Who asks, for streams. */
-export interface Caller {
-  readonly user: string
-  readonly client: string
+  /** For rights beyond that of the request itself. */
+  readonly authorizer: Authorizer
 }
 
 export class Router {
@@ -61,8 +60,9 @@ export class Router {
   }
 
   /** @throws ApiError */
-  async route(target: Target, request: ApiRequest, caller: Caller): Promise<Answer | Watch> {
-    if (target.at === 'resource') return this.#resource(target, request, caller)
+  async route(admitted: Admitted, request: ApiRequest): Promise<Answer | Watch> {
+    const { target } = admitted
+    if (target.at === 'resource') return this.#resource(target, request, admitted)
     if (request.method !== 'GET')
       throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only GET`)
     if (target.at === 'other') return this.#other(target.parts, request)
@@ -78,21 +78,21 @@ export class Router {
     return json(this.#discovery.resources(target.group, target.version))
   }
 
-  async #resource(target: ResourceTarget, request: ApiRequest, caller: Caller): Promise<Answer | Watch> {
+  async #resource(target: ResourceTarget, request: ApiRequest, admitted: Admitted): Promise<Answer | Watch> {
     const stream = findConnect(this.#options.connect, target)
-    if (stream !== undefined) return this.#stream(stream, target, request, caller)
+    if (stream !== undefined) return this.#stream(stream, target, request, admitted.caller)
     const { core, watches, reports } = this.#options
     const report = reports.find(
       ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
     )
     if (report !== undefined && target.name === null) return this.#report(report, request)
     if (isAboutPods(target)) throw noPods(target, request.query)
-    const found = this.#find(target, request)
+    const found = this.#find(target, request, admitted)
     return isWatch(found) ? openWatch(core, watches, found) : serveResource(core, found)
   }
 
   /** @throws ApiError NotFound when there is no such resource or subresource */
-  #find(target: ResourceTarget, request: ApiRequest): ResourceRequest {
+  #find(target: ResourceTarget, request: ApiRequest, { caller, attributes }: Admitted): ResourceRequest {
     const served = this.#options.core.registry.lookup(target.group, target.version, target.plural)
     if (served === undefined) throw noSuchPath()
     const { namespaced, hasStatus } = served.kind
@@ -104,7 +104,15 @@ export class Router {
     const wrongScope = namespaced ? target.namespace === null && target.name !== null : target.namespace !== null
     const part = target.subresource === null ? 'main' : 'status'
     if (wrongScope || (part === 'status' && !(target.subresource === 'status' && hasStatus))) throw noSuchPath()
-    return { ...request, served, namespace: namespaced ? target.namespace : '', name: target.name, part }
+    return {
+      ...request,
+      served,
+      namespace: namespaced ? target.namespace : '',
+      name: target.name,
+      part,
+      caller,
+      requireVerb: (verb) => this.#options.authorizer.require(caller, { ...attributes, verb }),
+    }
   }
 
   async #report(report: Report, request: ApiRequest): Promise<Answer> {
@@ -122,7 +130,8 @@ export class Router {
     if (path.namespace === null || path.name === null) throw noSuchPath()
     if (request.method !== 'GET')
       throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only GET`)
-    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query: request.query, ...caller }
+    const { user, client } = caller
+    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query: request.query, user, client }
     const signal = AbortSignal.timeout(CHECK_MS)
     await stream.check(target, signal)
     if (stream.probe !== undefined && booleanParameter(request.query, 'probe'))

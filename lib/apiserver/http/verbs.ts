@@ -2,6 +2,7 @@
 import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
+import type { Caller } from '../auth/caller.ts'
 import { applyObject } from '../core/apply.ts'
 import type { Core, WriteOptions } from '../core/core.ts'
 import { createObject } from '../core/create.ts'
@@ -38,6 +39,9 @@ export interface ResourceRequest extends ApiRequest {
   readonly namespace: string | null
   readonly name: string | null
   readonly part: 'main' | 'status'
+  readonly caller: Caller
+  /** For what a request does beyond its own verb, such as an apply that creates. @throws ApiError Forbidden */
+  readonly requireVerb: (verb: string) => void
 }
 
 const COLLECTION = ['GET', 'POST', 'DELETE']
@@ -159,7 +163,7 @@ interface Write {
 }
 
 function writeOptions(request: ResourceRequest): Write {
-  const { served, query } = request
+  const { served, query, caller } = request
   const warnings: string[] = []
   return {
     warnings,
@@ -169,6 +173,7 @@ function writeOptions(request: ResourceRequest): Write {
       dryRun: dryRunParameter(query.getAll('dryRun')),
       manager: fieldManager(request),
       own: false,
+      caller,
       warn: (message) => void warnings.push(message),
     },
   }
@@ -211,7 +216,8 @@ async function apply(core: Core, request: ResourceRequest, at: At): Promise<Answ
   const context = renderContext(core, request)
   const { options, warnings } = writeOptions(request)
   const config = applyBody(bodyOf(request))
-  const given = { ...options, ...applyManager(request), part }
+  const requireCreate = () => request.requireVerb('create')
+  const given = { ...options, ...applyManager(request), part, requireCreate }
   const { object, created } = await applyObject(core, served.kind, at, config, given)
   return withWarnings(renderObject(context, shown(served, object), created ? 201 : 200), warnings)
 }

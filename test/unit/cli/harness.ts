@@ -71,7 +71,6 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     log: pino({ level: 'silent' }),
     version: '9.9.9',
     connect: options.connect ?? [],
-    ...(access === undefined ? {} : { tokens: access.tokens }),
     reports: report === undefined ? [] : [{ ...group, name: 'hostcheck', read: async () => report() }],
   })
   for (const name of ['default', 'other'])
@@ -82,7 +81,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   }
   const tcp = access === undefined ? [] : [{ host: '127.0.0.1', port: 0, tls: access.tls, onPort }]
   await server.listen({ unix: { path: socketPath }, tcp })
-  await access?.publish(`https://127.0.0.1:${port}`)
+  await access?.publish(`https://127.0.0.1:${port}`, server.resources)
   const begin = (args: readonly string[], given: RunOptions = {}) => start(args, given, socketPath)
   return {
     server,

@@ -57,7 +57,7 @@ it('a wrong token is refused, and never shown', async () => {
   ]) {
     const { code, err } = await bench.berth([...verb, '--kubeconfig', path])
     expect(code).toBe(1)
-    expect(err).toMatch(/^error: Unauthorized\n.*token or certificate/)
+    expect(err).toMatch(/^error: the token is not valid.*\n.*token or certificate/)
     expect(err).not.toContain('wrong-token')
   }
 })

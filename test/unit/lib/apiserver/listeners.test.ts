@@ -9,6 +9,7 @@ import { type Access, createApiServer, openAccess } from '../../../../lib/apiser
 import { systemClock } from '../../../../lib/clock.ts'
 import { openSqliteStore } from '../../../../lib/store/sqlite/open.ts'
 import type { Store } from '../../../../lib/store/store.ts'
+import { ACCESS_TOKEN } from '../../../../schemas/index.ts'
 import { NOTE, SPACE } from './kinds.ts'
 import { call, raw, type Where } from './live.ts'
 
@@ -24,11 +25,10 @@ const log = pino({ level: 'silent' })
 const start = () =>
   createApiServer({
     store,
-    kinds: [NOTE, SPACE],
+    kinds: [NOTE, SPACE, ACCESS_TOKEN],
     clock: systemClock,
     log,
     version: '0',
-    tokens: access.tokens,
     hostNames: ['berth.example'],
   })
 
@@ -42,7 +42,7 @@ beforeAll(async () => {
     unix: { path: path(), group: 'no-such-group' },
     tcp: [{ host: '127.0.0.1', port: 0, tls: access.tls, onPort: (taken) => (port = taken) }],
   })
-  await access.publish(`https://127.0.0.1:${port}`)
+  await access.publish(`https://127.0.0.1:${port}`, server.resources)
   token = /token: (\S+)/.exec(await readFile(access.kubeconfigPath, 'utf8'))?.[1] ?? ''
   tls = { port, ca: access.tls.ca }
 })

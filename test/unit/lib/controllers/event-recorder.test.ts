@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { EventRecorder } from '../../../../lib/controllers/event-recorder.ts'
-import { RateLimit } from '../../../../lib/controllers/rate-limit.ts'
+import { RateLimit } from '../../../../lib/rate-limit.ts'
 import type { Event } from '../../../../schemas/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { scratch } from '../../../support/scratch.ts'
@@ -126,7 +126,7 @@ test('one object cannot flood: 25 events at once, then one each half minute', as
 })
 
 test('the limit remembers a bounded number of objects', () => {
-  const limit = new RateLimit(new ManualClock())
+  const limit = new RateLimit({ clock: new ManualClock(), burst: 25, refillMs: 30_000 })
   for (let n = 0; n < 30; n++) limit.take('noisy')
   expect(limit.take('noisy')).toBe(false)
   for (let n = 0; n < 4_096; n++) limit.take(`other-${n}`)
