@@ -2,7 +2,7 @@
 import type { LookupAddress } from 'node:dns'
 import { isIPv6 } from 'node:net'
 import { rootCertificates } from 'node:tls'
-import { Agent, type Dispatcher, request } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 import { ImportError, refused, transport } from './errors.ts'
 import { type Names, parseUrl, reach, shown, systemNames, type Target } from './reach.ts'
 
@@ -32,6 +32,10 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const TEMPORARY = new Set([408, 425, 429])
 const CONNECT_TIMEOUT_MS = 30_000
 
+/** Loaded at the first download: 8 MiB that an agent without imports does not hold. */
+const loadHttp = () => import('undici')
+type Http = Awaited<ReturnType<typeof loadHttp>>
+
 /**
  * Calls `use` with the open download and closes the connection when that has ended, however it ended.
  * The deadline covers everything, `use` included.
@@ -44,6 +48,7 @@ export async function download<T>(
 ): Promise<T> {
   const deadline = AbortSignal.timeout(options.totalTimeoutMs)
   const both = AbortSignal.any([signal, deadline])
+  const http = await loadHttp()
   let dispatcher: Agent | undefined
   try {
     let url = parseUrl(options.url)
@@ -51,9 +56,9 @@ export async function download<T>(
     for (let hops = 0; ; hops += 1) {
       const target = await reach(url, options.allow, options.names ?? systemNames, both)
       await dispatcher?.destroy()
-      dispatcher = pinned(target, options)
+      dispatcher = pinned(http, target, options)
       const headers = url.origin === first.origin ? credentials(first) : {}
-      const response = await ask(target, headers, dispatcher, both).catch((error: unknown) => {
+      const response = await ask(http, target, { headers, dispatcher, signal: both }).catch((error: unknown) => {
         throw inWords(error, options)
       })
       if (!REDIRECTS.has(response.statusCode)) return await use(open(response, url, options), both)
@@ -73,9 +78,9 @@ export async function download<T>(
 }
 
 /** A client that connects to the judged addresses only, whatever the name resolves to by now. */
-function pinned({ addresses }: Target, options: DownloadOptions): Agent {
+function pinned(http: Http, { addresses }: Target, options: DownloadOptions): Agent {
   const all: LookupAddress[] = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }))
-  return new Agent({
+  return new http.Agent({
     connections: 1,
     headersTimeout: options.stallTimeoutMs,
     bodyTimeout: options.stallTimeoutMs,
@@ -108,12 +113,18 @@ function credentials({ username, password }: URL): Record<string, string> {
   }
 }
 
-function ask({ url }: Target, headers: Record<string, string>, dispatcher: Agent, signal: AbortSignal) {
+interface Asking {
+  readonly headers: Readonly<Record<string, string>>
+  readonly dispatcher: Agent
+  readonly signal: AbortSignal
+}
+
+function ask(http: Http, { url }: Target, { headers, dispatcher, signal }: Asking) {
   const plain = new URL(url)
   plain.username = ''
   plain.password = ''
   // "identity": the checksum is of the file as stored there, and compression is told from the bytes.
-  return request(plain, {
+  return http.request(plain, {
     dispatcher,
     signal,
     headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': 'berth-importer' },

@@ -21,14 +21,15 @@ export interface CompiledSchema {
   validateStatus(status: unknown): readonly FieldError[]
 }
 
-const compiled = new WeakMap<ServedKind, CompiledSchema>()
+/** By version, which says all of it: servers of one process (tests) share what is compiled. */
+const compiled = new WeakMap<ServedKind['version'], CompiledSchema>()
 
 /** Compiled at first use: a start of the server should not pay for kinds that nobody asks for. */
 export function schemaOf(served: ServedKind): CompiledSchema {
-  const known = compiled.get(served)
+  const known = compiled.get(served.version)
   if (known !== undefined) return known
   const made = compile(served)
-  compiled.set(served, made)
+  compiled.set(served.version, made)
   return made
 }
 
