@@ -133,7 +133,8 @@ export function toConfig(document: unknown): AgentConfig {
   const config = structuredClone(document ?? {}) as Record<string, unknown>
   if (typeof config !== 'object' || Array.isArray(config)) throw new ConfigError('the configuration is not a mapping')
   config.nodeName ??= hostname().toLowerCase()
-  const validate = new Ajv2020({ allErrors: true, useDefaults: true, strict: false }).compile(AgentConfigSchema)
+  const options = { allErrors: true, useDefaults: true, strict: false, meta: false, validateSchema: false }
+  const validate = new Ajv2020(options).compile(AgentConfigSchema)
   if (validate(config)) return config as AgentConfig
   const lines = (validate.errors ?? []).map(({ instancePath, message, params }) => {
     const key = instancePath.slice(1).replaceAll('/', '.')
