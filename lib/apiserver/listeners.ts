@@ -8,6 +8,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { messageOf } from '../errors.ts'
 import type { Gate } from './auth/gate.ts'
 import { groupId } from './auth/group.ts'
+import { answerBroken, HANDSHAKE_MS, HTTP_LIMITS, MAX_CONNECTIONS } from './http/limits.ts'
 import type { Upgrades } from './upgrades.ts'
 
 export interface UnixListen {
@@ -31,14 +32,7 @@ export interface Listen {
 }
 
 const ANSWER_MS = 1_000
-/** Headers must be complete within this time. */
-const HEADERS_MS = 20_000
-/** A whole request, body included, within this time; watches are answers and not meant. */
-const REQUEST_MS = 60_000
-/** An idle connection is kept for the next request; a TLS handshake costs more. */
-const KEEP_ALIVE_MS = 60_000
 const IDLE_SWEEP_MS = 50
-const MAX_HEADER_BYTES = 32_768
 
 export interface ListenersOptions {
   readonly handler: RequestListener
@@ -67,7 +61,7 @@ export class Listeners {
 
   async #openUnix({ path, group }: UnixListen): Promise<void> {
     await removeStaleSocket(path)
-    const server = createHttp(LIMITS, this.#options.handler)
+    const server = createHttp(HTTP_LIMITS, this.#options.handler)
     server.on('connection', (socket: Socket) => this.#options.gate.register(socket, 'unix'))
     await this.#listen(server, { path })
     const gid = group === undefined ? null : await groupId(group)
@@ -78,7 +72,11 @@ export class Listeners {
   }
 
   async #openTls({ host, port, tls, onPort }: TlsListen): Promise<void> {
-    const server = createHttps({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' }, this.#options.handler)
+    const server = createHttps(
+      { ...HTTP_LIMITS, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS },
+      this.#options.handler,
+    )
+    server.maxConnections = MAX_CONNECTIONS
     server.on('secureConnection', (socket: TLSSocket) => this.#options.gate.register(socket, 'tls'))
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     await this.#listen(server, { host, port })
@@ -88,9 +86,7 @@ export class Listeners {
 
   async #listen(server: HttpServer, where: { path: string } | { host: string; port: number }): Promise<void> {
     server.on('upgrade', (request, socket, head) => this.#options.upgrades.handle(request, socket, head))
-    server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    })
+    server.on('clientError', answerBroken)
     const name = 'path' in where ? where.path : `${where.host}:${where.port}`
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(new Error(`cannot listen on ${name}: ${messageOf(error)}`)))
@@ -123,13 +119,6 @@ export class Listeners {
     )
     await Promise.all(closed)
   }
-}
-
-const LIMITS = {
-  maxHeaderSize: MAX_HEADER_BYTES,
-  headersTimeout: HEADERS_MS,
-  requestTimeout: REQUEST_MS,
-  keepAliveTimeout: KEEP_ALIVE_MS,
 }
 
 /** A socket file that a dead server left is taken away; one that answers, or another kind of file, is not. @throws Error */

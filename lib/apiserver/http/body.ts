@@ -1,13 +1,11 @@
 // Bodies of requests: bounded, JSON or YAML, never deeper or stranger than an object of this API can be.
-import { parseDocument } from 'yaml'
 import { ApiError, messageOf } from '../../errors.ts'
 import { MAX_OBJECT_BYTES } from '../../store/store.ts'
 import { checkShape, isRecord, type JsonObject } from '../core/json.ts'
+import { parseYaml } from './yaml-body.ts'
 
 /** Bytes of a request's body at most (as Kubernetes). */
 export const MAX_BODY_BYTES = 3_145_728
-/** Expansions of YAML aliases at most: a few lines must not become a gigabyte. */
-const MAX_YAML_ALIASES = 100
 
 /** `application/json; charset=utf-8` -> `application/json`. */
 export const mediaType = (contentType: string | undefined): string =>
@@ -16,7 +14,8 @@ export const mediaType = (contentType: string | undefined): string =>
 /** The value in a body of JSON or YAML. @throws ApiError BadRequest, UnsupportedMediaType */
 export function parseBody(body: Buffer, type: string): unknown {
   if (type === '' || type === 'application/json') return parseJson(body)
-  if (type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml') return parseYaml(body)
+  if (type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml')
+    return checked(parseYaml(utf8(body)))
   throw new ApiError(
     'UnsupportedMediaType',
     `the body is of type ${JSON.stringify(type.slice(0, 100))}; send application/json or application/yaml`,
@@ -36,21 +35,10 @@ export function parseJson(body: Buffer): unknown {
       `the body is not valid JSON${place === undefined ? '' : ` (at position ${place})`}`,
     )
   }
-  checkShape(value)
-  return value
+  return checked(value)
 }
 
-function parseYaml(body: Buffer): unknown {
-  const document = parseDocument(utf8(body), { uniqueKeys: true, prettyErrors: false, merge: false })
-  const problem = document.errors[0]
-  if (problem !== undefined)
-    throw new ApiError('BadRequest', `the body is not valid YAML: ${problem.code} at position ${problem.pos[0]}`)
-  let value: unknown
-  try {
-    value = document.toJS({ maxAliasCount: MAX_YAML_ALIASES })
-  } catch {
-    throw new ApiError('BadRequest', 'the YAML body uses too many aliases')
-  }
+function checked(value: unknown): unknown {
   checkShape(value)
   return value
 }

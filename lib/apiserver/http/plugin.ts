@@ -67,6 +67,8 @@ export function sendAnswer(reply: FastifyReply, { code, type, body, headers }: A
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-cache, private',
+    // What is left of a body that was refused is not read to its end.
+    ...(reply.request.raw.complete === false ? { connection: 'close' } : {}),
     ...headers,
   })
   reply.raw.end(body)

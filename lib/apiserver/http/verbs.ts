@@ -16,6 +16,7 @@ import { toWire } from '../fields/wire.ts'
 import type { ServedKind } from '../registry.ts'
 import { type Answer, type ApiRequest, header, json } from './answer.ts'
 import { applyBody, mediaType, objectBody } from './body.ts'
+import { checkDuplicates } from './duplicate-fields.ts'
 import { applyManager, fieldManager, refuseForce } from './field-manager.ts'
 import { negotiate } from './negotiate.ts'
 import {
@@ -163,20 +164,19 @@ interface Write {
 }
 
 function writeOptions(request: ResourceRequest): Write {
-  const { served, query, caller } = request
+  const { served, query, caller, body } = request
   const warnings: string[] = []
-  return {
-    warnings,
-    options: {
-      version: served.version.name,
-      fieldValidation: fieldValidation(query),
-      dryRun: dryRunParameter(query.getAll('dryRun')),
-      manager: fieldManager(request),
-      own: false,
-      caller,
-      warn: (message) => void warnings.push(message),
-    },
+  const options: WriteOptions = {
+    version: served.version.name,
+    fieldValidation: fieldValidation(query),
+    dryRun: dryRunParameter(query.getAll('dryRun')),
+    manager: fieldManager(request),
+    own: false,
+    caller,
+    warn: (message) => void warnings.push(message),
   }
+  checkDuplicates(body, options)
+  return { warnings, options }
 }
 
 /** RFC 7234 `Warning` headers, as kubectl prints them. */

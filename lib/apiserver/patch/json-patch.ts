@@ -1,6 +1,6 @@
 // JSON patch (RFC 6902): all operations or none, on a copy.
 import { ApiError } from '../../errors.ts'
-import { clonePlain, deepEqual, isRecord, type JsonObject } from '../core/json.ts'
+import { checkShape, clonePlain, deepEqual, isRecord, type JsonObject } from '../core/json.ts'
 import { listIndex, parsePointer } from './pointer.ts'
 
 /** Operations of one patch at most (as Kubernetes). */
@@ -49,19 +49,25 @@ function apply(state: State, operation: unknown, index: number): void {
       return
     }
     case 'copy': {
-      const value = get(state.document, parsePointer(operation.from), fail)
+      const value = shallow(get(state.document, parsePointer(operation.from), fail))
       state.copied += Buffer.byteLength(JSON.stringify(value))
       if (state.copied > MAX_COPIED_BYTES) throw new ApiError('RequestEntityTooLarge', 'the JSON patch copies too much')
       set(state, path, clonePlain(value), 'add', fail)
       return
     }
     case 'test':
-      if (!deepEqual(get(state.document, path, fail), valueIn(operation, index)))
+      if (!deepEqual(shallow(get(state.document, path, fail)), valueIn(operation, index)))
         throw fail(`the value at ${String(operation.path)} is another one than the test expects`)
       return
     default:
       throw new ApiError('BadRequest', `operation ${index}: op must be add, remove, replace, move, copy or test`)
   }
+}
+
+/** Moves can pile up a document far deeper than any that is read; what goes down into it must not meet that. @throws ApiError BadRequest */
+function shallow(value: unknown): unknown {
+  checkShape(value)
+  return value
 }
 
 function valueIn(operation: JsonObject, index: number): unknown {

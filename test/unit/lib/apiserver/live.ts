@@ -97,7 +97,8 @@ export function raw(socketPath: string, text: string): Promise<string> {
     socket.on('data', (chunk) => {
       answer += chunk.toString()
     })
-    socket.once('error', reject)
+    // A server that has answered may hang up while the rest is still being sent.
+    socket.once('error', (error) => (answer === '' ? reject(error) : resolve(answer)))
     socket.once('close', () => resolve(answer))
     socket.setTimeout(3_000, () => socket.destroy())
     socket.write(text)
