@@ -20,9 +20,11 @@ export interface Following {
   readonly ended: Promise<void>
 }
 
+const KINDS = ['lifecycle', 'agentLifecycle', 'qemuMonitor', 'deviceRemoved', 'deviceRemovalFailed'] as const
+
 /** One subscription for all kinds keeps libvirt's order: QEMU's reason comes before the end that it explains. */
 export function followLibvirt(libvirt: LibvirtPool, sinks: EventSinks, log: Log, signal: AbortSignal): Following {
-  const events = libvirt.events(['lifecycle', 'agentLifecycle', 'qemuMonitor'], { signal, monitorEvent: 'SHUTDOWN' })
+  const events = libvirt.events(KINDS, { signal, monitorEvent: 'SHUTDOWN' })
   return { ready: events.ready, ended: follow() }
 
   async function follow(): Promise<void> {
@@ -42,6 +44,8 @@ export function followLibvirt(libvirt: LibvirtPool, sinks: EventSinks, log: Log,
           break
         }
         case 'lifecycle':
+        case 'deviceRemoved':
+        case 'deviceRemovalFailed':
           sinks.onDomain(item.dom.uuid)
       }
     }

@@ -1,5 +1,6 @@
 // Which change wakes which controller. The only place that knows the references between kinds.
 import { isDeepStrictEqual } from 'node:util'
+import { getCondition } from '../lib/conditions.ts'
 import { type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import type { IndexFunction } from '../lib/reconcile/cache.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
@@ -33,10 +34,10 @@ const deviceKey = (kind: string, namespace: string, name: string): string =>
 const deviceKeys = (vm: VirtualMachine): readonly string[] =>
   (vm.spec.blockDeviceRefs ?? []).map(({ kind = '', name = '' }) => deviceKey(kind, vm.metadata.namespace ?? '', name))
 
-/** Those that a VM's domain has now, by its status. */
+/** Those that a VM's domain has now or is about to get, by its status. */
 const attachedKeys = (vm: VirtualMachine): readonly string[] =>
-  (vm.status?.blockDeviceRefs ?? []).flatMap(({ kind, name, attached }) =>
-    attached ? [deviceKey(kind, vm.metadata.namespace ?? '', name)] : [],
+  (vm.status?.blockDeviceRefs ?? []).flatMap(({ kind, name, attached, target }) =>
+    attached || target !== undefined ? [deviceKey(kind, vm.metadata.namespace ?? '', name)] : [],
   )
 
 /** What the cache must find quickly. */
@@ -99,9 +100,14 @@ const heirsOf = (reader: Reader): KeysOf =>
     ({ previous }) =>
       (previous === null ? [] : attachedKeys(asVm(previous)))
         .flatMap((device) => reader.byIndex<VirtualMachine>(VMS_BY_DEVICE, device))
-        .filter(isWaiting)
+        .filter((vm) => isWaiting(vm) || lacksDevices(vm))
         .map((vm) => toKey(nameOf(vm))),
   )
+
+/** One that runs waits for disks and images as well. */
+const lacksDevices = ({ status }: VirtualMachine): boolean =>
+  getCondition(status?.conditions, 'BlockDevicesReady')?.status === 'False'
+
 
 /** Counts the changes of what a class asks for. */
 const generation = ({ metadata }: KubeObject): readonly unknown[] => [metadata.generation]

@@ -1,5 +1,6 @@
 /** Domains as data: a plan becomes libvirt's XML, libvirt's XML becomes what we observe. */
-export { SEED_TARGET } from './devices/scsi-controller.ts'
+export { diskAlias, diskOfAlias } from './devices/alias.ts'
+export { DISK_TARGETS, SEED_TARGET } from './devices/scsi-controller.ts'
 export { SEED_ALIAS } from './devices/seed.ts'
 export { diskXml, domainXml, MIN_SPARE_PORTS, nicXml } from './domain.ts'
 export { METADATA_KEY, METADATA_URI, metadataXml, parseMetadata } from './metadata.ts'

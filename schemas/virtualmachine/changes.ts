@@ -85,24 +85,9 @@ const COMPARISONS = [
   compareGpus,
 ]
 
-export interface CompareOptions {
-  /** Top-level fields whose changes in flight the host cannot make: they ask for a restart instead. */
-  readonly withoutHotplug?: readonly ('blockDeviceRefs' | 'networks' | 'usbDevices')[]
-}
-
 /** All changes from what runs to what is asked for. Parts of specs do as well. */
-export function compareSpecs(
-  current: SpecFragment,
-  desired: SpecFragment,
-  { withoutHotplug = [] }: CompareOptions = {},
-): readonly SpecChange[] {
-  const cold: readonly string[] = withoutHotplug
-  return COMPARISONS.flatMap((compare) => compare(current, desired)).map((change) =>
-    change.action === 'ApplyImmediate' && cold.includes(change.path.split('.')[0] ?? '')
-      ? { ...change, action: 'Restart' }
-      : change,
-  )
-}
+export const compareSpecs = (current: SpecFragment, desired: SpecFragment): readonly SpecChange[] =>
+  COMPARISONS.flatMap((compare) => compare(current, desired))
 
 const RANK: readonly ApplyAction[] = ['None', 'ApplyImmediate', 'Restart']
 

@@ -63,9 +63,17 @@ export function useOf(vm: VirtualMachine, key: string): VmUse {
     deviceKey(kind, namespace, name) === key
   const phase = vm.status?.phase
   const named = (vm.spec.blockDeviceRefs ?? []).some(isIt)
-  const has = (vm.status?.blockDeviceRefs ?? []).some((device) => device.attached && isIt(device))
-  const mounted = has && phase !== 'Stopped'
-  return { namespace, name: vm.metadata.name, named, mounted, holds: mounted || (named && phase === 'Starting') }
+  const entry = (vm.status?.blockDeviceRefs ?? []).find(isIt)
+  const mounted = entry?.attached === true && phase !== 'Stopped'
+  // A target without being attached: about to be attached while the VM runs.
+  const coming = entry?.attached === false && entry.target !== undefined && phase !== 'Stopped'
+  return {
+    namespace,
+    name: vm.metadata.name,
+    named,
+    mounted,
+    holds: mounted || coming || (named && phase === 'Starting'),
+  }
 }
 
 /** Names for a sentence: the first few, so that the text seldom changes. */

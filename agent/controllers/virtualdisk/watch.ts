@@ -28,7 +28,9 @@ function touchesDevices(change: Change): boolean {
 }
 
 const attached = (vm: VirtualMachine): string =>
-  (vm.status?.blockDeviceRefs ?? []).map(({ kind, name, attached: is }) => `${kind}/${name}/${is}`).join()
+  (vm.status?.blockDeviceRefs ?? [])
+    .map(({ kind, name, attached: is, target = '' }) => `${kind}/${name}/${is}/${target}`)
+    .join()
 
 /** A disk waits for its image and its storage class, and shows the VMs that have it. */
 export function wireDisks(reader: Reader, sink: KeySink): void {

@@ -1,11 +1,15 @@
 // One look at a VM -> the status to store and the steps to take. Synchronous, so that it can run inside a status write
 // and again on conflict; the ledger's reservation, its only effect, is the same each time.
+import { isDeepStrictEqual } from 'node:util'
+import { SEED_ALIAS } from '../../../lib/domain/index.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { type Dependencies, effective } from './dependencies.ts'
 import { memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
 import type { GuestInfo } from './guest-info.ts'
+import { type Attempt, type Hotplug, NO_HOTPLUG, planHotplug } from './hotplug.ts'
 import type { Holding, Ledger } from './ledger.ts'
+import { currentRefs, type LiveDevice, liveDevices } from './live-devices.ts'
 import type { DomainView } from './observe.ts'
 import { pendingChanges } from './pending-changes.ts'
 import { isActive, planVm, type Step } from './plan.ts'
@@ -19,6 +23,8 @@ export interface Look {
   /** Why QEMU's last run of this VM ended, when this agent heard it. */
   readonly qemuReason: string | null
   readonly lastSignal: number | null
+  /** By uid: what this agent last tried with block devices that would not come or go. */
+  readonly attempts: ReadonlyMap<string, Attempt>
   readonly failure: string | null
   readonly ipAddress: string | null
   readonly mac: string | null
@@ -32,6 +38,8 @@ export interface Assessment {
   readonly steps: readonly Step[]
   /** Why a wanted start waits for something that no object tells about (capacity); null when it does not. */
   readonly waits: string | null
+  /** uids of block devices that have yet to come or go while the VM runs. */
+  readonly open: ReadonlySet<string>
 }
 
 export function assess(object: VirtualMachine, before: VmStatus | undefined, look: Look, ledger: Ledger): Assessment {
@@ -49,7 +57,9 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
     rebootEndsQemu: view?.observed.onReboot === 'destroy',
     bootId: look.facts.bootId,
   })
-  const changes = active && applied !== null ? pendingChanges(applied, vm.spec) : []
+  const live = active ? liveDevices(view?.observed.disks ?? [], look.dependencies.known) : []
+  const current = active && applied !== null ? withDevices(applied, vm.spec, live) : applied
+  const changes = active && current !== null ? pendingChanges(current, vm.spec) : []
   power = requestOwnRestart(power, vm, active && changes.length > 0)
 
   const deleted = vm.metadata.deletionTimestamp !== undefined
@@ -59,6 +69,19 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
   if (active && wanted !== 'Off' && power.stopSince !== undefined && now > power.stopSince + graceMs)
     power = omit(power, 'stopSince')
   const waits = reserve(vm, applied, wanted === 'On', look, ledger)
+  const hotplug =
+    active && current !== null && wanted !== 'Off'
+      ? planHotplug({
+          wanted: vm.spec.blockDeviceRefs,
+          changes,
+          live,
+          targets: view?.observed.disks.map(({ target }) => target) ?? [],
+          ready: look.dependencies.devices,
+          claim: ({ volume }) => ledger.claimDisk(vm.metadata.uid, volume.path),
+          attempts: look.attempts,
+          now,
+        })
+      : NO_HOTPLUG
   const blocked = startBlocker({ dependencies: look.dependencies, blocked: waits })
   const steps =
     look.failure !== null
@@ -71,7 +94,8 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
             force: power.request?.force === true,
             stopSince: power.stopSince ?? null,
             graceMs,
-            onReboot: changes.length > 0 ? 'destroy' : 'restart',
+            onReboot: changes.length > 0 || bootsAnew(vm.spec, hotplug, view) ? 'destroy' : 'restart',
+            devices: deviceSteps(hotplug, applied, current, view),
           },
           { state: view?.state ?? null, onReboot: view?.observed.onReboot ?? 'restart', lastSignal: look.lastSignal },
           now,
@@ -83,8 +107,44 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
     agent: look.guest !== null,
     look,
   })
-  const status = buildStatus({ ...look, vm, before, berth, applied, changes, wanted, blocked: waits })
-  return { status, berth, steps, waits }
+  const status = buildStatus({ ...look, vm, before, berth, applied, changes, wanted, blocked: waits, live, hotplug })
+  return { status, berth, steps, waits, open: hotplug.open }
+}
+
+/** The spec that the domain is made of by now: block devices come and go while it runs. */
+const withDevices = (
+  applied: VirtualMachineSpec,
+  wanted: VirtualMachineSpec,
+  live: readonly LiveDevice[],
+): VirtualMachineSpec => ({
+  ...applied,
+  blockDeviceRefs: [...currentRefs(applied.blockDeviceRefs ?? [], wanted.blockDeviceRefs, live)],
+})
+
+/**
+ * What the next boot shall find otherwise, but QEMU cannot change: the order of booting, a cloud-init disk that was taken away. No
+ * restart is asked for (DVP); a reboot from inside gets it.
+ */
+const bootsAnew = (spec: VirtualMachineSpec, hotplug: Hotplug, view: DomainView | null): boolean =>
+  hotplug.bootsOtherwise ||
+  (spec.provisioning === undefined && view?.observed.disks.some(({ alias }) => alias === SEED_ALIAS) === true)
+
+/** Devices first, then what became of them is written down, then the wait for those that take their time. */
+function deviceSteps(
+  hotplug: Hotplug,
+  applied: VirtualMachineSpec | null,
+  current: VirtualMachineSpec | null,
+  view: DomainView | null,
+): readonly Step[] {
+  const metadata = view?.observed.metadata
+  const recorded = isDeepStrictEqual(applied?.blockDeviceRefs, current?.blockDeviceRefs)
+  const record: readonly Step[] =
+    recorded || metadata === undefined
+      ? []
+      : [{ do: 'record-devices', metadata: { ...metadata, specJson: JSON.stringify(current) } }]
+  const wait: readonly Step[] =
+    hotplug.again === null ? [] : [{ do: 'wait', afterMs: hotplug.again, why: hotplug.pending.join('; ') }]
+  return [...hotplug.steps, ...record, ...wait]
 }
 
 /** `disruptions.restartApprovalMode: Automatic`: changes that need a restart get one at once. */

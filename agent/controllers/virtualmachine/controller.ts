@@ -15,7 +15,9 @@ import { type Assessment, assess, type Look } from './assess.ts'
 import { type Dependencies, effective, resolveDependencies } from './dependencies.ts'
 import { buildDomainPlan, domainName } from './domain-plan.ts'
 import type { GuestInfos } from './guest-info.ts'
+import type { Attempt, DeviceStep } from './hotplug.ts'
 import type { Ledger } from './ledger.ts'
+import { attachedUids } from './live-devices.ts'
 import { domainRef, type LibvirtCalls, viewDomain } from './observe.ts'
 import { isActive, type Step } from './plan.ts'
 import type { Seeds } from './seed.ts'
@@ -58,6 +60,8 @@ export class VirtualMachineReconciler implements Reconciler {
   readonly #steps: DomainSteps
   /** uid -> when this agent last sent the shutdown signal of the stop under way. */
   readonly #signals = new Map<string, number>()
+  /** uid -> what this agent last tried with the block devices of the VM that would not come or go, by their uids. */
+  readonly #attempts = new Map<string, Map<string, Attempt>>()
 
   constructor(deps: VirtualMachineDeps) {
     this.#deps = deps
@@ -102,14 +106,16 @@ export class VirtualMachineReconciler implements Reconciler {
     if (!active) {
       deps.guests.forget(uid)
       this.#signals.delete(uid)
+      this.#attempts.delete(uid)
     }
     const mac = deps.network.name() === null ? null : deps.network.macOf(uid)
     const look: Look = {
       view,
-      dependencies: await this.#dependencies(vm),
+      dependencies: await this.#dependencies(vm, active ? attachedUids(view?.observed.disks ?? []) : []),
       facts: deps.facts,
       qemuReason: deps.shutdowns.get(uid) ?? null,
       lastSignal: this.#signals.get(uid) ?? null,
+      attempts: this.#attempts.get(uid) ?? new Map(),
       failure: failure === null ? null : messageOf(failure),
       ipAddress: active && mac !== null ? deps.network.addressOf(mac) : null,
       mac,
@@ -122,14 +128,15 @@ export class VirtualMachineReconciler implements Reconciler {
       assessment = assess(object, status, look, deps.ledger)
       return assessment.status
     })
+    this.#forgetAttempts(uid, assessment)
     return { look, assessment: written === null ? null : assessment }
   }
 
-  #dependencies(vm: VirtualMachine): Promise<Dependencies> {
+  #dependencies(vm: VirtualMachine, attached: readonly string[]): Promise<Dependencies> {
     const { reader, volumes, facts, ledger } = this.#deps
     const diskHolder = (path: string, exceptUid: string) => ledger.diskHolder(path, exceptUid)
     const networkProblem = () => this.#deps.network.problem()
-    return resolveDependencies(vm, { reader, volumes, facts, diskHolder, networkProblem })
+    return resolveDependencies(vm, attached, { reader, volumes, facts, diskHolder, networkProblem })
   }
 
   /** Runs the steps; an outcome ends the pass, null asks for another look. */
@@ -171,9 +178,47 @@ export class VirtualMachineReconciler implements Reconciler {
         return this.#steps.setOnReboot(dom, step.action, signal)
       case 'undefine':
         return this.#steps.undefine(dom, signal)
+      case 'attach-device':
+        return this.#try(vm, step, 'Attached', () => this.#steps.attachDisk(dom, step.disk, signal), signal)
+      case 'detach-device':
+        return this.#try(vm, step, 'Detaching', () => this.#steps.detachDisk(dom, step.alias, signal), signal)
+      case 'record-devices':
+        return this.#steps.setMetadata(dom, step.metadata, signal)
       case 'clean-up':
         return this.#cleanUp(vm)
     }
+  }
+
+  /** A device that libvirt refuses keeps nothing else from being done: it is said, and tried again later. */
+  async #try(
+    vm: VirtualMachine,
+    step: DeviceStep,
+    reason: string,
+    run: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { uid, label } = step
+    const attempts = this.#attempts.get(vm.metadata.uid) ?? new Map<string, Attempt>()
+    this.#attempts.set(vm.metadata.uid, attempts)
+    const made = attempts.get(uid)
+    const last = made?.step === step.do ? made : undefined
+    const fault = await run().then(
+      () => null,
+      (error: unknown) => {
+        if (signal.aborted) throw error
+        return messageOf(error)
+      },
+    )
+    const at = this.#deps.clock.now()
+    attempts.set(uid, { step: step.do, since: last?.since ?? at, at, fault })
+    if (fault === null && last === undefined) this.#tell(vm, reason, label)
+    if (fault !== null && fault !== last?.fault)
+      this.#deps.events.record(vm, { type: 'Warning', reason: 'FailedStep', message: `${label}: ${fault}` })
+  }
+
+  #forgetAttempts(uid: string, assessment: Assessment | null): void {
+    const attempts = this.#attempts.get(uid)
+    for (const device of attempts?.keys() ?? []) if (!assessment?.open.has(device)) attempts?.delete(device)
   }
 
   async #start(vm: VirtualMachine, berth: Assessment['berth'], look: Look, signal: AbortSignal): Promise<void> {

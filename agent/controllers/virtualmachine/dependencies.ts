@@ -3,24 +3,16 @@ import type { CpuPlan } from '../../../lib/domain/index.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import { fitsNode } from '../../../lib/placement/node-fit.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import type {
-  ClusterVirtualImage,
-  Node,
-  Secret,
-  VirtualDisk,
-  VirtualImage,
-  VirtualMachine,
-  VirtualMachineClass,
-} from '../../../schemas/index.ts'
+import type { Node, Secret, VirtualMachine, VirtualMachineClass } from '../../../schemas/index.ts'
 import {
   effectiveCoreFraction,
   sizingMessage,
   sizingProblems,
 } from '../../../schemas/virtualmachineclass/sizing-policy.ts'
 import type { HostFacts } from '../../host/facts.ts'
-import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, SECRETS, VM_CLASSES, VMS } from '../../names.ts'
-import type { Volumes } from '../../storage/volumes.ts'
+import { NODES, SECRETS, VM_CLASSES, VMS } from '../../names.ts'
 import { cpuOf } from '../virtualmachineclass/cpu.ts'
+import { type BlockDeviceDeps, type KnownDevice, resolveBlockDevices } from './block-devices.ts'
 import type { Device } from './domain-plan.ts'
 
 /** The findings; each `…Problem` is null when that part is ready. */
@@ -32,6 +24,8 @@ export interface Dependencies {
   readonly sizingProblem: { readonly reason: string; readonly message: string } | null
   readonly devices: readonly Device[]
   readonly devicesProblem: string | null
+  /** Block devices of the spec and of the domain whose objects are there, ready or not. */
+  readonly known: readonly KnownDevice[]
   /** The first device cannot be booted from. */
   readonly bootProblem: string | null
   readonly userData: string | null
@@ -40,25 +34,25 @@ export interface Dependencies {
   readonly placementProblem: string | null
 }
 
-export interface DependencyDeps {
+export interface DependencyDeps extends BlockDeviceDeps {
   readonly reader: Reader
-  readonly volumes: Volumes
   readonly facts: HostFacts
-  /** `namespace/name` of another VM that writes to the file now. */
-  readonly diskHolder: (path: string, exceptUid: string) => string | null
   /** In words, why this host has no network for guests; null when it has. */
   readonly networkProblem: () => string | null
 }
 
-export async function resolveDependencies(vm: VirtualMachine, deps: DependencyDeps): Promise<Dependencies> {
+/** `attached`: uids of the disks and images that the domain has now. */
+export async function resolveDependencies(
+  vm: VirtualMachine,
+  attached: readonly string[],
+  deps: DependencyDeps,
+): Promise<Dependencies> {
   const vmClass = deps.reader.get<VirtualMachineClass>(VM_CLASSES, {
     namespace: '',
     name: vm.spec.virtualMachineClassName,
   })
   const cpu = vmClass === null ? null : cpuOf(vmClass, deps.facts)
-  const devices = await Promise.all((vm.spec.blockDeviceRefs ?? []).map((ref) => resolveDevice(vm, ref, deps)))
-  const ready = devices.filter((device): device is Device => typeof device !== 'string')
-  const problems = devices.filter((device): device is string => typeof device === 'string')
+  const { ready, known, problem } = await resolveBlockDevices(vm, attached, deps)
   const provisioning = resolveProvisioning(vm, deps.reader)
   return {
     coreFraction: effectiveCoreFraction(vm.spec, vmClass?.spec ?? {}),
@@ -66,7 +60,8 @@ export async function resolveDependencies(vm: VirtualMachine, deps: DependencyDe
     classProblem: classProblem(vm, vmClass, cpu),
     sizingProblem: sizingProblem(vm, vmClass),
     devices: ready,
-    devicesProblem: problems.length === 0 ? null : problems.join('; '),
+    devicesProblem: problem,
+    known,
     bootProblem: bootProblem(ready),
     userData: 'userData' in provisioning ? provisioning.userData : null,
     provisioningProblem: 'problem' in provisioning ? provisioning.problem : null,
@@ -95,40 +90,6 @@ function sizingProblem(vm: VirtualMachine, vmClass: VirtualMachineClass | null):
   const problems = sizingProblems(vm.spec, name, vmClass.spec)
   return problems.length === 0 ? null : { reason: 'SizingPolicyNotMatched', message: sizingMessage(problems, name) }
 }
-
-type Ref = NonNullable<VirtualMachine['spec']['blockDeviceRefs']>[number]
-
-async function resolveDevice(vm: VirtualMachine, ref: Ref, deps: DependencyDeps): Promise<Device | string> {
-  if (ref.kind === undefined || ref.name === undefined) return 'a block device names no kind or no object'
-  const where = ref.kind === 'ClusterVirtualImage' ? '' : (vm.metadata.namespace ?? '')
-  const resource = { VirtualDisk: DISKS, VirtualImage: IMAGES, ClusterVirtualImage: CLUSTER_IMAGES }[ref.kind]
-  const object = deps.reader.get<VirtualDisk | VirtualImage | ClusterVirtualImage>(resource, {
-    namespace: where,
-    name: ref.name,
-  })
-  const label = `${ref.kind} ${ref.name}`
-  if (object === null) return `${label} does not exist`
-  if (object.metadata.deletionTimestamp !== undefined) return `${label} is being deleted`
-  const phase = object.status?.phase ?? 'Pending'
-  if (phase !== 'Ready' && phase !== 'Resizing') return `${label} is ${phase}${progressOf(object)}`
-  const { uid } = object.metadata
-  const volume = ref.kind === 'VirtualDisk' ? await deps.volumes.disk(uid) : await deps.volumes.image(uid)
-  if (volume === null) return `${label} has no file on this host`
-  if (!volume.readonly) {
-    const holder = deps.diskHolder(volume.path, vm.metadata.uid)
-    if (holder !== null) return `${label} is in use by the virtual machine ${holder}`
-  }
-  return {
-    kind: ref.kind,
-    name: ref.name,
-    uid,
-    volume,
-    ...(ref.bootOrder === undefined ? {} : { bootOrder: ref.bootOrder }),
-  }
-}
-
-const progressOf = (object: VirtualDisk | VirtualImage | ClusterVirtualImage): string =>
-  object.status?.progress ? ` (${object.status.progress})` : ''
 
 /** DVP: a cloud image is read-only and cannot be the first device; an ISO can. */
 function bootProblem(devices: readonly Device[]): string | null {

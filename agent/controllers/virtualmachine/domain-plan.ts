@@ -1,6 +1,14 @@
 // A VM with everything it refers to -> the plan of its domain. Pure: same input, same plan.
 import { createHash } from 'node:crypto'
-import { type CpuPlan, type DiskPlan, type DomainPlan, domainXml, topology } from '../../../lib/domain/index.ts'
+import {
+  type CpuPlan,
+  DISK_TARGETS,
+  type DiskPlan,
+  type DomainPlan,
+  diskAlias,
+  domainXml,
+  topology,
+} from '../../../lib/domain/index.ts'
 import { toBytes } from '../../../lib/quantity.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
@@ -52,15 +60,13 @@ export const overheadOf = (spec: VirtualMachineSpec): bigint =>
 
 export const memoryOf = (spec: VirtualMachineSpec): bigint => toBytes(spec.memory.size)
 
-/** Target of the n-th block device: its place on the controller and its name in `status.blockDeviceRefs`. */
-export const targetOf = (index: number): string => `sd${String.fromCharCode(97 + index)}`
-
 export function buildDomainPlan(inputs: DomainInputs): DomainPlan {
   const { vm, facts } = inputs
   const { spec } = vm
   const shape = topology(spec.cpu.cores)
   if (!shape.ok) throw new Error(`${spec.cpu.cores} cores fit no topology`)
   const shares = sharesOf(spec, facts.cpuController)
+  const ranks = bootRanks(inputs.devices)
   const plan: DomainPlan = {
     name: domainName(vm),
     uuid: vm.metadata.uid,
@@ -77,7 +83,9 @@ export function buildDomainPlan(inputs: DomainInputs): DomainPlan {
       spec.bootloader === 'EFI' && facts.efi
         ? { kind: 'efi', ...facts.efi, nvramPath: inputs.paths.nvram }
         : { kind: 'bios' },
-    disks: inputs.devices.map((device, index) => diskPlan(device, index, bootRanks(inputs.devices))),
+    disks: inputs.devices.map((device, index) =>
+      diskPlan(device, { target: DISK_TARGETS[index] ?? '', bootOrder: ranks.get(device), hotplugged: false }),
+    ),
     ...(inputs.seedPath === null ? {} : { seed: { path: inputs.seedPath } }),
     nics: inputs.network ? [{ mac: inputs.network.mac, network: inputs.network.name, alias: 'ua-main' }] : [],
     serialLogPath: inputs.paths.console,
@@ -100,11 +108,17 @@ export function buildDomainPlan(inputs: DomainInputs): DomainPlan {
   return { ...plan, metadata: { ...plan.metadata, digest: sha256(domainXml(plan)) } }
 }
 
-function diskPlan(device: Device, index: number, ranks: ReadonlyMap<Device, number>): DiskPlan {
+/** Where a device goes. */
+export interface DiskPlace {
+  readonly target: string
+  readonly bootOrder: number | undefined
+  readonly hotplugged: boolean
+}
+
+export function diskPlan(device: Device, { target, bootOrder, hotplugged }: DiskPlace): DiskPlan {
   const { volume } = device
-  const rank = ranks.get(device)
   return {
-    target: targetOf(index),
+    target,
     bus: 'scsi',
     device: volume.cdrom ? 'cdrom' : 'disk',
     path: volume.path,
@@ -112,14 +126,14 @@ function diskPlan(device: Device, index: number, ranks: ReadonlyMap<Device, numb
     backing: volume.backing,
     readonly: volume.readonly,
     serial: device.uid.replaceAll('-', '').slice(0, 20),
-    alias: `ua-${device.uid}`,
+    alias: diskAlias(device.uid, hotplugged),
     discard: !volume.readonly,
-    ...(rank === undefined ? {} : { bootOrder: rank }),
+    ...(bootOrder === undefined ? {} : { bootOrder }),
   }
 }
 
-/** Those with a bootOrder first, in its order; the rest after them as listed (DVP). */
-export function bootRanks(devices: readonly Device[]): ReadonlyMap<Device, number> {
+/** Those with a bootOrder first, in its order; the rest after them as listed (DVP). The first of the map boots first. */
+export function bootRanks<T extends { readonly bootOrder?: number }>(devices: readonly T[]): ReadonlyMap<T, number> {
   const sorted = devices
     .map((device, index) => ({ device, index }))
     .sort((a, b) => (a.device.bootOrder ?? Infinity) - (b.device.bootOrder ?? Infinity) || a.index - b.index)

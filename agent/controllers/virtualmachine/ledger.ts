@@ -40,6 +40,18 @@ export class Ledger {
     this.#held.set(uid, holding)
   }
 
+  /**
+   * Reserves one more disk for a VM that holds already, or gives the VM (`namespace/name`) that holds it (and reserves nothing).
+   * It counts until the VM's holding is recorded anew without it.
+   */
+  claimDisk(uid: string, path: string): string | null {
+    const holder = this.diskHolder(path, uid)
+    const mine = this.#held.get(uid)
+    if (holder === null && mine !== undefined && !mine.disks.includes(path))
+      this.#held.set(uid, { ...mine, disks: [...mine.disks, path] })
+    return holder
+  }
+
   release(uid: string): void {
     this.#held.delete(uid)
   }

@@ -5,14 +5,6 @@ import { withoutSecrets } from './domain-plan.ts'
 
 export type Change = SpecChange
 
-/**
- * Block devices that DVP attaches to a running VM. Berth has no hot-plug yet, so they wait for the restart as well,
- * and say so, rather than being accepted and forgotten.
- */
-const WITHOUT_HOTPLUG = ['blockDeviceRefs'] as const
-
-/** Changes from the spec that the domain was made from to the one that is asked for. */
-export function pendingChanges(applied: VirtualMachineSpec, wanted: VirtualMachineSpec): readonly Change[] {
-  const changes = compareSpecs(applied, withoutSecrets(wanted), { withoutHotplug: WITHOUT_HOTPLUG })
-  return changes.filter(({ action }) => action === 'Restart')
-}
+/** Changes from the spec that the domain is made of to the one that is asked for. */
+export const pendingChanges = (current: VirtualMachineSpec, wanted: VirtualMachineSpec): readonly Change[] =>
+  compareSpecs(current, withoutSecrets(wanted)).filter(({ action }) => action === 'Restart')

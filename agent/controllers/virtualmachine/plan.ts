@@ -1,4 +1,6 @@
 // What to do next about one VM. Pure: the whole policy of steps lives here and is tested as a table.
+import type { BerthMetadata } from '../../../lib/domain/index.ts'
+import type { DeviceStep } from './hotplug.ts'
 import type { DomainState } from './observe.ts'
 
 export interface Want {
@@ -14,6 +16,8 @@ export interface Want {
   readonly graceMs: number
   /** What a reboot inside the guest should do now (`destroy` while changes wait for a restart). */
   readonly onReboot: 'restart' | 'destroy'
+  /** What is to be done about block devices while it runs on. */
+  readonly devices: readonly Step[]
 }
 
 export interface Have {
@@ -31,6 +35,9 @@ export type Step =
   | { readonly do: 'undefine' }
   | { readonly do: 'clean-up' }
   | { readonly do: 'set-on-reboot'; readonly action: 'restart' | 'destroy' }
+  | DeviceStep
+  /** Write into the domain what it is made of by now. */
+  | { readonly do: 'record-devices'; readonly metadata: BerthMetadata }
   | { readonly do: 'wait'; readonly afterMs: number; readonly why: string }
 
 /** The signal is repeated, since firmware and booting kernels swallow it. */
@@ -48,7 +55,9 @@ export function planVm(want: Want, have: Have, now: number): readonly Step[] {
   if (want.deleted || want.power === 'Off') return active ? stop(want, have, now) : []
   if (!active) return want.power === 'On' && want.blocked === null ? [{ do: 'define-and-start' }] : []
   if (have.state === 'stopping') return [{ do: 'wait', afterMs: 500, why: 'the guest is ending' }]
-  return have.onReboot === want.onReboot ? [] : [{ do: 'set-on-reboot', action: want.onReboot }]
+  const rebooting: readonly Step[] =
+    have.onReboot === want.onReboot ? [] : [{ do: 'set-on-reboot', action: want.onReboot }]
+  return [...rebooting, ...want.devices]
 }
 
 function stop(want: Want, have: Have, now: number): readonly Step[] {

@@ -1,4 +1,5 @@
 // Grows a disk through the QEMU that has it open: no other program may write to its file meanwhile.
+import { diskOfAlias } from '../../../lib/domain/index.ts'
 import { nameOf } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import type { VirtualDisk, VirtualMachine } from '../../../schemas/index.ts'
@@ -29,7 +30,7 @@ export async function resizeLive({ libvirt, reader }: ResizeDeps, diskUid: strin
     const dom = domainRef(domainName(vm), vm.metadata.uid)
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     const view = await viewDomain(libvirt, dom, signal)
-    const target = view?.observed.disks.find(({ alias }) => alias === `ua-${diskUid}`)?.target
+    const target = view?.observed.disks.find(({ alias }) => diskOfAlias(alias)?.uid === diskUid)?.target
     if (view === null || target === undefined || !isActive(view.state)) continue
     await libvirt.call('DomainBlockResize', { dom, disk: target, size: bytes, flags: RESIZE_BYTES }, { signal })
     return true

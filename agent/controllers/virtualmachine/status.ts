@@ -7,8 +7,11 @@ import { formatBytes } from '../../../lib/quantity.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import type { Dependencies } from './dependencies.ts'
-import { fractionOf, milliCoresOf, overheadOf, targetOf } from './domain-plan.ts'
+import { deviceStatus } from './device-status.ts'
+import { fractionOf, milliCoresOf, overheadOf } from './domain-plan.ts'
 import type { GuestInfo } from './guest-info.ts'
+import type { Hotplug } from './hotplug.ts'
+import type { LiveDevice } from './live-devices.ts'
 import type { DomainView } from './observe.ts'
 import type { Change } from './pending-changes.ts'
 import { isActive } from './plan.ts'
@@ -40,6 +43,9 @@ export interface StatusInputs {
   /** The applied spec of the domain that exists; null without one. */
   readonly applied: VirtualMachineSpec | null
   readonly changes: readonly Change[]
+  /** Disks and images that the VM has while it runs. */
+  readonly live: readonly LiveDevice[]
+  readonly hotplug: Hotplug
   readonly wanted: 'On' | 'Off' | 'AsIs'
   /** Why a wanted start waits although everything it refers to is ready (capacity, host, placement). */
   readonly blocked: string | null
@@ -70,7 +76,13 @@ export function buildStatus(inputs: StatusInputs): VmStatus {
     ipAddress: active ? (inputs.ipAddress ?? '') : '',
     guestOSInfo: active ? (inputs.guest?.os ?? {}) : {},
     versions: active ? facts.versions : {},
-    blockDeviceRefs: blockDevices(inputs, active),
+    blockDeviceRefs: deviceStatus({
+      wanted: vm.spec.blockDeviceRefs ?? [],
+      known: inputs.dependencies.known,
+      live: inputs.live,
+      coming: inputs.hotplug.coming,
+      before: before?.blockDeviceRefs ?? [],
+    }),
     networks:
       inputs.mac === null
         ? []
@@ -144,18 +156,6 @@ export function startBlocker(inputs: Pick<StatusInputs, 'dependencies' | 'blocke
   )
 }
 
-function blockDevices(inputs: StatusInputs, active: boolean): unknown[] {
-  const attached = new Set(active ? inputs.view?.observed.disks.map((disk) => disk.path) : [])
-  return inputs.dependencies.devices.map((device, index) => ({
-    kind: device.kind,
-    name: device.name,
-    size: formatBytes(device.volume.sizeBytes),
-    attached: attached.has(device.volume.path),
-    target: targetOf(index),
-    ...(device.bootOrder === undefined ? {} : { bootOrder: device.bootOrder }),
-  }))
-}
-
 function launchTimes({ times }: BerthStatus): Record<string, string> {
   const durations: Record<string, string> = {}
   if (times?.wanted !== undefined && times.start !== undefined)
@@ -173,7 +173,7 @@ const seconds = (ms: number): string => `${Math.max(0, Math.round(ms)) / 1000}s`
 type Truth = Condition['status']
 
 function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition[] {
-  const { dependencies: needs, guest, changes, vm, now } = inputs
+  const { dependencies: needs, guest, changes, hotplug, vm, now } = inputs
   let list: readonly Condition[] = inputs.before?.conditions ?? []
   const set = (type: string, status: Truth, reason: string, message = '') => {
     list = setCondition(list, { type, status, reason, message }, vm.metadata.generation ?? 0, now)
@@ -182,7 +182,8 @@ function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition
     set(type, problem === null ? 'True' : 'False', problem === null ? whenReady : whenNot, problem ?? '')
 
   ready('VirtualMachineClassReady', needs.classProblem, 'VirtualMachineClassReady', 'VirtualMachineClassNotReady')
-  ready('BlockDevicesReady', needs.devicesProblem, 'BlockDevicesReady', 'BlockDevicesNotReady')
+  const devicesProblem = [needs.devicesProblem ?? [], ...hotplug.refused].flat().join('; ') || null
+  ready('BlockDevicesReady', devicesProblem, 'BlockDevicesReady', 'BlockDevicesNotReady')
   ready('ProvisioningReady', needs.provisioningProblem, 'ProvisioningReady', 'ProvisioningNotReady')
   ready(
     'SizingPolicyMatched',
@@ -201,7 +202,14 @@ function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition
     waits ? 'ChangesPendingRestart' : 'NoRestartRequired',
     waits ? `a restart applies ${changes.map(({ path }) => path).join(', ')}` : '',
   )
-  set('ConfigurationApplied', waits ? 'False' : 'True', waits ? 'ConfigurationNotApplied' : 'ConfigurationApplied')
+  const open = [...(waits ? ['changes wait for a restart'] : []), ...hotplug.pending]
+  const applied = open.length === 0
+  set(
+    'ConfigurationApplied',
+    applied ? 'True' : 'False',
+    applied ? 'ConfigurationApplied' : 'ConfigurationNotApplied',
+    open.join('; '),
+  )
   return list
 }
 

@@ -1,6 +1,17 @@
 // Executes the planner's steps on libvirt. Each is idempotent: "already so" is success. Nothing here decides anything.
 import { rm } from 'node:fs/promises'
-import { type DomainPlan, domainXml } from '../../../lib/domain/index.ts'
+import {
+  type BerthMetadata,
+  type DiskPlan,
+  type DomainPlan,
+  diskXml,
+  domainXml,
+  METADATA_KEY,
+  METADATA_URI,
+  metadataXml,
+  type ObservedDisk,
+  observeDomain,
+} from '../../../lib/domain/index.ts'
 import { isNoDomain, isOperationFailed, isOperationInvalid } from '../../../lib/libvirt/index.ts'
 import { type DomainRef, domainRef, type LibvirtCalls } from './observe.ts'
 
@@ -11,8 +22,12 @@ const UNDEFINE_ALL = 1 | 2 | 4 | 16
 /** VIR_DOMAIN_LIFECYCLE_REBOOT, VIR_DOMAIN_LIFECYCLE_ACTION_{DESTROY,RESTART}. */
 const LIFECYCLE_REBOOT = 1
 const LIFECYCLE_ACTIONS = { destroy: 0, restart: 1 } as const
-/** VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG. */
+/** VIR_DOMAIN_AFFECT_LIVE, and with VIR_DOMAIN_AFFECT_CONFIG. */
+const AFFECT_LIVE = 1
 const AFFECT_BOTH = 1 | 2
+/** VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_METADATA_ELEMENT. */
+const XML_INACTIVE = 2
+const METADATA_ELEMENT = 2
 /** Creating a domain may wait for QEMU's capabilities to be probed and for a busy host. */
 const START_TIMEOUT_MS = 120_000
 /** SIGTERM, 15 s, SIGKILL, 15 s is libvirt's own patience with a QEMU that does not end. */
@@ -75,6 +90,32 @@ export class DomainSteps {
     await quietly(() => this.#libvirt.call('DomainSetLifecycleAction', args, { signal }))
   }
 
+  /** Attaches the disk to the domain that runs, and to its definition. @throws LibvirtError */
+  async attachDisk(dom: DomainRef, disk: DiskPlan, signal: AbortSignal): Promise<void> {
+    const taken = await this.#defines(
+      dom,
+      ({ alias, target }) => alias === disk.alias || target === disk.target,
+      signal,
+    )
+    const flags = taken ? AFFECT_LIVE : AFFECT_BOTH
+    await this.#libvirt.call('DomainAttachDeviceFlags', { dom, xml: diskXml(disk), flags }, { signal })
+  }
+
+  /** Asks for the disk to be detached; libvirt's event, or another look, tells when it is. @throws LibvirtError */
+  async detachDisk(dom: DomainRef, alias: string, signal: AbortSignal): Promise<void> {
+    const defined = await this.#defines(dom, (disk) => disk.alias === alias, signal)
+    const flags = defined ? AFFECT_BOTH : AFFECT_LIVE
+    await this.#libvirt.call('DomainDetachDeviceAlias', { dom, alias, flags }, { signal })
+  }
+
+  /** Replaces our element in the running domain and in its definition. */
+  async setMetadata(dom: DomainRef, metadata: BerthMetadata, signal: AbortSignal): Promise<void> {
+    const args = { dom, type: METADATA_ELEMENT, metadata: metadataXml(metadata), key: METADATA_KEY, uri: METADATA_URI }
+    await quietly(() =>
+      this.#libvirt.call('DomainSetMetadata', { ...args, flags: AFFECT_BOTH }, { signal }),
+    )
+  }
+
   /** Removes the definition with its firmware variables; the disks stay. */
   async undefine(dom: DomainRef, signal: AbortSignal): Promise<void> {
     await quietly(() => this.#libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_ALL }, { signal }))
@@ -83,6 +124,15 @@ export class DomainSteps {
   /** Removes the VM's own files: seed, firmware variables, console log. */
   async removeFiles(paths: readonly string[]): Promise<void> {
     for (const path of paths) await rm(path, { force: true })
+  }
+
+  /**
+   * Whether the definition has such a disk. It may be ahead of the running domain, which lets go later, or behind it, after a crash
+   * of libvirtd; a change that it has already would be refused as a whole.
+   */
+  async #defines(dom: DomainRef, isIt: (disk: ObservedDisk) => boolean, signal: AbortSignal): Promise<boolean> {
+    const { xml } = await this.#libvirt.call('DomainGetXMLDesc', { dom, flags: XML_INACTIVE }, { signal })
+    return observeDomain(xml).disks.some(isIt)
   }
 
   async #isForeign({ name, uuid }: DomainPlan, signal: AbortSignal): Promise<boolean> {

@@ -9,6 +9,12 @@ export function scsiController(): XmlElement {
 /** The last of the single-letter targets; the seed's own, so that a disk attached later never meets it. */
 export const SEED_TARGET = 'sdz'
 
+/** The places of disks and images, in order: `sda` to `sdy`. */
+export const DISK_TARGETS: readonly string[] = Array.from(
+  { length: 25 },
+  (_, unit) => `sd${String.fromCharCode(97 + unit)}`,
+)
+
 /**
  * Address of a target: `sda` is unit 0, `sdz` unit 25. Written out because libvirt's own choice would open a second
  * controller at the 16th disk.

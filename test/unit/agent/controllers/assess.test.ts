@@ -6,6 +6,7 @@ import type { DomainView } from '../../../../agent/controllers/virtualmachine/ob
 import type { VirtualMachine, VirtualMachineSpec } from '../../../../schemas/index.ts'
 import { aVm, FACTS, VM_UID } from '../../../support/objects.ts'
 
+const ROOT_UID = '22222222-2222-4333-8444-555555555555'
 const NOW = Date.parse('2026-01-01T00:01:00Z')
 
 const ready: Dependencies = {
@@ -17,7 +18,7 @@ const ready: Dependencies = {
     {
       kind: 'VirtualDisk',
       name: 'root',
-      uid: 'd-uid',
+      uid: ROOT_UID,
       volume: {
         path: '/d/root.qcow2',
         format: 'qcow2',
@@ -29,6 +30,7 @@ const ready: Dependencies = {
     },
   ],
   devicesProblem: null,
+  known: [{ kind: 'VirtualDisk', name: 'root', uid: ROOT_UID, sizeBytes: 1_073_741_824n }],
   bootProblem: null,
   userData: null,
   provisioningProblem: null,
@@ -42,6 +44,7 @@ const look = (over: Partial<Look> = {}): Look => ({
   facts: FACTS,
   qemuReason: null,
   lastSignal: null,
+  attempts: new Map(),
   failure: null,
   ipAddress: null,
   mac: '02:00:00:00:00:01',
@@ -61,7 +64,15 @@ function domain(state: DomainView['state'], applied: VirtualMachineSpec, over: P
     digest: '',
     stoppedManually: false,
   }
-  const disk = { target: 'sda', bus: 'scsi', device: 'disk', path: '/d/root.qcow2', readonly: false, backing: [] }
+  const disk = {
+    target: 'sda',
+    bus: 'scsi',
+    device: 'disk',
+    path: '/d/root.qcow2',
+    alias: `ua-${ROOT_UID}`,
+    readonly: false,
+    backing: [],
+  }
   return {
     state,
     shutoff: 'unknown',

@@ -10,6 +10,7 @@ const on: Want = {
   stopSince: null,
   graceMs: 60_000,
   onReboot: 'restart',
+  devices: [],
 }
 const off: Want = { ...on, power: 'Off' }
 const none: Have = { state: null, onReboot: 'restart', lastSignal: null }

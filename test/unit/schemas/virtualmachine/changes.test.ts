@@ -169,16 +169,6 @@ it('tells both places of two devices that changed places', () => {
   ])
 })
 
-it('asks for a restart where the host cannot hot-plug', () => {
-  const current = { runPolicy: 'Manual', blockDeviceRefs: [a] } as const
-  const desired = { runPolicy: 'AlwaysOn', blockDeviceRefs: [a, b] } as const
-  const changes = compareSpecs(current, desired, { withoutHotplug: ['blockDeviceRefs'] })
-  expect(changes.map(({ path, action }) => [path, action])).toEqual([
-    ['runPolicy', 'ApplyImmediate'],
-    ['blockDeviceRefs.1', 'Restart'],
-  ])
-})
-
 it('takes the strongest action', () => {
   const change = (action: ApplyAction): SpecChange => ({ path: 'x', operation: 'replace', action })
   expect(strongestAction([])).toBe('None')

@@ -4,7 +4,7 @@ import { defaultClass } from '../../../../../agent/controllers/virtualdisk/obser
 import { deviceKey, imageOf, someOf, usedDevices, useOf } from '../../../../../agent/controllers/virtualdisk/users.ts'
 import type { StorageClass, VirtualDisk, VirtualMachine } from '../../../../../schemas/index.ts'
 
-type Device = { readonly kind: string; readonly name: string; readonly attached?: boolean }
+type Device = { readonly kind: string; readonly name: string; readonly attached?: boolean; readonly target?: string }
 
 const vm = (phase: string | undefined, spec: readonly Device[], status: readonly Device[]): VirtualMachine =>
   ({
@@ -31,8 +31,13 @@ describe('useOf', () => {
       { named: false, mounted: true, holds: true },
     ],
     [
-      'running, to be attached at the next start',
-      vm('Running', [root], []),
+      'running, about to get it',
+      vm('Running', [root], [{ ...root, attached: false, target: 'sdb' }]),
+      { named: true, mounted: false, holds: true },
+    ],
+    [
+      'running, to get it when it is ready',
+      vm('Running', [root], [{ ...root, attached: false }]),
       { named: true, mounted: false, holds: false },
     ],
     ['starting', vm('Starting', [root], [{ ...root, attached: false }]), { named: true, mounted: false, holds: true }],
