@@ -129,7 +129,7 @@ const bootsAnew = (spec: VirtualMachineSpec, hotplug: Hotplug, view: DomainView 
   hotplug.bootsOtherwise ||
   (spec.provisioning === undefined && view?.observed.disks.some(({ alias }) => alias === SEED_ALIAS) === true)
 
-/** Devices first, then what became of them is written down, then the wait for those that take their time. */
+/** What can be done now, and what became of it written down; another look follows. Then the wait for those that take their time. */
 function deviceSteps(
   hotplug: Hotplug,
   applied: VirtualMachineSpec | null,
@@ -142,9 +142,9 @@ function deviceSteps(
     recorded || metadata === undefined
       ? []
       : [{ do: 'record-devices', metadata: { ...metadata, specJson: JSON.stringify(current) } }]
-  const wait: readonly Step[] =
-    hotplug.again === null ? [] : [{ do: 'wait', afterMs: hotplug.again, why: hotplug.pending.join('; ') }]
-  return [...hotplug.steps, ...record, ...wait]
+  const now = [...hotplug.steps, ...record]
+  if (now.length > 0 || hotplug.again === null) return now
+  return [{ do: 'wait', afterMs: hotplug.again, why: hotplug.pending.join('; ') }]
 }
 
 /** `disruptions.restartApprovalMode: Automatic`: changes that need a restart get one at once. */

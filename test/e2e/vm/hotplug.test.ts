@@ -75,3 +75,145 @@ it('a disk comes, is written, grows, leaves and goes to another machine; QEMU st
   const other = await space.booted('second')
   expect(await other.ask(`head -c 16 /dev/${await inGuest(other, 'data')}`)).toBe('kept-by-the-disk')
 })
+
+it('a killed agent goes on: what was asked for is attached, what is there is seen, what is unwanted leaves', async () => {
+  const { host } = space
+  await space.bareVm('killed')
+  await Promise.all(['one', 'two'].map((name) => space.disk(name, '1Mi')))
+  await Promise.all(['one', 'two'].map(untilReady))
+  await space.untilPhase('killed', 'Running')
+  const pid = await space.qemuPid('killed')
+  const uids = await Promise.all(
+    ['one', 'two'].map(async (name) => (await space.get('VirtualDisk', name)).metadata.uid),
+  )
+  const disks = () => host.virsh('domblklist', space.domain('killed'))
+
+  // As soon as the change is acknowledged: before, during or after the call.
+  await setDevices('killed', refs('killed', 'one'))
+  await host.restartAgent()
+  expect(entry(await untilAttached('killed', 'one'), 'one')).toMatchObject({ hotplugged: true, target: 'sdb' })
+
+  // As soon as libvirt has it: about when the status is written.
+  await setDevices('killed', refs('killed', 'one', 'two'))
+  await waitFor('the disk in the domain', 30, async () => (await disks()).includes(uids[1] ?? ''))
+  await host.restartAgent()
+  expect(entry(await untilAttached('killed', 'two'), 'two')).toMatchObject({ hotplugged: true, target: 'sdc' })
+
+  await setDevices('killed', refs('killed', 'two'))
+  await host.restartAgent()
+  await untilDetached('killed', 'one')
+  expect(await disks()).not.toContain(uids[0])
+  expect(await space.qemuPid('killed')).toBe(pid)
+  await space.delete('VirtualDisk', 'one')
+  await space.untilGone('VirtualDisk', 'one')
+
+  // The same set after a restart, none of it a guest that was changed.
+  expect(await space.operate('killed', 'Restart', true)).toMatchObject({ phase: 'Completed' })
+  await space.untilNewQemu('killed', pid)
+  const restarted = await untilAttached('killed', 'two')
+  expect(restarted.status?.blockDeviceRefs).toMatchObject([
+    { name: 'killed', attached: true, target: 'sda' },
+    { name: 'two', attached: true, target: 'sdb' },
+  ])
+  expect(entry(restarted, 'two')).not.toHaveProperty('hotplugged')
+  expect(restarted.status?.restartAwaitingChanges).toEqual([])
+})
+
+it.concurrent('a disk that is not there yet is waited for while the machine runs, and comes by itself', async () => {
+  await space.bareVm('waits')
+  await space.untilPhase('waits', 'Running')
+  const pid = await space.qemuPid('waits')
+  await setDevices('waits', refs('waits', 'later'))
+  const waiting = await space.until(
+    'VirtualMachine',
+    'waits',
+    (vm) => condition(vm, 'BlockDevicesReady').status === 'False',
+  )
+  expect(condition(waiting, 'BlockDevicesReady').message).toBe('VirtualDisk later does not exist')
+  expect(condition(waiting, 'ConfigurationApplied').message).toBe('VirtualDisk later is not ready to be attached')
+  expect(waiting.status?.phase).toBe('Running')
+  await space.disk('later', '1Mi')
+  const vm = await untilAttached('waits', 'later')
+  expect(condition(vm, 'BlockDevicesReady').status).toBe('True')
+  expect(await space.qemuPid('waits')).toBe(pid)
+})
+
+it.concurrent('a disk of another machine is refused in words, and comes as soon as that one lets go', async () => {
+  await space.bareVm('has')
+  await space.bareVm('wants')
+  await space.disk('shared', '1Mi')
+  await untilReady('shared')
+  await setDevices('has', refs('has', 'shared'))
+  await untilAttached('has', 'shared')
+  await space.untilPhase('wants', 'Running')
+  await setDevices('wants', refs('wants', 'shared'))
+  const waiting = await space.until(
+    'VirtualMachine',
+    'wants',
+    (vm) => condition(vm, 'BlockDevicesReady').status === 'False',
+  )
+  expect(condition(waiting, 'BlockDevicesReady').message).toBe(
+    'VirtualDisk shared is in use by the virtual machine hotplug/has',
+  )
+  await setDevices('has', refs('has'))
+  await untilDetached('has', 'shared')
+  await untilAttached('wants', 'shared')
+})
+
+it.concurrent('a disk that libvirt does not let go of stays in use, is said, and leaves when it can', async () => {
+  const { host } = space
+  await space.bareVm('busy')
+  await Promise.all([space.disk('copied', '1Mi'), space.disk('other', '1Mi')])
+  await untilReady('copied')
+  await setDevices('busy', refs('busy', 'copied'))
+  await untilAttached('busy', 'copied')
+  const copy = `${host.dir}/copy.qcow2`
+  await host.virsh('blockcopy', space.domain('busy'), 'sdb', copy, '--transient-job')
+  await setDevices('busy', refs('busy'))
+  const stuck = await space.until('VirtualMachine', 'busy', (vm) =>
+    condition(vm, 'ConfigurationApplied').message.includes('cannot be detached'),
+  )
+  expect(entry(stuck, 'copied')).toMatchObject({ attached: true, target: 'sdb' })
+  await space.delete('VirtualDisk', 'copied')
+  // Nothing else is kept waiting by it.
+  await untilReady('other')
+  await setDevices('busy', refs('other', 'busy'))
+  await untilAttached('busy', 'other')
+  const deleted = await space.get<VirtualDisk>('VirtualDisk', 'copied')
+  expect(condition(deleted, 'Terminating').message).toContain('attached to the virtual machine hotplug/busy')
+
+  await host.virsh('blockjob', space.domain('busy'), 'sdb', '--abort')
+  const free = await untilDetached('busy', 'copied')
+  expect(condition(free, 'ConfigurationApplied').status).toBe('True')
+  await space.untilGone('VirtualDisk', 'copied')
+})
+
+it.concurrent('an image comes read-only; another boot order is there after a reboot from inside', async () => {
+  await space.vm('order')
+  await space.disk('front', '1Mi')
+  await untilReady('front')
+  const console = await space.booted('order')
+  const pid = await space.qemuPid('order')
+  const image = { kind: 'ClusterVirtualImage', name: IMAGE }
+  await setDevices('order', [...refs('order'), image])
+  await untilAttached('order', IMAGE)
+  await console.see(/GUEST-UEVENT add block sdb/)
+  expect(await console.ask('cat /sys/block/sdb/ro')).toBe('1')
+
+  await setDevices('order', [...refs('order', 'front'), image])
+  await untilAttached('order', 'front')
+  await setDevices('order', [{ ...refs('front')[0], bootOrder: 1 }, ...refs('order'), image])
+  const turned = await space.until('VirtualMachine', 'order', (vm) => entry(vm, 'front')?.bootOrder === 1)
+  expect(turned.status?.restartAwaitingChanges).toEqual([])
+  expect(condition(turned, 'AwaitingRestartToApplyConfiguration').status).toBe('False')
+  await waitFor('a reboot to end QEMU', 30, async () =>
+    (await space.host.virsh('dumpxml', space.domain('order'))).includes('<on_reboot>destroy</on_reboot>'),
+  )
+  await console.type('reboot')
+  await space.untilNewQemu('order', pid)
+  const xml = await space.host.virsh('dumpxml', space.domain('order'))
+  const first = /<target dev='sda'[\s\S]*?<boot order='(\d)'/.exec(xml)
+  expect(first?.[1]).toBe('1')
+  const again = await space.booted('order')
+  expect(await inGuest(again, 'front')).toBe('sda')
+})
