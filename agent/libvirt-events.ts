@@ -39,8 +39,7 @@ export function followLibvirt(libvirt: LibvirtPool, sinks: EventSinks, log: Log,
           sinks.onGuestAgent(item.dom.uuid)
           break
         case 'qemuMonitor': {
-          const reason = shutdownReason(item.details)
-          if (reason !== null) sinks.shutdowns.set(item.dom.uuid, reason)
+          noteShutdown(sinks.shutdowns, item.dom.uuid, item.details)
           break
         }
         case 'lifecycle':
@@ -50,6 +49,12 @@ export function followLibvirt(libvirt: LibvirtPool, sinks: EventSinks, log: Log,
       }
     }
   }
+}
+
+/** The first reason of a run is the one: when a guest ends, libvirt ends its QEMU by a signal, which QEMU tells as well. */
+export function noteShutdown(shutdowns: Map<string, string>, uuid: string, details: string | null): void {
+  const reason = shutdownReason(details)
+  if (reason !== null && !shutdowns.has(uuid)) shutdowns.set(uuid, reason)
 }
 
 /** `reason` of QMP's SHUTDOWN event (QEMU QMP reference, run-state): `guest-reset`, `guest-shutdown`, `host-signal`, … */

@@ -108,7 +108,6 @@ const heirsOf = (reader: Reader): KeysOf =>
 const lacksDevices = ({ status }: VirtualMachine): boolean =>
   getCondition(status?.conditions, 'BlockDevicesReady')?.status === 'False'
 
-
 /** Counts the changes of what a class asks for. */
 const generation = ({ metadata }: KubeObject): readonly unknown[] => [metadata.generation]
 

@@ -111,9 +111,7 @@ export class DomainSteps {
   /** Replaces our element in the running domain and in its definition. */
   async setMetadata(dom: DomainRef, metadata: BerthMetadata, signal: AbortSignal): Promise<void> {
     const args = { dom, type: METADATA_ELEMENT, metadata: metadataXml(metadata), key: METADATA_KEY, uri: METADATA_URI }
-    await quietly(() =>
-      this.#libvirt.call('DomainSetMetadata', { ...args, flags: AFFECT_BOTH }, { signal }),
-    )
+    await quietly(() => this.#libvirt.call('DomainSetMetadata', { ...args, flags: AFFECT_BOTH }, { signal }))
   }
 
   /** Removes the definition with its firmware variables; the disks stay. */

@@ -44,10 +44,20 @@ const put = (previous: VirtualMachine | null, value: VirtualMachine): Change => 
 
 it('a machine that lets go of a disk wakes those that wait for it', () => {
   expect(INDEXES[VMS_BY_DEVICE]).toBeDefined()
-  const others = [named('heir', { phase: 'Pending' }), named('content', { phase: 'Stopped' })]
+  const lacking = { type: 'BlockDevicesReady', status: 'False', reason: 'BlockDevicesNotReady', message: 'in use' }
+  const runs = (status: 'True' | 'False') => ({
+    phase: 'Running' as const,
+    conditions: [{ ...lacking, status, lastTransitionTime: '2026-01-01T00:00:00Z' }],
+  })
+  const others = [
+    named('heir', { phase: 'Pending' }),
+    named('lacks', runs('False')),
+    named('content', { phase: 'Stopped' }),
+    named('complete', runs('True')),
+  ]
   const running = named('holder', { phase: 'Running', ...attached(true) })
   const stopped = named('holder', { phase: 'Stopped', ...attached(false) })
-  expect(wokenBy(put(running, stopped), others)).toEqual(['default/heir'])
+  expect(wokenBy(put(running, stopped), others)).toEqual(['default/heir', 'default/lacks'])
   expect(wokenBy({ type: 'delete', key, revision: 3n, previous: running }, others)).toContain('default/heir')
   expect(wokenBy(put(stopped, running), others)).toEqual([])
   expect(wokenBy(put(running, { ...running }), others)).toEqual([])
