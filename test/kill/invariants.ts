@@ -54,6 +54,38 @@ const uidsIn = async (folder: string): Promise<string[]> =>
     .filter((uid, index, list) => list.indexOf(uid) === index)
     .sort()
 
+/** Until each domain has the disks that its machine names, and its status shows just these. */
+async function checkDisks(host: LabHost, running: readonly VirtualMachine[]): Promise<void> {
+  const disks = await all(host, 'VirtualDisk')
+  for (const { metadata } of running) {
+    const { namespace = '', name } = metadata
+    const uidsOf = (refs: readonly { readonly name?: string }[]) =>
+      disks
+        .filter((disk) => disk.metadata.namespace === namespace && refs.some((ref) => ref.name === disk.metadata.name))
+        .map((disk) => disk.metadata.uid)
+        .sort()
+        .join(' ')
+    let seen: Readonly<Record<string, string>> = {}
+    await waitFor(
+      `the disks of ${name}`,
+      30,
+      async () => {
+        const vm = (await all<VirtualMachine>(host, 'VirtualMachine')).find((one) => one.metadata.uid === metadata.uid)
+        const sources = await host.virsh('domblklist', `${namespace}.${name}`)
+        const domain = [...sources.matchAll(/\/disks\/([0-9a-f-]{36})\.qcow2/g)].map(([, uid = '']) => uid)
+        const attached = vm?.status?.blockDeviceRefs?.filter((device) => device.attached) ?? []
+        seen = {
+          spec: uidsOf(vm?.spec.blockDeviceRefs ?? []),
+          domain: domain.sort().join(' '),
+          status: uidsOf(attached),
+        }
+        return seen.domain === seen.spec && seen.status === seen.spec
+      },
+      () => JSON.stringify(seen, null, 1),
+    )
+  }
+}
+
 /** Domains, processes, files and statuses agree with the objects, both ways. */
 export async function checkInvariants(host: LabHost): Promise<void> {
   const vms = await all<VirtualMachine>(host, 'VirtualMachine')
@@ -74,6 +106,10 @@ export async function checkInvariants(host: LabHost): Promise<void> {
 
   const uids = (list: readonly KubeObject[]) => list.map(({ metadata }) => metadata.uid).sort()
   const disks = await all(host, 'VirtualDisk')
+  await checkDisks(
+    host,
+    vms.filter((vm) => phaseOf(vm) === 'Running'),
+  )
   const images = [...(await all(host, 'VirtualImage')), ...(await all(host, 'ClusterVirtualImage'))]
   expect(await uidsIn(join(host.stateDir, 'disks')), 'files of disks').toEqual(uids(disks))
   expect(await uidsIn(join(host.stateDir, 'images/objects')), 'claims of images').toEqual(uids(images))

@@ -62,7 +62,8 @@ async function act(random: () => number, ledger: Ledger): Promise<void> {
   } else if (dice < 0.45) await space.operation(one, 'Stop', random() < 0.5)
   else if (dice < 0.6) await space.operation(one, 'Start')
   else if (dice < 0.7) await space.operation(one, 'Restart', random() < 0.5)
-  else if (dice < 0.8)
+  else if (dice < 0.77) await toggleDisk(one, random() < 0.6, ledger)
+  else if (dice < 0.82)
     await space.patch('VirtualMachine', one, { spec: { memory: { size: random() < 0.5 ? '32Mi' : '48Mi' } } })
   else if (dice < 0.87) {
     const name = `i${ledger.count++}`
@@ -81,6 +82,18 @@ async function act(random: () => number, ledger: Ledger): Promise<void> {
     await space.delete('VirtualMachine', one)
     ledger.alive.set(`VirtualMachine/${one}`, 'deleting')
   }
+}
+
+/** A second disk comes to or leaves the machine, whether it runs or not. */
+async function toggleDisk(machine: string, wanted: boolean, ledger: Ledger): Promise<void> {
+  const second = `${machine}-second`
+  if (wanted && !ledger.alive.has(`VirtualDisk/${second}`)) {
+    await space.disk(second, '1Mi')
+    ledger.alive.set(`VirtualDisk/${second}`, 'there')
+  }
+  const names = wanted ? [machine, second] : [machine]
+  const blockDeviceRefs = names.map((name) => ({ kind: 'VirtualDisk', name }))
+  await space.patch('VirtualMachine', machine, { spec: { blockDeviceRefs } })
 }
 
 it(`${KILLS} random kills lose, double and disturb nothing`, async () => {
