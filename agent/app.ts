@@ -15,6 +15,7 @@ import { Cache } from '../lib/reconcile/cache.ts'
 import { openSqliteStore } from '../lib/store/sqlite/open.ts'
 import { KINDS } from '../schemas/index.ts'
 import { sizeFitsClass } from './admission.ts'
+import { openAudit } from './audit.ts'
 import { createFirstObjects } from './bootstrap.ts'
 import type { AgentConfig } from './config.ts'
 import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
@@ -74,6 +75,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     sockets.network === null ? libvirt : new LibvirtPool({ socketPath: sockets.network, uri: 'network:///system' })
   const recordEvent: Pick<EventRecorder, 'record'> = { record: (object, text) => events.record(object, text) }
   const access = await openAgentAccess(config, clock)
+  const audit = await openAudit(config, clock, log)
   const server = await createApiServer({
     store,
     kinds: KINDS,
@@ -85,7 +87,11 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     admission: [sizeFitsClass, oneDefaultClass(reader)],
     completions: [classByDefault(reader)],
     connect: [new ConsoleStream({ libvirt, reader, events: recordEvent, log, clock })],
-    reports: [hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal))],
+    reports: [
+      hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal)),
+      ...(audit === null ? [] : [audit.report]),
+    ],
+    ...(audit === null ? {} : { observe: audit.observe }),
     readiness: [{ name: 'libvirt', check: async () => lifeline.requireReady() }],
   })
   const { resources } = server
@@ -114,6 +120,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
   return {
     stop: async () => {
       await server.close()
+      await audit?.close()
       await lifeline.stop()
       await Promise.all(controllers.map((controller) => controller.stop()))
       await storage.imports.stop()

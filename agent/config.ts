@@ -108,6 +108,25 @@ export const AgentConfigSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    audit: Type.Object(
+      {
+        enabled: Type.Boolean({
+          default: true,
+          description: 'Write who did what over the API to `audit/audit.log` in `stateDir`.',
+        }),
+        reads: Type.Boolean({
+          default: false,
+          description: 'Record successful reads as well; those of Secrets and all streams always are.',
+        }),
+        maxBytes: Type.String({
+          default: '64Mi',
+          pattern: '^[1-9][0-9]*(Ki|Mi|Gi)$',
+          description: 'A full file of this size is put aside.',
+        }),
+        keep: Type.Integer({ default: 10, minimum: 1, maximum: 1000, description: 'Full files that are kept.' }),
+      },
+      { ...closed, default: {} },
+    ),
     log: Type.Object(
       {
         level: Type.Union(

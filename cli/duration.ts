@@ -15,6 +15,14 @@ export function parseDuration(text: string): number {
   return ms
 }
 
+/** A moment in the past: `12h` or `7d` ago, or an RFC 3339 time. In milliseconds since the epoch. @throws UsageError */
+export function parseSince(text: string, now: number): number {
+  const days = /^(\d{1,5})d$/.exec(text)?.[1]
+  if (days !== undefined) return now - Number(days) * LONGEST_MS
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(time) ? now - parseDuration(text) : time
+}
+
 /** Short age as kubectl prints it: `5s`, `3m20s`, `7m`, `5h10m`, `3d4h`, `120d`. Not negative. */
 export function age(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))

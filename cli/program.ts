@@ -112,6 +112,17 @@ export function buildProgram(io: Io): Command {
     .option('--no-headers', 'without the line of column names')
     .action(action(async () => (await import('./commands/events.ts')).events))
 
+  verb('audit', 'show who did what, oldest first')
+    .option('--user <name>', 'only of this user')
+    .option('--verb <verb>', 'only this verb: create, update, patch, delete, get, …')
+    .option('--resource <plural>', 'only of this kind, or a part of it: secrets, virtualmachines/console')
+    .option('--name <name>', 'only of the object of this name')
+    .option('--failed', 'only what was refused or failed')
+    .option('--since <when>', 'only of the last 30m, 12h, 7d, or from a time such as 2026-01-31T10:00:00Z on')
+    .addOption(count('--limit <count>', 'the newest so many', 100))
+    .addOption(new Option('-o, --output <form>', 'form of the answer: one JSON object a line').choices(['json']))
+    .action(action(async () => (await import('./commands/audit.ts')).audit))
+
   verb('host', 'about the host that the agent runs on')
     .command('check')
     .description('what this host can and cannot do, and why; exit code 1 when something needed is missing')
@@ -140,3 +151,10 @@ function timeout(description: string, preset: string): Option {
       }
     })
 }
+
+/** An option that is a whole number from 1 on. */
+const count = (flags: string, description: string, preset: number): Option =>
+  new Option(flags, description).default(preset).argParser((text) => {
+    if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+    throw new InvalidArgumentError('give a whole number from 1 on')
+  })

@@ -1,4 +1,8 @@
 // What the API server offers to the programs that run one.
+
+export { AuditFile } from './audit/audit-file.ts'
+export { auditing } from './audit/recorder.ts'
+export { auditReport } from './audit/report.ts'
 export { type Access, type AccessOptions, openAccess } from './auth/access.ts'
 export type { Caller } from './auth/caller.ts'
 export type { Exchange, Observe, Outcome } from './auth/observe.ts'

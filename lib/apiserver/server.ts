@@ -1,4 +1,5 @@
 // The API server as a whole: a store and kinds in, an in-process door (`resources`) and listeners out.
+import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -147,14 +148,18 @@ function createApp(
   const handlers: RequestListener[] = []
   const app: FastifyInstance = Fastify({
     loggerInstance: log,
+    genReqId: () => randomUUID(),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     frameworkErrors: (error, request, reply) => {
       // Such requests meet no hook: a stranger is told here, too, that strangers are told nothing.
       const id = String(request.id)
-      const refusal = refusalOf(() => guard.admit(request.raw, guard.begin(request.raw, id)))
-      return sendAnswer(reply, errorAnswer(refusal ?? error, request.log, id))
+      const exchange = guard.begin(request.raw, id)
+      const refusal = refusalOf(() => guard.admit(request.raw, exchange))
+      const answer = errorAnswer(refusal ?? error, request.log, id)
+      guard.tell(exchange, 'ended', answer.code)
+      return sendAnswer(reply, answer)
     },
     serverFactory: (handle) => {
       handlers.push(handle)

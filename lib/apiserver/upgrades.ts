@@ -1,4 +1,5 @@
 // Websocket upgrades: authenticated and checked as any request, refused with a `Status`, then handed to the stream's owner.
+import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
@@ -40,7 +41,6 @@ interface Handshake {
 export class Upgrades {
   readonly #options: UpgradesOptions
   readonly #server: WebSocketServer
-  #count = 0
 
   constructor(options: UpgradesOptions) {
     this.#options = options
@@ -56,8 +56,7 @@ export class Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     const { guard, log } = this.#options
-    this.#count += 1
-    const exchange = guard.begin(request, `upgrade-${this.#count}`)
+    const exchange = guard.begin(request, randomUUID())
     this.#open({ request, socket, head, exchange }).catch((error: unknown) => {
       const answer = errorAnswer(error, log, exchange.id)
       refuse(socket, answer)

@@ -17,6 +17,8 @@ export interface Exchange {
   caller: Caller | null
   /** Null until, and unless, the path could be read. */
   attributes: Attributes | null
+  /** Of the object that was made, which no path names. */
+  objectName?: string
 }
 
 export interface Outcome {

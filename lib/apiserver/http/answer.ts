@@ -5,6 +5,8 @@ export interface Answer {
   readonly type: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Name of the object that was made: the path does not have it. */
+  readonly made?: string
 }
 
 export const JSON_TYPE = 'application/json'

@@ -52,6 +52,7 @@ export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
       guard.tell(exchange, 'started', 200)
       return stream(answer, reply, { ...options, admitted }, request.log)
     }
+    if (answer.made !== undefined) exchange.objectName = answer.made
     return sendAnswer(reply, answer)
   }
   app.all('/*', handle)
@@ -69,6 +70,7 @@ export function sendAnswer(reply: FastifyReply, { code, type, body, headers }: A
     'cache-control': 'no-cache, private',
     // What is left of a body that was refused is not read to its end.
     ...(reply.request.raw.complete === false ? { connection: 'close' } : {}),
+    'audit-id': String(reply.request.id),
     ...headers,
   })
   reply.raw.end(body)
@@ -102,7 +104,11 @@ async function stream(
   const over = linkedAbort([gone.signal, closing, held.signal])
   raw.on('close', () => gone.abort())
   raw.on('error', () => gone.abort())
-  raw.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
+  raw.writeHead(200, {
+    'content-type': 'application/json',
+    'cache-control': 'no-cache, private',
+    'audit-id': String(reply.request.id),
+  })
   raw.flushHeaders()
   try {
     await watch.run(responseSink(raw, gone.signal, slowWatcherMs), over.signal)

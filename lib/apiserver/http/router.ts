@@ -33,7 +33,8 @@ export interface Report {
   readonly version: string
   /** Last part of its path: `/apis/{group}/{version}/{name}`. */
   readonly name: string
-  read(signal: AbortSignal): Promise<object>
+  /** @throws ApiError BadRequest for parameters that it does not understand */
+  read(signal: AbortSignal, query: URLSearchParams): Promise<object>
 }
 
 export interface RouterOptions {
@@ -118,7 +119,7 @@ export class Router {
   async #report(report: Report, request: ApiRequest): Promise<Answer> {
     if (request.method !== 'GET')
       throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only GET`)
-    return json(await report.read(AbortSignal.timeout(REPORT_MS)))
+    return json(await report.read(AbortSignal.timeout(REPORT_MS), request.query))
   }
 
   async #stream(

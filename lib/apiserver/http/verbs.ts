@@ -193,7 +193,8 @@ async function create(core: Core, request: ResourceRequest, namespace: string): 
   const { options, warnings } = writeOptions(request)
   const input = objectBody(bodyOf(request), mediaType(header(request, 'content-type')))
   const made = await createObject(core, request.served.kind, namespace, input, options)
-  return withWarnings(renderObject(context, shown(request.served, made), 201), warnings)
+  const answer = { ...renderObject(context, shown(request.served, made), 201), made: made.metadata.name }
+  return withWarnings(answer, warnings)
 }
 
 const bodyOf = ({ body }: ResourceRequest): Buffer => body ?? Buffer.alloc(0)

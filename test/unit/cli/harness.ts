@@ -6,7 +6,15 @@ import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import type { Io } from '../../../cli/io.ts'
 import { run } from '../../../cli/run.ts'
-import { type ApiServer, type ConnectSubresource, createApiServer, openAccess } from '../../../lib/apiserver/index.ts'
+import {
+  type ApiServer,
+  AuditFile,
+  auditing,
+  auditReport,
+  type ConnectSubresource,
+  createApiServer,
+  openAccess,
+} from '../../../lib/apiserver/index.ts'
 import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { openSqliteStore } from '../../../lib/store/sqlite/open.ts'
 import { KINDS } from '../../../schemas/index.ts'
@@ -42,6 +50,8 @@ export interface Bench {
   readonly socketPath: string
   /** Of the TLS listener. */
   readonly kubeconfig: string
+  /** Where the audit log is kept, if one is. */
+  readonly auditPath: string
   /** Runs to the end; the socket is given by environment. */
   berth(args: readonly string[], options?: RunOptions): Promise<Ran>
   begin(args: readonly string[], options?: RunOptions): Going
@@ -53,6 +63,8 @@ export interface BenchOptions {
   readonly tls?: boolean
   readonly connect?: readonly ConnectSubresource[]
   readonly report?: () => object
+  /** Keeps an audit log. */
+  readonly audit?: true
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
@@ -63,15 +75,22 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   const access = options.tls
     ? await openAccess({ stateFolder: folder, addresses: ['127.0.0.1'], clock: systemClock })
     : undefined
+  const auditPath = join(folder, 'audit', 'audit.log')
+  const log = pino({ level: 'silent' })
+  const file = options.audit ? await AuditFile.open({ path: auditPath, maxBytes: 1_000_000, keep: 1, log }) : undefined
   const group = { group: 'subresources.virtualization.deckhouse.io', version: 'v1alpha2' }
   const server = await createApiServer({
     store,
     kinds: KINDS,
     clock: systemClock,
-    log: pino({ level: 'silent' }),
+    log,
     version: '9.9.9',
     connect: options.connect ?? [],
-    reports: report === undefined ? [] : [{ ...group, name: 'hostcheck', read: async () => report() }],
+    reports: [
+      ...(report === undefined ? [] : [{ ...group, name: 'hostcheck', read: async () => report() }]),
+      ...(file === undefined ? [] : [auditReport(group, auditPath, () => file.flush())]),
+    ],
+    ...(file === undefined ? {} : { observe: auditing(file, { reads: false }, systemClock) }),
   })
   for (const name of ['default', 'other'])
     await server.resources.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
@@ -87,10 +106,12 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     server,
     socketPath,
     kubeconfig: access?.kubeconfigPath ?? '',
+    auditPath,
     begin,
     berth: (args, given = {}) => begin(args, given).ended,
     stop: async () => {
       await server.close(100)
+      await file?.close()
       await store.close()
       await rm(folder, { recursive: true, force: true })
     },
