@@ -11,6 +11,8 @@ import { judgeKvm, probeKvm } from './host/index.ts'
 const DEFAULT_CONFIG = '/etc/berth/agent.yaml'
 /** An orderly end takes this long at most; guests do not depend on it. */
 const STOP_TIMEOUT_MS = 20_000
+/** What the agent and its programs make is root's alone; folders may be passed through, as QEMU's own user must. */
+const UMASK = 0o066
 const EXIT = { ok: 0, failed: 1, usage: 2, kvmNotUsable: 3 } as const
 
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
@@ -50,6 +52,7 @@ async function main(): Promise<number> {
 }
 
 async function run(config: AgentConfig): Promise<number> {
+  process.umask(UMASK)
   const log = pino({ level: config.log.level, redact: ['headers.authorization', 'token', 'userData'] })
   let end: (code: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {
