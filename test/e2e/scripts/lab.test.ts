@@ -4,6 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, describe, expect, it } from 'vitest'
+import { waitFor } from '../../support/wait.ts'
 import { folder, lab, labEnv, labOk, namespacesOf, pidOf, processesIn, traces } from './lab-tool.ts'
 
 const DOMAIN = `<domain type='qemu'><name>shares</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
@@ -47,6 +48,17 @@ describe('scripts/lab', () => {
     await labOk('up', '2', '--no-agent', '--dir', dir)
     expect(pidOf(dir, 'h1', 'libvirtd.pid')).toBe(h1)
     expect(await labOk('status', '--dir', dir)).toMatch(new RegExp(`h1 +${gateway.replace(/254$/, '1')} +${h1} `))
+
+    const guest = () => labOk('exec', 'h1', '--dir', dir, '--', 'pgrep', '-x', 'qemu-system-x86')
+    const qemu = await guest()
+    process.kill(h1, 'SIGKILL')
+    await waitFor('libvirtd again, with its guest', 30, async () =>
+      (await labOk('exec', 'h1', '--dir', dir, '--', 'virsh', '-q', 'list', '--name')).includes('shares'),
+    )
+    expect(await guest()).toBe(qemu)
+    await labOk('status', '--dir', dir)
+    expect(pidOf(dir, 'h1', 'libvirtd.pid')).not.toBe(h1)
+
     expect((await traces(run)).length).toBeGreaterThan(0)
     expect(processesIn(namespaces).length).toBeGreaterThan(0)
 
