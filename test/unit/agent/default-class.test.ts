@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { classByDefault, oneDefaultClass } from '../../../agent/default-class.ts'
 import { DEFAULT_CLASS_ANNOTATION, VM_CLASSES, VMS } from '../../../agent/names.ts'
 import { type ApiServer, createApiServer } from '../../../lib/apiserver/index.ts'
@@ -15,12 +15,13 @@ import { KINDS, type VirtualMachine, type VirtualMachineClass } from '../../../s
 
 let dir: string
 let store: Store
+let reader: Cache
 let server: ApiServer
 
-beforeEach(async () => {
+beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'berth-class-'))
   store = await openSqliteStore({ path: join(dir, 'store.db'), seal: { keyFile: join(dir, 'key'), fields: {} } })
-  const reader = new Cache({ store, resources: KINDS.map(({ resource }) => resource), indexes: {} })
+  reader = new Cache({ store, resources: KINDS.map(({ resource }) => resource), indexes: {} })
   await reader.start()
   server = await createApiServer({
     store,
@@ -33,7 +34,13 @@ beforeEach(async () => {
   })
   await server.resources.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } })
 })
-afterEach(async () => {
+beforeEach(async () => {
+  // Past the API: finalizers hold nothing up.
+  for (const resource of [VMS, VM_CLASSES])
+    for (const { metadata } of reader.list(resource))
+      await store.delete({ resource, namespace: metadata.namespace ?? '', name: metadata.name })
+})
+afterAll(async () => {
   await server.close()
   await store.close()
   rmSync(dir, { recursive: true })
