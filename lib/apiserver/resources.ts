@@ -25,11 +25,15 @@ export interface Resources {
   create<T extends KubeObject>(resource: string, object: NewObject<T>): Promise<T>
   /** Reads, lets `change` return a new object (or the same for "nothing to do"), writes under the resourceVersion read; repeats on conflict. Null when the object is gone. */
   modify<T extends KubeObject>(resource: string, name: NamespacedName, change: (object: T) => T): Promise<T | null>
-  /** As {@link modify} for `status` only; no write when it is deeply equal. `uid` guards against a successor of the same name. */
+  /**
+   * As {@link modify} for `status` only; no write when it is deeply equal. `uid` guards against a successor of the same name. An object that
+   * is not being deleted gets `finalizer`, when it does not have it, in the same write.
+   */
   modifyStatus<T extends KubeObject>(
     resource: string,
     target: NamespacedName & { readonly uid: string },
     change: (status: T['status'], object: T) => T['status'],
+    finalizer?: string,
   ): Promise<T | null>
   addFinalizer(resource: string, target: NamespacedName & { readonly uid: string }, finalizer: string): Promise<void>
   /** Removing the last finalizer of an object with a deletionTimestamp removes the object. Absent object: nothing to do. */

@@ -64,6 +64,8 @@ const BATCH = 100
 const SWEEP_EVERY_MS = 60_000
 const BREATH_MS = 50
 const STOP_TIMEOUT_MS = 2_000
+/** Events wait this long to share a commit, and so that the status that tells the same goes to the disk first. */
+const GATHER_MS = 50
 
 export class EventRecorder {
   readonly #options: EventRecorderOptions
@@ -127,8 +129,7 @@ export class EventRecorder {
   }
 
   async #write(): Promise<void> {
-    // Lets the caller finish first, and what it records next share the commit.
-    await Promise.resolve()
+    await this.#options.clock.sleep(GATHER_MS, this.#stopping.signal).catch(() => undefined)
     while (this.#pending.size > 0) {
       const batch = [...this.#pending].slice(0, BATCH)
       for (const [key] of batch) this.#pending.delete(key)

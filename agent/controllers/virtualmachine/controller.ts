@@ -74,8 +74,6 @@ export class VirtualMachineReconciler implements Reconciler {
       looking()
       const vm = this.#deps.reader.get<VirtualMachine>(VMS, fromKey(key))
       if (vm === null) return DONE
-      const target = { ...fromKey(key), uid: vm.metadata.uid }
-      if (vm.metadata.deletionTimestamp === undefined) await this.#deps.resources.addFinalizer(VMS, target, VM_CLEANUP)
       const { look, assessment } = await this.#assess(vm, failure, signal)
       if (assessment === null) return DONE
       if (failure !== null) throw failure
@@ -124,10 +122,16 @@ export class VirtualMachineReconciler implements Reconciler {
     }
     let assessment: Assessment | null = null
     const target = { namespace: vm.metadata.namespace ?? '', name: vm.metadata.name, uid }
-    const written = await deps.resources.modifyStatus<VirtualMachine>(VMS, target, (status, object) => {
-      assessment = assess(object, status, look, deps.ledger)
-      return assessment.status
-    })
+    // The finalizer is there before anything is made that would have to be cleaned up.
+    const written = await deps.resources.modifyStatus<VirtualMachine>(
+      VMS,
+      target,
+      (status, object) => {
+        assessment = assess(object, status, look, deps.ledger)
+        return assessment.status
+      },
+      VM_CLEANUP,
+    )
     this.#forgetAttempts(uid, assessment)
     return { look, assessment: written === null ? null : assessment }
   }

@@ -15,6 +15,8 @@ import { shapeStatus } from './shape.ts'
 import { updateObject, write } from './update.ts'
 import { read } from './versions.ts'
 
+/** The next object, or the same for "nothing to do". */
+type Change = (current: KubeObject) => KubeObject
 type Target = NamespacedName & { readonly uid: string }
 
 /** Every method throws `ApiError`; a resource that is not registered is a NotFound. */
@@ -62,36 +64,42 @@ export class CoreResources implements Resources {
     resource: string,
     target: Target,
     change: (status: T['status'], object: T) => T['status'],
+    finalizer?: string,
   ): Promise<T | null> {
     const core = this.#core()
     const kind = this.#kind(resource)
-    const made = await this.#rewrite(kind, target, 'status', (current) => {
+    const status: Change = (current) => {
       const status = clonePlain(change(current.status as T['status'], current as T))
       if (deepEqual(status, current.status)) return current
       const { status: _, ...rest } = current
       const checked = shapeStatus(core, kind, current, status, ownWrite(core, kind))
       return checked === undefined ? rest : { ...rest, status: checked }
-    })
-    return made as T | null
+    }
+    const main: Change = (current) =>
+      finalizer === undefined || current.metadata.deletionTimestamp !== undefined
+        ? current
+        : withFinalizer(current, finalizer)
+    return (await this.#rewrite(kind, target, { main, status })) as T | null
   }
 
   async addFinalizer(resource: string, target: Target, finalizer: string): Promise<void> {
-    await this.#rewrite(this.#kind(resource), target, 'main', (current) => {
-      const held = current.metadata.finalizers ?? []
-      if (held.includes(finalizer)) return current
-      if (current.metadata.deletionTimestamp !== undefined)
+    const main: Change = (current) => {
+      const next = withFinalizer(current, finalizer)
+      if (next !== current && current.metadata.deletionTimestamp !== undefined)
         throw new ApiError('Conflict', `${resource} "${target.name}" is being deleted: it takes no new finalizer`)
-      return { ...current, metadata: canonicalMeta({ ...current.metadata, finalizers: [...held, finalizer] }) }
-    })
+      return next
+    }
+    await this.#rewrite(this.#kind(resource), target, { main })
   }
 
   async removeFinalizer(resource: string, target: Target, finalizer: string): Promise<void> {
-    await this.#rewrite(this.#kind(resource), target, 'main', (current) => {
+    const main: Change = (current) => {
       const held = current.metadata.finalizers ?? []
       if (!held.includes(finalizer)) return current
       const finalizers = held.filter((name) => name !== finalizer)
       return { ...current, metadata: canonicalMeta({ ...current.metadata, finalizers }) }
-    })
+    }
+    await this.#rewrite(this.#kind(resource), target, { main })
   }
 
   async delete(resource: string, { namespace, name }: NamespacedName, options: DeleteOptions = {}): Promise<void> {
@@ -109,20 +117,19 @@ export class CoreResources implements Resources {
   }
 
   /** Rewrites the very object of that uid without the checks of a spec: an object that newer rules refuse must still get its status and go. */
-  async #rewrite(
-    kind: KindDef,
-    target: Target,
-    part: Part,
-    change: (current: KubeObject) => KubeObject,
-  ): Promise<KubeObject | null> {
+  async #rewrite(kind: KindDef, target: Target, changes: Partial<Record<Part, Change>>): Promise<KubeObject | null> {
     const core = this.#core()
     for (let attempt = 1; ; attempt++) {
       const entry = await read(core, kind, target.namespace, target.name)
       if (entry === null || entry.value.metadata.uid !== target.uid) return null
       const current = entry.value
-      const changed = change(current)
-      if (changed === current) return current
-      const next = recordUpdate(core, kind, { current, next: changed }, { ...ownWrite(core, kind), part })
+      let next = current
+      for (const part of ['main', 'status'] as const) {
+        const changed = changes[part]?.(next) ?? next
+        if (changed === next) continue
+        next = recordUpdate(core, kind, { current: next, next: changed }, { ...ownWrite(core, kind), part })
+      }
+      if (next === current) return current
       try {
         return await write(core, kind, entry, next)
       } catch (error) {
@@ -132,6 +139,12 @@ export class CoreResources implements Resources {
       }
     }
   }
+}
+
+function withFinalizer(object: KubeObject, finalizer: string): KubeObject {
+  const held = object.metadata.finalizers ?? []
+  if (held.includes(finalizer)) return object
+  return { ...object, metadata: canonicalMeta({ ...object.metadata, finalizers: [...held, finalizer] }) }
 }
 
 /** A copy of its own; the record of field owners is kept by the write, not by who writes. */

@@ -85,6 +85,25 @@ describe('modifyStatus', () => {
     await expect(wrong).rejects.toMatchObject({ reason: 'Invalid', details: { causes: [{ path: 'status.phase' }] } })
   })
 
+  it('gives a finalizer in the same write, but not to what is being deleted', async () => {
+    const { metadata } = await make('both')
+    const target = { ...at('both'), uid: metadata.uid }
+    const write = (phase: string, finalizer: string) =>
+      resources.modifyStatus<Widget>(RESOURCE, target, () => ({ phase }), finalizer)
+    const before = api.store.revision()
+    const made = await write('a', 'berth/x')
+    expect(api.store.revision()).toBe(before + 1n)
+    expect([made?.status, made?.metadata.finalizers]).toEqual([{ phase: 'a' }, ['berth/x']])
+    const own = JSON.stringify(made?.metadata.managedFields)
+    for (const field of ['finalizers', 'phase']) expect(own).toContain(field)
+    expect((await write('a', 'berth/x'))?.metadata.resourceVersion).toBe(made?.metadata.resourceVersion)
+    expect((await write('a', 'berth/y'))?.metadata.finalizers).toEqual(['berth/x', 'berth/y'])
+    await resources.removeFinalizer(RESOURCE, target, 'berth/y')
+    await resources.delete(RESOURCE, target)
+    expect(await write('b', 'berth/y')).toMatchObject({ status: { phase: 'b' }, metadata: { finalizers: ['berth/x'] } })
+    await resources.removeFinalizer(RESOURCE, target, 'berth/x')
+  })
+
   it('does not look at the spec', async () => {
     const { metadata } = await make('old')
     // As an older release may have stored it.

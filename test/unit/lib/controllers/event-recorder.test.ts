@@ -13,7 +13,8 @@ async function setup(options: { readonly ttlMs?: number; readonly maxEvents?: nu
   const { dir, ...limits } = options
   const world = await openWorld(dir, clock)
   const recorder = new EventRecorder({ ...world, component: 'berth-agent', instance: 'host-1', ...limits })
-  const flushed = () => clock.advance(0)
+  /** Events are gathered for 50 ms. */
+  const flushed = () => clock.advance(50)
   return { world, clock, recorder, flushed }
 }
 
