@@ -27,7 +27,7 @@ import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners } from './listen.ts'
 import { CONFIG_MAPS, DISKS, EVENTS, IMAGES, ROLE_BINDINGS, ROLES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
 import { createStorageSide } from './storage-controllers.ts'
-import { ConsoleStream } from './streams/console.ts'
+import { agentStreams } from './streams/index.ts'
 import { INDEXES } from './wiring.ts'
 
 /** What a namespace's deletion removes, in this order: users of things before the things. */
@@ -86,7 +86,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     hostNames: [hostname(), config.nodeName],
     admission: [sizeFitsClass, oneDefaultClass(reader)],
     completions: [classByDefault(reader)],
-    connect: [new ConsoleStream({ libvirt, reader, events: recordEvent, log, clock })],
+    ...agentStreams({ libvirt, reader, events: recordEvent, log, clock, reach: (uid) => lifeline.reach(uid) }),
     reports: [
       hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal)),
       ...(audit === null ? [] : [audit.report]),

@@ -1,11 +1,12 @@
 // The agent's life on libvirt: waits for the first answer, surveys the host, starts the session; before and without that,
 // the API still answers, and says what is missing.
 
-import { messageOf } from '../lib/errors.ts'
+import { ApiError, messageOf } from '../lib/errors.ts'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import type { AgentCore } from './core.ts'
 import type { CheckContext, CheckResult, Survey } from './host/index.ts'
 import { runHostChecks, surveyHost, systemHost } from './host/index.ts'
+import type { Reach } from './network/main-network.ts'
 import { type Session, startSession } from './session.ts'
 import type { Volumes } from './storage/volumes.ts'
 
@@ -46,6 +47,13 @@ export class Lifeline {
   requireReady(): void {
     if (this.#session === null) throw new Error(this.#problem)
     if (!this.#deps.core.libvirt.connected) throw new Error('libvirt does not answer')
+  }
+
+  /** Where a machine's guest is reached; null while that is not known. @throws ApiError ServiceUnavailable before libvirt answers */
+  reach(uid: string): Reach | null {
+    if (this.#session === null)
+      throw new ApiError('ServiceUnavailable', `virtual machines are not looked after yet: ${this.#problem}`)
+    return this.#session.reach(uid)
   }
 
   /** The host checks, run now. @throws Error while the host was never surveyed */

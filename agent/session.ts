@@ -21,7 +21,7 @@ import { allocatableMemory, readInventory, runHostChecks, type Survey } from './
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
-import { MainNetwork } from './network/main-network.ts'
+import { MainNetwork, type Reach } from './network/main-network.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
 
@@ -30,6 +30,8 @@ const VM_CONCURRENCY = 16
 
 export interface Session {
   readonly controllers: readonly Controller[]
+  /** Where a machine's guest is reached from this host; null while that is not known. */
+  reach(uid: string): Reach | null
   stop(): Promise<void>
 }
 
@@ -139,6 +141,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   for (const each of controllers) each.start()
   return {
     controllers,
+    reach: (uid) => network.reach(uid),
     stop: async () => {
       guests.close()
       await Promise.all(controllers.map((each) => each.stop()))

@@ -3,7 +3,9 @@ import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../lib/clock.ts'
 
 export interface Output {
+  /** False when it is full; `drain` tells of room. */
   write(text: string | Uint8Array): unknown
+  once?(event: 'drain', listener: () => void): unknown
   readonly isTTY?: boolean
   readonly columns?: number
 }
@@ -18,6 +20,8 @@ export interface Io {
   readonly clock: Clock
   /** Aborted by SIGINT, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal
+  /** How this program is started again by another one: the file and its first arguments. */
+  readonly self: readonly string[]
 }
 
 /** The process's own streams. */
@@ -28,7 +32,15 @@ export const processIo = (signal: AbortSignal): Io => ({
   env: process.env,
   clock: systemClock,
   signal,
+  self: [process.execPath, ...process.execArgv, ...process.argv.slice(1, 2)],
 })
+
+/** For what goes on until somebody ends it. */
+export const untilInterrupted = ({ signal }: Pick<Io, 'signal'>): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 
 export const print = (io: Io, text: string): void => {
   io.stdout.write(`${text}\n`)

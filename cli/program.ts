@@ -13,6 +13,9 @@ Examples:
   berth get vm -A -w                   all of them, and every change
   berth describe vm web                with conditions and events, for reading
   berth console web                    its serial console; Ctrl-] leaves
+  berth vnc web                        its screen
+  berth ssh root@web                   a shell in it, over ssh
+  berth port-forward web 8080:80       its port 80 on this machine's port 8080
   berth stop web --wait                shut it down and wait for it
   berth delete -f vm.yaml              delete what a file describes
   berth host check                     what this host can do, and why not
@@ -105,6 +108,41 @@ export function buildProgram(io: Io): Command {
     )
     .action(action(async () => (await import('./commands/console.ts')).console))
 
+  verb('vnc', 'show the screen of a virtual machine in a VNC viewer')
+    .argument('<vm>', 'NAME or NAME.NAMESPACE')
+    .option('--address <address>', 'where to listen for the viewer', '127.0.0.1')
+    .addOption(port('where to listen for the viewer; 0 takes any that is free', 0, 0))
+    .option('--proxy-only', 'start no viewer; print the port as JSON and wait for one')
+    .option('--force', 'take the screen over without asking when someone else holds it')
+    .action(action(async () => (await import('./commands/vnc.ts')).vnc))
+
+  verb('screenshot', 'save a picture of the screen of a virtual machine')
+    .argument('<vm>', 'NAME or NAME.NAMESPACE')
+    .requiredOption('-o, --output <file>', 'PNG file to write, or - for the standard output')
+    .action(action(async () => (await import('./commands/screenshot.ts')).screenshot))
+
+  verb('port-forward', 'lead local ports to ports of a virtual machine')
+    .argument('<vm>', 'NAME or NAME.NAMESPACE')
+    .argument('<port...>', '[tcp/|udp/]LOCAL[:TARGET]; LOCAL 0 takes any that is free')
+    .option('--address <address>', 'where to listen', '127.0.0.1')
+    .option('--stdio', 'one port, through the standard input and output')
+    .action(action(async () => (await import('./commands/port-forward.ts')).portForward))
+
+  openssh(verb('ssh', 'log in to a virtual machine with OpenSSH, through the server'))
+    .argument('<vm>', '[USER@]NAME[.NAMESPACE]')
+    .argument('[command...]', 'run this instead of a shell; after -- when it has options')
+    .option('-l, --username <user>', 'user in the guest')
+    .option('-c, --command <command>', 'run this instead of a shell')
+    .action(action(async () => (await import('./commands/ssh.ts')).ssh))
+
+  openssh(verb('scp', 'copy files to or from a virtual machine with OpenSSH, through the server'))
+    .argument('<source>', 'local path, or [USER@]NAME[.NAMESPACE]:PATH')
+    .argument('<target>', 'the same')
+    .option('-l, --username <user>', 'user in the guest')
+    .option('-r, --recursive', 'whole folders')
+    .option('--preserve', 'keep times and modes')
+    .action(action(async () => (await import('./commands/ssh.ts')).scp))
+
   verb('events', 'show what happened, oldest first')
     .argument('[vm]', 'only about this virtual machine')
     .option('-A, --all-namespaces', 'of all namespaces')
@@ -137,6 +175,28 @@ export function buildProgram(io: Io): Command {
     action(async () => (await import('./commands/version.ts')).version),
   )
   return program
+}
+
+/** What `ssh` and `scp` have in common. */
+const openssh = (command: Command): Command =>
+  command
+    .option('-i, --identity-file <file>', 'private key')
+    .option('--known-hosts <file>', 'file of host keys (default: one of its own, by the uid of the machine)')
+    .addOption(port('port in the guest', 22, 1, '-p, --port <port>'))
+    .option(
+      '--ssh-args <args>',
+      'further arguments for OpenSSH; may be given again',
+      (word: string, before: string[]) => [...before, word],
+      [],
+    )
+
+/** A port number from `least` on. */
+function port(description: string, preset: number, least: number, flags = '--port <port>'): Option {
+  return new Option(flags, description).default(preset).argParser((text) => {
+    const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+    if (number >= least && number <= 65_535) return number
+    throw new InvalidArgumentError(`a port is a number from ${least} to 65535`)
+  })
 }
 
 /** `--timeout`, in milliseconds. */

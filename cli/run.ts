@@ -19,7 +19,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 function report(error: unknown, io: Io): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  if (error instanceof Failed) return 1
+  if (error instanceof Failed) return error.exitCode
   if (io.signal.aborted) return 130
   const paint = painter(io, io.stderr)
   const [first = 'failed', ...more] = failureLines(error)

@@ -53,6 +53,11 @@ export class AddressBook {
     return this.#addresses.get(mac) ?? null
   }
 
+  /** The address known now; asks for nothing. */
+  knownAddress(mac: string): string | null {
+    return this.#addresses.get(mac) ?? null
+  }
+
   forget(mac: string): void {
     this.#watched.delete(mac)
     this.#addresses.delete(mac)

@@ -50,3 +50,13 @@ export function overlaps(a: Block, b: Block): boolean {
   const [wide, narrow] = a.prefix <= b.prefix ? [a, b] : [b, a]
   return narrow.base >= wide.base && narrow.base < wide.base + sizeOf(wide.prefix)
 }
+
+/** Whether a guest can have the address: inside the subnet, and none of its network, broadcast and gateway addresses. */
+export function isGuestAddress(
+  address: string,
+  { cidr, gateway }: { readonly cidr: string; readonly gateway: string },
+): boolean {
+  const [block, value] = [parseBlock(cidr), toNumber(address)]
+  if (block === undefined || value === undefined || value === toNumber(gateway)) return false
+  return value > block.base && value < block.base + sizeOf(block.prefix) - 1
+}

@@ -5,6 +5,7 @@ import { messageOf } from '../../lib/errors.ts'
 import type { LibvirtPool } from '../../lib/libvirt/index.ts'
 import type { Log } from '../log.ts'
 import { AddressBook } from './address-book.ts'
+import { isGuestAddress } from './ipv4.ts'
 import { macAddress } from './mac.ts'
 import { ensureNatNetwork, type NatNetwork } from './nat-network.ts'
 
@@ -20,6 +21,14 @@ export interface MainNetworkDeps {
   readonly onAddress: (mac: string) => void
   /** The network can be used now and could not before. */
   readonly onReady: () => void
+}
+
+/** Where a guest of this host is reached. */
+export interface Reach {
+  /** The guest's. */
+  readonly address: string
+  /** The host's own in that network: a connection from there never leaves by another way. */
+  readonly from: string
 }
 
 export class MainNetwork {
@@ -71,6 +80,16 @@ export class MainNetwork {
 
   addressOf(mac: string): string | null {
     return this.#book.addressOf(mac)
+  }
+
+  /**
+   * By the lease of the machine's own MAC in our subnet; null while there is none. What a guest says of itself never counts:
+   * it could name any address.
+   */
+  reach(uid: string): Reach | null {
+    const address = this.#book.knownAddress(this.macOf(uid))
+    if (this.#network === null || address === null || !isGuestAddress(address, this.#network)) return null
+    return { address, from: this.#network.gateway }
   }
 
   forget(mac: string): void {

@@ -4,10 +4,14 @@ import type { Clock } from '../../lib/clock.ts'
 
 /** Bytes that may wait for the client's network before the source is held back. */
 const HIGH_BYTES = 262_144
-/** How long the source is held back for a client that takes nothing: a guest's console stands still meanwhile. */
-const PATIENCE_MS = 10_000
 
-/** The client took nothing for {@link PATIENCE_MS}. */
+export interface Patience {
+  readonly clock: Clock
+  /** How long the source is held back for a client that takes nothing, ms; `Infinity` for as long as it lives. */
+  readonly patienceMs: number
+}
+
+/** The client took nothing for too long. */
 export class SlowClient extends Error {
   override readonly name = 'SlowClient'
 
@@ -17,17 +21,18 @@ export class SlowClient extends Error {
 }
 
 /** Sends everything from `source`; resolves at its end or when the socket is no longer open. @throws SlowClient */
-export async function sendAll(socket: WebSocket, source: AsyncIterable<Uint8Array>, clock: Clock): Promise<void> {
+export async function sendAll(socket: WebSocket, source: AsyncIterable<Uint8Array>, patience: Patience): Promise<void> {
   for await (const packet of source) {
     if (socket.readyState !== socket.OPEN) return
     const sent = new Promise<void>((resolve) => socket.send(packet, { binary: true }, () => resolve()))
-    if (socket.bufferedAmount > HIGH_BYTES) await within(sent, clock)
+    if (socket.bufferedAmount > HIGH_BYTES) await within(sent, patience)
   }
 }
 
-async function within(sent: Promise<void>, clock: Clock): Promise<void> {
+async function within(sent: Promise<void>, { clock, patienceMs }: Patience): Promise<void> {
+  if (patienceMs === Infinity) return await sent
   const done = new AbortController()
-  const late = clock.sleep(PATIENCE_MS, done.signal).then(
+  const late = clock.sleep(patienceMs, done.signal).then(
     () => true,
     () => false,
   )

@@ -6,7 +6,14 @@ export { auditReport } from './audit/report.ts'
 export { type Access, type AccessOptions, openAccess } from './auth/access.ts'
 export type { Caller } from './auth/caller.ts'
 export type { Exchange, Observe, Outcome } from './auth/observe.ts'
-export type { ConnectSubresource, ConnectTarget } from './connect.ts'
+export type {
+  ConnectSubresource,
+  ConnectTarget,
+  Document,
+  OpenedStream,
+  ReadSubresource,
+  Subresource,
+} from './connect.ts'
 export type { Admission, AdmissionRequest, Completion } from './core/core.ts'
 export { FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER } from './core/delete.ts'
 export type { ReadinessCheck } from './http/router.ts'

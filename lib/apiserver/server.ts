@@ -16,7 +16,7 @@ import { Guard } from './auth/guard.ts'
 import { keepDefaultRoles } from './auth/keep-roles.ts'
 import { DEFAULT_LIMITS, type RequestLimits } from './auth/limits.ts'
 import type { Observe } from './auth/observe.ts'
-import type { ConnectSubresource } from './connect.ts'
+import type { ConnectSubresource, ReadSubresource, Subresource } from './connect.ts'
 import type { Admission, Completion, Core } from './core/core.ts'
 import { CoreResources } from './core/resources.ts'
 import { MAX_BODY_BYTES } from './http/body.ts'
@@ -39,6 +39,7 @@ export interface ApiServerOptions {
   readonly admission?: readonly Admission[]
   readonly completions?: readonly Completion[]
   readonly connect?: readonly ConnectSubresource[]
+  readonly reads?: readonly ReadSubresource[]
   readonly reports?: readonly Report[]
   readonly readiness?: readonly ReadinessCheck[]
   /** Requests over TCP that one identity, and wrong credentials that one address, may send. */
@@ -78,6 +79,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     admission = [],
     completions = [],
     connect = [],
+    reads = [],
     reports = [],
     readiness = [],
     version,
@@ -109,6 +111,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     core,
     watches: { last, lines: new EventLines() },
     connect,
+    reads,
     reports,
     readiness,
     version,
@@ -127,7 +130,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return {
     app,
     resources,
-    keepDefaultRoles: () => keepDefaultRoles(resources, { kinds, ...extraResources(connect, reports) }),
+    keepDefaultRoles: () => keepDefaultRoles(resources, { kinds, ...extraResources([...connect, ...reads], reports) }),
     listen: (listen) => listeners.open(listen),
     close: async (deadlineMs = 5_000) => {
       closing.abort(new ApiError('ServiceUnavailable', 'the server is shutting down'))
@@ -182,7 +185,8 @@ function refusalOf(admit: () => unknown): ApiError | null {
 }
 
 /** What roles can name beside kinds. */
-const extraResources = (connect: readonly ConnectSubresource[], reports: readonly Report[]) => ({
-  streams: connect.map(({ group, plural, name }) => ({ group, resource: `${plural}/${name}` })),
+/** A picture of a screen is seen by who may see the screen. */
+const extraResources = (subresources: readonly Subresource[], reports: readonly Report[]) => ({
+  streams: subresources.map(({ group, plural, name }) => ({ group, resource: `${plural}/${name}` })),
   reports: reports.map(({ group, name }) => ({ group, resource: name })),
 })

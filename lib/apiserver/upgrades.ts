@@ -1,13 +1,14 @@
 // Websocket upgrades: authenticated and checked as any request, refused with a `Status`, then handed to the stream's owner.
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ApiError, messageOf } from '../errors.ts'
 import type { Admitted, Guard } from './auth/guard.ts'
 import type { Exchange } from './auth/observe.ts'
-import { type ConnectSubresource, type ConnectTarget, findConnect } from './connect.ts'
+import { type ConnectSubresource, type ConnectTarget, findSubresource, type OpenedStream } from './connect.ts'
 import { noSuchPath } from './http/path.ts'
 import { errorAnswer } from './http/plugin.ts'
 import { linkedAbort } from './linked-abort.ts'
@@ -23,6 +24,7 @@ const NORMAL = 1000
 const SERVER_FAULT = 1011
 const POLICY = 1008
 const SWITCHING = 101
+const BAD_REQUEST = 400
 
 export interface UpgradesOptions {
   readonly connect: readonly ConnectSubresource[]
@@ -55,6 +57,7 @@ export class Upgrades {
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
+    if (socket instanceof Socket) socket.setKeepAlive(true, PING_MS)
     const { guard, log } = this.#options
     const exchange = guard.begin(request, randomUUID())
     this.#open({ request, socket, head, exchange }).catch((error: unknown) => {
@@ -74,7 +77,7 @@ export class Upgrades {
     const admitted = guard.admit(request, exchange)
     if (closing.aborted) throw new ApiError('ServiceUnavailable', 'the server is shutting down')
     const { target: path, query } = admitted
-    const stream = path.at === 'resource' ? findConnect(connect, path) : undefined
+    const stream = path.at === 'resource' ? findSubresource(connect, path) : undefined
     if (stream === undefined || path.at !== 'resource' || path.namespace === null || path.name === null)
       throw noSuchPath()
     if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', 'a websocket is opened with GET')
@@ -82,22 +85,23 @@ export class Upgrades {
     const target: ConnectTarget = { namespace: path.namespace, name: path.name, query, user, client }
     choose(stream, request)
     const check = linkedAbort([closing], CHECK_MS)
-    await stream.check(target, check.signal).finally(() => check.release())
-    if (socket.destroyed) return
-    this.#server.handleUpgrade(request, socket, head, (client) => {
-      guard.tell(exchange, 'started', SWITCHING)
-      this.#serve(stream, target, client, admitted)
-        .catch((error: unknown) => this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed'))
-        .finally(() => guard.tell(exchange, 'ended', SWITCHING))
-    })
+    const opened = await farEnd(stream, target, check.signal).finally(() => check.release())
+    let upgraded = false
+    if (!socket.destroyed)
+      this.#server.handleUpgrade(request, socket, head, (client) => {
+        upgraded = true
+        guard.tell(exchange, 'started', SWITCHING)
+        this.#serve(stream, opened, client, admitted)
+          .catch((error: unknown) => this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed'))
+          .finally(() => guard.tell(exchange, 'ended', SWITCHING))
+      })
+    if (upgraded) return
+    // The client left, or its handshake was wrong, which the websocket library has answered.
+    opened.drop()
+    guard.tell(exchange, 'ended', BAD_REQUEST)
   }
 
-  async #serve(
-    stream: ConnectSubresource,
-    target: ConnectTarget,
-    client: WebSocket,
-    admitted: Admitted,
-  ): Promise<void> {
+  async #serve(stream: ConnectSubresource, opened: OpenedStream, client: WebSocket, admitted: Admitted): Promise<void> {
     const held = this.#options.guard.hold(admitted)
     // The client hears why before the stream hears that it is over.
     const onEnd = () => end(client, POLICY, messageOf(held.signal.reason))
@@ -109,9 +113,9 @@ export class Upgrades {
       over.abort(new Error('the client is gone'))
     })
     client.on('error', () => client.terminate())
-    const stopPings = keepAlive(client)
+    const stopPings = keepAlive(client, stream.patient === true)
     try {
-      await stream.connect(target, client, over.signal)
+      await opened.connect(client, over.signal)
       end(client, NORMAL, '')
     } catch (error) {
       if (gone) return
@@ -143,7 +147,15 @@ function choose(stream: ConnectSubresource, request: IncomingMessage): void {
   chosen.set(request, protocol)
 }
 
-function keepAlive(client: WebSocket): () => void {
+/** Checks, and opens what must be open before the upgrade. @throws ApiError */
+async function farEnd(stream: ConnectSubresource, target: ConnectTarget, signal: AbortSignal): Promise<OpenedStream> {
+  await stream.check(target, signal)
+  if (stream.open !== undefined) return await stream.open(target, signal)
+  return { connect: (client, over) => stream.connect(target, client, over), drop: () => undefined }
+}
+
+/** The pings also keep the connection known to what lies between, so a patient stream has them too. */
+function keepAlive(client: WebSocket, patient: boolean): () => void {
   let alive = true
   client.on('pong', () => {
     alive = true
@@ -151,7 +163,7 @@ function keepAlive(client: WebSocket): () => void {
   const timer = setInterval(() => {
     // A stream that holds its client back does not hear pongs either.
     if (client.isPaused) return
-    if (!alive) return client.terminate()
+    if (!alive && !patient) return client.terminate()
     alive = false
     client.ping()
   }, PING_MS)

@@ -33,6 +33,8 @@ export interface Transport {
   readonly target: Target
   /** The parsed answer. @throws ApiError, UnreachableError, or the signal's reason. */
   json(ask: Ask): Promise<unknown>
+  /** The answer as it is. @throws as {@link json}. */
+  bytes(ask: Ask): Promise<Buffer>
   /** Parsed lines of an endless answer, until it ends or `timeoutMs` has passed. @throws as {@link json}. */
   lines(ask: Ask): AsyncIterable<unknown>
   close(): Promise<void>
@@ -53,13 +55,16 @@ export class HttpTransport implements Transport {
   }
 
   async json(ask: Ask): Promise<unknown> {
+    return parse((await this.bytes(ask)).toString('utf8'), this.target.label)
+  }
+
+  async bytes(ask: Ask): Promise<Buffer> {
     const timeoutMs = ask.timeoutMs ?? DEFAULT_TIMEOUT_MS
     const deadline = AbortSignal.timeout(timeoutMs)
     const signal = ask.signal === undefined ? deadline : AbortSignal.any([ask.signal, deadline])
     try {
       const answer = await this.#send(ask, signal)
-      const text = await readText(answer.body, MAX_ANSWER_BYTES)
-      return parse(text, this.target.label)
+      return await readAll(answer.body, MAX_ANSWER_BYTES)
     } catch (error) {
       throw this.#explain(error, ask, deadline, timeoutMs)
     }
@@ -99,7 +104,7 @@ export class HttpTransport implements Transport {
       bodyTimeout: 0,
     })
     if (answer.statusCode < 300) return answer
-    throw answerError(answer.statusCode, await readText(answer.body, MAX_ERROR_BYTES))
+    throw answerError(answer.statusCode, (await readAll(answer.body, MAX_ERROR_BYTES)).toString('utf8'))
   }
 
   #explain(error: unknown, ask: Ask, deadline: AbortSignal, timeoutMs: number): unknown {
@@ -120,7 +125,7 @@ export function queryText(query: Query | undefined): string {
   return text === '' ? '' : `?${text}`
 }
 
-async function readText(body: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+async function readAll(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
@@ -128,7 +133,7 @@ async function readText(body: AsyncIterable<Uint8Array>, limit: number): Promise
     if (size > limit) throw new ApiError('RequestEntityTooLarge', `the answer is larger than ${limit} bytes`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 function parse(text: string, label: string): unknown {

@@ -11,6 +11,7 @@ import { diskDevice } from './devices/disk.ts'
 import { nicDevice } from './devices/nic.ts'
 import { pciPorts } from './devices/pci-ports.ts'
 import { rng } from './devices/rng.ts'
+import { screen } from './devices/screen.ts'
 import { scsiController } from './devices/scsi-controller.ts'
 import { seedDevice } from './devices/seed.ts'
 import { serialConsole } from './devices/serial.ts'
@@ -80,6 +81,7 @@ function devices(plan: DomainPlan): XmlElement[] {
     ...pciPorts(plan),
     ...onPci,
     ...serialConsole(plan.serialLogPath),
+    ...screen(),
   ]
 }
 

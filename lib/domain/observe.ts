@@ -27,6 +27,8 @@ export interface Observed {
   /** The host's end of the serial port while the domain runs. */
   readonly consolePty?: string
   readonly serialLogPath?: string
+  /** Unix socket of the VNC server while the domain runs. */
+  readonly vncSocket?: string
   /** Absent without a channel or while the domain is off. */
   readonly guestAgentConnected?: boolean
   /** Absent when the domain is not ours or our element cannot be read. */
@@ -82,6 +84,7 @@ export function observeDomain(xml: string): Observed {
     consolePty:
       attrOf(serial, 'type') === 'pty' ? attrOf(at(domain, 'devices', 'serial', 'source'), 'path') : undefined,
     serialLogPath: attrOf(at(domain, 'devices', 'serial', 'log'), 'file'),
+    vncSocket: vncSocket(devices),
     guestAgentConnected: agentState(devices),
     metadata: observeMetadata(domain),
   })
@@ -133,6 +136,15 @@ function agentState(devices: XmlElement | undefined): boolean | undefined {
     .find((candidate) => attrOf(candidate, 'name') === 'org.qemu.guest_agent.0')
   const state = attrOf(target, 'state')
   return state === undefined ? undefined : state === 'connected'
+}
+
+/** libvirt writes the path as an attribute of <graphics> too; the listener is the newer form. */
+function vncSocket(devices: XmlElement | undefined): string | undefined {
+  const graphics = devices === undefined ? [] : childrenOf(devices, 'graphics')
+  const vnc = graphics.find((each) => attrOf(each, 'type') === 'vnc')
+  const listeners = vnc === undefined ? [] : childrenOf(vnc, 'listen')
+  const socket = listeners.find((each) => attrOf(each, 'type') === 'socket')
+  return attrOf(socket, 'socket') ?? attrOf(vnc, 'socket')
 }
 
 function observeMetadata(domain: XmlElement): BerthMetadata | undefined {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The small guest: Debian's cloud kernel, busybox and the QEMU guest agent in an initrd, on one disk that starts under BIOS
-# (syslinux) and UEFI (a unified kernel image). Partition 1 is the boot partition, partition 2 is ext4 labelled "data".
+# (syslinux) and UEFI (a unified kernel image). Partition 1 is the boot partition, partition 2 is ext4 labelled "data" with an SSH
+# server, which so costs those nothing who boot without it.
 # The guest's own files are in scripts/guest. Needs common.sh and packages.sh.
 
 # no_timer_check: on a busy host an emulated timer may tick too late for the kernel's check, which then panics. Fedora's own cloud
@@ -49,7 +50,7 @@ kernel_package() {
 }
 
 guest_initrd() {
-  local work=$1 root=$1/root kernel busybox agent version applet library
+  local work=$1 root=$1/root kernel busybox agent version applet
   kernel=$(kernel_package)
   kernel=$(unpacked "$kernel")
   busybox=$(unpacked busybox-static)
@@ -63,15 +64,38 @@ guest_initrd() {
   chmod +x "$root"/init "$root"/etc/rc* "$root"/etc/acpi/PWRF/* "$root"/sbin/* "$root"/usr/sbin/* "$root"/usr/share/udhcpc/*
   echo 'root::19000:0:99999:7:::' >"$root/etc/shadow"
   cp "$agent/usr/sbin/qemu-ga" "$root/usr/sbin/"
-  ldd "$root/usr/sbin/qemu-ga" >"$work/libraries"
-  if grep -q 'not found' "$work/libraries"; then fail "the guest agent's libraries are missing here: $(grep 'not found' "$work/libraries")"; fi
-  awk '$3 ~ /^\// {print $3} $1 ~ /^\/lib64/ {print $1}' "$work/libraries" | while read -r library; do
-    cp -L "$library" "$root/lib/x86_64-linux-gnu/"
-  done
+  guest_libraries "$work" "$root/lib/x86_64-linux-gnu" "$root/usr/sbin/qemu-ga"
   mv "$root"/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$root/lib64/"
   guest_modules "$kernel" "$version" "$root"
   (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -5) >"$work/initrd.gz"
   cp "$kernel/boot/vmlinuz-$version" "$work/vmlinuz"
+}
+
+# guest_libraries WORK FOLDER PROGRAM...: copies the libraries of these programs, and the loader
+guest_libraries() {
+  local work=$1 folder=$2 library
+  shift 2
+  LD_LIBRARY_PATH=$work/unpacked-libraries ldd "$@" >"$work/libraries"
+  if grep -q 'not found' "$work/libraries"; then fail "libraries of the guest's programs are missing here: $(grep 'not found' "$work/libraries")"; fi
+  awk '$3 ~ /^\// {print $3} $1 ~ /^\/lib64/ {print $1}' "$work/libraries" | sort -u | while read -r library; do
+    cp -L "$library" "$folder/"
+  done
+}
+
+# The SSH server, what scp and sftp talk to, and those of their libraries that the initrd has not.
+guest_ssh() {
+  local work=$1 folder=$2 server sftp package library
+  server=$(unpacked dropbear-bin)
+  sftp=$(unpacked openssh-sftp-server)
+  mkdir -p "$folder/lib" "$work/unpacked-libraries"
+  cp "$server/usr/sbin/dropbear" "$sftp/usr/lib/openssh/sftp-server" "$folder/"
+  # Libraries that a machine without dropbear does not have.
+  for package in $(apt-cache depends dropbear-bin | awk '/Depends: libtom/ {print $2}') libgmp10; do
+    library=$(unpacked "$package")
+    find "$library/usr/lib" "$library/lib" -name '*.so.*' -exec cp -a {} "$work/unpacked-libraries/" \; 2>/dev/null || true
+  done
+  guest_libraries "$work" "$folder/lib" "$folder"/{dropbear,sftp-server}
+  for library in "$work"/root/lib/x86_64-linux-gnu/* "$work"/root/lib64/*; do rm -f "$folder/lib/${library##*/}"; done
 }
 
 # The drivers named in etc/modules that this kernel has, and what they depend on; unpacked, since busybox loads plain files only.
@@ -133,7 +157,8 @@ guest_disk() {
   # syslinux hands the path to mtools unquoted, so it sees a plain name.
   (cd "$work" && "$syslinux/usr/bin/syslinux" --directory /syslinux --install esp)
   truncate -s 30M "$work/data"
-  mkfs.ext4 -q -L data "$work/data"
+  guest_ssh "$work" "$work/data-files/ssh"
+  mkfs.ext4 -q -L data -d "$work/data-files" "$work/data"
   truncate -s 128M "$work/disk"
   sgdisk -n1:2048:+80M -t1:ef00 -A1:set:2 -n2:0:+30M -t2:8300 "$work/disk" >/dev/null
   dd if="$work/esp" of="$work/disk" bs=1M seek=1 conv=notrunc,sparse status=none

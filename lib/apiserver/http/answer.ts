@@ -3,7 +3,7 @@
 export interface Answer {
   readonly code: number
   readonly type: string
-  readonly body: string
+  readonly body: string | Uint8Array
   readonly headers?: Readonly<Record<string, string>>
   /** Name of the object that was made: the path does not have it. */
   readonly made?: string

@@ -1,5 +1,5 @@
 // Discovery: which groups, versions and resources this server has (metav1 lists and the aggregated apidiscovery form).
-import type { ConnectSubresource } from '../connect.ts'
+import type { Subresource } from '../connect.ts'
 import type { JsonObject } from '../core/json.ts'
 import { apiVersionOf, type Registry, type ServedKind } from '../registry.ts'
 import { noSuchPath } from './path.ts'
@@ -8,14 +8,14 @@ import { PODS } from './pods.ts'
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 const STATUS_VERBS = ['get', 'patch', 'update']
 
-/** Answers from a fixed set of kinds and streams. */
+/** Answers from a fixed set of kinds and subresources. */
 export class Discovery {
   readonly #registry: Registry
-  readonly #connect: readonly ConnectSubresource[]
+  readonly #parts: readonly Subresource[]
 
-  constructor(registry: Registry, connect: readonly ConnectSubresource[]) {
+  constructor(registry: Registry, parts: readonly Subresource[]) {
     this.#registry = registry
-    this.#connect = connect
+    this.#parts = parts
   }
 
   /** `/api` */
@@ -89,16 +89,16 @@ export class Discovery {
     }
   }
 
-  #streams(group: string, version: string): readonly ConnectSubresource[] {
-    return this.#connect.filter((stream) => stream.group === group && stream.version === version)
+  #streams(group: string, version: string): readonly Subresource[] {
+    return this.#parts.filter((stream) => stream.group === group && stream.version === version)
   }
 
   #groupNames(): readonly string[] {
-    return [...new Set([...this.#registry.groups(), ...this.#connect.map((stream) => stream.group)])]
+    return [...new Set([...this.#registry.groups(), ...this.#parts.map((stream) => stream.group)])]
   }
 
   #versions(group: string): readonly string[] {
-    const streams = this.#connect.filter((stream) => stream.group === group).map((stream) => stream.version)
+    const streams = this.#parts.filter((stream) => stream.group === group).map((stream) => stream.version)
     return [...new Set([...this.#registry.versions(group), ...streams])]
   }
 
@@ -141,7 +141,7 @@ function aggregatedResource({ kind }: ServedKind, version: string): JsonObject {
 }
 
 /** A resource without a kind of its own carries its subresources, as Kubernetes shows such groups. */
-function aggregatedStreams(streams: readonly ConnectSubresource[]): readonly JsonObject[] {
+function aggregatedStreams(streams: readonly Subresource[]): readonly JsonObject[] {
   return [...new Set(streams.map((stream) => stream.plural))].map((plural) => ({
     resource: plural,
     scope: 'Namespaced',

@@ -3,8 +3,7 @@ import { ApiError } from '../../errors.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Admitted } from '../auth/guard.ts'
-import type { ConnectSubresource, ConnectTarget } from '../connect.ts'
-import { findConnect } from '../connect.ts'
+import { type ConnectSubresource, type ConnectTarget, findSubresource, type ReadSubresource } from '../connect.ts'
 import type { Core } from '../core/core.ts'
 import { type Answer, type ApiRequest, header, json, text } from './answer.ts'
 import { Discovery } from './discovery.ts'
@@ -18,7 +17,7 @@ import { openWatch, type Watch, type WatchCommons } from './watch.ts'
 
 /** Milliseconds that a readiness check or a probe of a stream may take. */
 const CHECK_MS = 5_000
-/** Milliseconds that a report may take. */
+/** Milliseconds that a report or a document may take. */
 const REPORT_MS = 30_000
 
 /** One thing that must work for the server to be ready. Throws, with words, when it does not. */
@@ -42,6 +41,7 @@ export interface RouterOptions {
   readonly core: Core
   readonly watches: WatchCommons
   readonly connect: readonly ConnectSubresource[]
+  readonly reads: readonly ReadSubresource[]
   readonly readiness: readonly ReadinessCheck[]
   /** The program's version, for `/version`. */
   readonly version: string
@@ -56,7 +56,7 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options
-    this.#discovery = new Discovery(options.core.registry, options.connect)
+    this.#discovery = new Discovery(options.core.registry, [...options.connect, ...options.reads])
     this.#openapi = new OpenApi(options.core.registry, options.version)
   }
 
@@ -80,8 +80,10 @@ export class Router {
   }
 
   async #resource(target: ResourceTarget, request: ApiRequest, admitted: Admitted): Promise<Answer | Watch> {
-    const stream = findConnect(this.#options.connect, target)
+    const stream = findSubresource(this.#options.connect, target)
     if (stream !== undefined) return this.#stream(stream, target, request, admitted.caller)
+    const read = findSubresource(this.#options.reads, target)
+    if (read !== undefined) return this.#read(read, target, request, admitted.caller)
     const { core, watches, reports } = this.#options
     const report = reports.find(
       ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
@@ -128,16 +130,17 @@ export class Router {
     request: ApiRequest,
     caller: Caller,
   ): Promise<Answer> {
-    if (path.namespace === null || path.name === null) throw noSuchPath()
-    if (request.method !== 'GET')
-      throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only GET`)
-    const { user, client } = caller
-    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query: request.query, user, client }
+    const target = connectTarget(path, request, caller)
     const signal = AbortSignal.timeout(CHECK_MS)
     await stream.check(target, signal)
     if (stream.probe !== undefined && booleanParameter(request.query, 'probe'))
       return json(await stream.probe(target, signal))
     throw new ApiError('BadRequest', 'this is a stream: connect to it with a websocket')
+  }
+
+  async #read(read: ReadSubresource, path: ResourceTarget, request: ApiRequest, caller: Caller): Promise<Answer> {
+    const { type, body } = await read.read(connectTarget(path, request, caller), AbortSignal.timeout(REPORT_MS))
+    return { code: 200, type, body }
   }
 
   async #other(parts: readonly string[], request: ApiRequest): Promise<Answer> {
@@ -175,6 +178,17 @@ export class Router {
     const verdict = failed ? 'readyz check failed' : 'readyz check passed'
     return text(`${[...lines.map(({ line }) => line), verdict].join('\n')}\n`, failed ? 503 : 200)
   }
+}
+
+/** @throws ApiError NotFound, MethodNotAllowed */
+function connectTarget(
+  { namespace, name }: ResourceTarget,
+  { method, query }: ApiRequest,
+  caller: Caller,
+): ConnectTarget {
+  if (namespace === null || name === null) throw noSuchPath()
+  if (method !== 'GET') throw new ApiError('MethodNotAllowed', `${method} is not possible here, only GET`)
+  return { namespace, name, query, user: caller.user, client: caller.client }
 }
 
 const documentAnswer = (body: string): Answer => ({ code: 200, type: 'application/json', body })

@@ -14,6 +14,7 @@ import {
   type ConnectSubresource,
   createApiServer,
   openAccess,
+  type ReadSubresource,
 } from '../../../lib/apiserver/index.ts'
 import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { openSqliteStore } from '../../../lib/store/sqlite/open.ts'
@@ -62,6 +63,7 @@ export interface BenchOptions {
   /** Listens with TLS too. */
   readonly tls?: boolean
   readonly connect?: readonly ConnectSubresource[]
+  readonly reads?: readonly ReadSubresource[]
   readonly report?: () => object
   /** Keeps an audit log. */
   readonly audit?: true
@@ -86,6 +88,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
     log,
     version: '9.9.9',
     connect: options.connect ?? [],
+    reads: options.reads ?? [],
     reports: [
       ...(report === undefined ? [] : [{ ...group, name: 'hostcheck', read: async () => report() }]),
       ...(file === undefined ? [] : [auditReport(group, auditPath, () => file.flush())]),
@@ -137,6 +140,7 @@ function start(args: readonly string[], options: RunOptions, socketPath: string)
     env: { BERTH_SOCKET: socketPath, NO_COLOR: '1', ...env },
     clock,
     signal: stop.signal,
+    self: ['berth'],
   }
   if (typed !== undefined) stdin.write(typed)
   if (!tty) stdin.end()

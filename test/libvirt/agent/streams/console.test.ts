@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import WebSocket from 'ws'
-import { ConsoleStream } from '../../../../agent/streams/console.ts'
+import { consoleStream } from '../../../../agent/streams/console.ts'
 import { openStream } from '../../../../lib/client/streams.ts'
 import { socketTarget } from '../../../../lib/client/target.ts'
 import { LibvirtPool } from '../../../../lib/libvirt/index.ts'
@@ -56,7 +56,7 @@ beforeAll(async () => {
     if (name !== 'off') await pool.call('DomainCreate', { dom })
   }
   const log = { info: () => undefined, warn: () => undefined }
-  const console = new ConsoleStream({
+  const console = consoleStream({
     libvirt: pool,
     reader: {
       get: <T extends KubeObject>(_: string, { name }: { name: string }) => (machines.get(name) ?? null) as T | null,

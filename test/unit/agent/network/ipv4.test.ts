@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  isGuestAddress,
   netmask,
   overlaps,
   parseBlock,
@@ -45,4 +46,19 @@ describe('IPv4 blocks', () => {
     expect(prefixOf('255.0.255.0')).toBeUndefined()
     expect(prefixOf('mask')).toBeUndefined()
   })
+})
+
+it.each([
+  ['10.88.0.2', true],
+  ['10.88.0.254', true],
+  ['10.88.0.1', false],
+  ['10.88.0.0', false],
+  ['10.88.0.255', false],
+  ['10.88.1.2', false],
+  ['127.0.0.1', false],
+  ['169.254.169.254', false],
+  ['', false],
+  ['10.88.0.2/24', false],
+])('%s of a guest in 10.88.0.0/24 behind 10.88.0.1: %s', (address, wanted) => {
+  expect(isGuestAddress(address, { cidr: '10.88.0.0/24', gateway: '10.88.0.1' })).toBe(wanted)
 })

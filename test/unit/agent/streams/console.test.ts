@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import { afterEach, expect, it } from 'vitest'
 import WebSocket from 'ws'
-import { type ConsoleDeps, ConsoleStream } from '../../../../agent/streams/console.ts'
+import { consoleStream } from '../../../../agent/streams/console.ts'
 import { fitReason } from '../../../../agent/streams/ending.ts'
+import type { StreamDeps } from '../../../../agent/streams/exclusive.ts'
 import { openStream } from '../../../../lib/client/streams.ts'
 import { socketTarget } from '../../../../lib/client/target.ts'
 import type { Clock } from '../../../../lib/clock.ts'
@@ -102,8 +103,8 @@ async function start(clock?: Clock) {
     info: (facts: object) => void ('reason' in facts && reasons.push(facts.reason)),
     warn: () => undefined,
   }
-  const stream = new ConsoleStream({
-    libvirt: libvirt as unknown as ConsoleDeps['libvirt'],
+  const stream = consoleStream({
+    libvirt: libvirt as unknown as StreamDeps['libvirt'],
     reader: { get: <T extends KubeObject>() => MACHINE as T },
     events: { record: () => undefined },
     log,

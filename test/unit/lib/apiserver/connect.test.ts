@@ -1,5 +1,7 @@
 // Streams: refused before the upgrade in words, negotiated, served, ended.
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
@@ -8,11 +10,22 @@ import type { ConnectTarget } from '../../../../lib/apiserver/index.ts'
 import { ApiError } from '../../../../lib/errors.ts'
 import { startServer, type TestServer } from './server.ts'
 
+const TUNNEL = {
+  group: 'subresources.test.berth',
+  version: 'v1',
+  plural: 'widgets',
+  name: 'tunnel',
+  kind: 'WidgetTunnel',
+  protocols: ['plain.test'],
+} as const
+
 let api: TestServer
 let folder: string
 const sockets: WebSocket[] = []
 const ended: string[] = []
 const targets: ConnectTarget[] = []
+/** What became of far ends that were opened before the upgrade. */
+const far: string[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'berth-connect-'))
@@ -36,6 +49,32 @@ beforeAll(async () => {
           socket.on('message', (data) => socket.send(data))
           await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
           ended.push(target.name)
+        },
+      },
+      {
+        ...TUNNEL,
+        check: async () => {},
+        open: async ({ name }) => {
+          if (name === 'refused') throw new ApiError('Conflict', 'nothing listens there')
+          return {
+            drop: () => void far.push(`${name} dropped`),
+            connect: async (socket) => {
+              far.push(`${name} connected`)
+              socket.send('from the far end')
+            },
+          }
+        },
+        connect: () => Promise.reject(new Error('not used by a server that opens first')),
+      },
+    ],
+    reads: [
+      {
+        ...TUNNEL,
+        name: 'picture',
+        kind: 'WidgetPicture',
+        read: async ({ name }) => {
+          if (name === 'blind') throw new ApiError('Conflict', 'it has no screen')
+          return { type: 'image/png', body: Buffer.from([0x89, 0x50, 0xff]) }
         },
       },
     ],
@@ -145,4 +184,49 @@ it('is closed with the server', async () => {
   const end = closed(socket)
   await other.stop()
   expect((await end)[0]).toBe(1001)
+})
+
+it('opens the far end before the upgrade: a failure is a plain answer, and what comes at once is not lost', async () => {
+  const refused = await open(`${PATH}/refused/tunnel`)
+  expect([refused.code, JSON.parse(refused.text).message]).toEqual([409, 'nothing listens there'])
+  const socket = new WebSocket(`ws+unix://${join(folder, 's')}:${PATH}/t/tunnel`)
+  sockets.push(socket)
+  const first = new Promise<string>((resolve) => socket.once('message', (data) => resolve(data.toString())))
+  expect(await first).toBe('from the far end')
+  expect(far).toContain('t connected')
+})
+
+it('drops the far end when the handshake is wrong', async () => {
+  const headers = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': '?',
+  }
+  const asked = request({ socketPath: join(folder, 's'), path: `${PATH}/wrong/tunnel`, headers }).end()
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  expect(answer.statusCode).toBe(400)
+  answer.resume()
+  expect(far).toContain('wrong dropped')
+  expect(far).not.toContain('wrong connected')
+})
+
+it('a plain GET of a stream opens nothing', async () => {
+  const { code, body } = await api.call('GET', `${PATH}/plain/tunnel`)
+  expect([code, body.message]).toEqual([400, 'this is a stream: connect to it with a websocket'])
+  expect(far.filter((line) => line.startsWith('plain'))).toEqual([])
+})
+
+it('a document is answered as it is, or refused in words', async () => {
+  const { code, headers, text } = await api.call('GET', `${PATH}/a/picture`, undefined, { accept: 'image/png' })
+  expect([code, headers['content-type'], headers['content-length']]).toEqual([200, 'image/png', '3'])
+  expect(text).toHaveLength(3)
+  expect(await api.call('GET', `${PATH}/blind/picture`)).toMatchObject({ code: 409 })
+  expect(await api.call('POST', `${PATH}/a/picture`, {})).toMatchObject({ code: 405 })
+  const { body } = await api.call('GET', '/apis/subresources.test.berth/v1')
+  expect(body.resources.map(({ name }: { name: string }) => name)).toEqual([
+    'widgets/console',
+    'widgets/tunnel',
+    'widgets/picture',
+  ])
 })

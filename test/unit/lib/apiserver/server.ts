@@ -3,7 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import type { Admission, ApiServer, ConnectSubresource, ReadinessCheck } from '../../../../lib/apiserver/index.ts'
+import type {
+  Admission,
+  ApiServer,
+  ConnectSubresource,
+  ReadinessCheck,
+  ReadSubresource,
+} from '../../../../lib/apiserver/index.ts'
 import { createApiServer } from '../../../../lib/apiserver/index.ts'
 import { type Clock, systemClock } from '../../../../lib/clock.ts'
 import { openSqliteStore } from '../../../../lib/store/sqlite/open.ts'
@@ -29,6 +35,7 @@ export interface TestServer {
 export interface TestOptions {
   readonly admission?: readonly Admission[]
   readonly connect?: readonly ConnectSubresource[]
+  readonly reads?: readonly ReadSubresource[]
   readonly readiness?: readonly ReadinessCheck[]
   readonly clock?: Clock
   readonly slowWatcherMs?: number

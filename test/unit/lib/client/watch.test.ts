@@ -17,6 +17,7 @@ function scripted(steps: readonly Step[]) {
   const asked: Ask[] = []
   const transport: Transport = {
     target: { label: 'test', origin: '', prefix: '', namespace: 'default' },
+    bytes: async () => Buffer.alloc(0),
     json: async () => ({}),
     close: async () => undefined,
     lines: async function* (ask) {

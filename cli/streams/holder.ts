@@ -1,4 +1,4 @@
-// Who holds a console now.
+// Who holds a console or a screen now.
 import type { Client } from '../../lib/client/client.ts'
 import { isApiError } from '../../lib/errors.ts'
 import { oneLine } from '../format/text.ts'
@@ -9,7 +9,7 @@ export interface Holder {
   readonly client: string
 }
 
-/** Asks without connecting; null when the console is free, or not there yet because the machine does not run. @throws ApiError */
+/** Asks without connecting; null when it is free, or not there yet because the machine does not run. @throws ApiError */
 export async function probe(client: Client, path: string, signal: AbortSignal): Promise<Holder | null> {
   const answer = await ask(client, path, signal)
   if (typeof answer !== 'object' || answer === null || !('holder' in answer)) return null
