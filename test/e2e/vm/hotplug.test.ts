@@ -119,7 +119,7 @@ it('a killed agent goes on: what was asked for is attached, what is there is see
   expect(restarted.status?.restartAwaitingChanges).toEqual([])
 })
 
-it.concurrent('a disk that is not there yet is waited for while the machine runs, and comes by itself', async () => {
+it.concurrent('a disk that is not there yet is waited for, comes by itself, and stays until it is let go of', async () => {
   await space.bareVm('waits')
   await space.untilPhase('waits', 'Running')
   const pid = await space.qemuPid('waits')
@@ -136,6 +136,21 @@ it.concurrent('a disk that is not there yet is waited for while the machine runs
   const vm = await untilAttached('waits', 'later')
   expect(condition(vm, 'BlockDevicesReady').status).toBe('True')
   expect(await space.qemuPid('waits')).toBe(pid)
+
+  // Deleted while it is there: it stays until the machine lets go of it.
+  await space.delete('VirtualDisk', 'later')
+  const deleted = await space.until<VirtualDisk>('VirtualDisk', 'later', (disk) =>
+    condition(disk, 'Terminating').message.includes('attached to the virtual machine hotplug/waits'),
+  )
+  expect(deleted.metadata.finalizers).not.toEqual([])
+  const having = await space.until(
+    'VirtualMachine',
+    'waits',
+    (vm) => condition(vm, 'BlockDevicesReady').status === 'False',
+  )
+  expect(entry(having, 'later')).toMatchObject({ attached: true, target: 'sdb' })
+  await setDevices('waits', refs('waits'))
+  await space.untilGone('VirtualDisk', 'later')
 })
 
 it.concurrent('a disk of another machine is refused in words, and comes as soon as that one lets go', async () => {
