@@ -63,3 +63,36 @@ unpack() {
   mv -T "$work/files" "$1/$2"
   rm -rf "$work"
 }
+
+# unpacked_from SUITE NAME: as unpacked, of the named Debian release, by lists of its own: nothing of this machine's apt changes
+unpacked_from() {
+  local folder=$CACHE/debs/$1
+  if [ ! -d "$folder/$2" ]; then with_lock "$folder/lock" unpack_from "$folder" "$1" "$2"; fi
+  echo "$folder/$2"
+}
+
+unpack_from() {
+  [ ! -d "$1/$3" ] || return 0
+  local work
+  work=$(mktemp -d "$1/.new.XXXXXX")
+  mkdir -p "$work/lists/partial"
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
+    "$(debian_mirror)" "$2" >"$work/release.sources"
+  local own=(-o "Dir::Etc::SourceList=$work/release.sources" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$work/lists"
+    -o Dir::State::status=/dev/null -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Acquire::Languages=none)
+  say "fetching $3 of Debian $2"
+  run_logged "$work/log" apt "${own[@]}" update
+  (cd "$work" && run_logged log apt "${own[@]}" download "$3")
+  dpkg-deb -x "$work"/*.deb "$work/files"
+  chmod 755 "$work/files"
+  mv -T "$work/files" "$1/$3"
+  rm -rf "$work"
+}
+
+# The mirror that this machine uses already, where it is one of Debian's.
+debian_mirror() {
+  local found
+  found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    grep -v '^ *#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ') || true
+  echo "${found:-http://deb.debian.org/debian}"
+}

@@ -3,9 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { type ApiServer, createApiServer, openAccess } from '../../lib/apiserver/index.ts'
+import { type Admission, type ApiServer, createApiServer, openAccess } from '../../lib/apiserver/index.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { createGarbageCollector } from '../../lib/controllers/garbage-collector.ts'
+import { createNamespaceController } from '../../lib/controllers/namespace.ts'
+import { ownerIndexes } from '../../lib/controllers/owners.ts'
+import { Cache } from '../../lib/reconcile/cache.ts'
 import { openSqliteStore } from '../../lib/store/sqlite/open.ts'
+import type { Store } from '../../lib/store/store.ts'
 import { KINDS } from '../../schemas/index.ts'
 
 export interface TestApiServer {
@@ -19,10 +24,17 @@ export interface TestApiServer {
   stop(): Promise<void>
 }
 
+export interface ApiServerOptions {
+  /** With garbage collection and the deletion of namespaces, as every server of Berth has them. */
+  readonly collects?: boolean
+  /** What the agent's admission would be. */
+  readonly admission?: readonly Admission[]
+}
+
 /** Has the namespace `default`. */
-export async function startApiServer(): Promise<TestApiServer> {
+export async function startApiServer(options: ApiServerOptions = {}): Promise<TestApiServer> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-api-'))
-  let running = await run(folder, 0, false)
+  let running = await run(folder, { port: 0, restored: false }, options)
   const { server, port } = running
   await server.resources.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } })
   return {
@@ -34,7 +46,7 @@ export async function startApiServer(): Promise<TestApiServer> {
     port,
     restart: async ({ forget = false } = {}) => {
       await running.end()
-      running = await run(folder, port, forget)
+      running = await run(folder, { port, restored: forget }, options)
     },
     stop: async () => {
       await running.end()
@@ -43,7 +55,11 @@ export async function startApiServer(): Promise<TestApiServer> {
   }
 }
 
-async function run(folder: string, wantedPort: number, restored: boolean) {
+async function run(
+  folder: string,
+  { port: wantedPort, restored }: { readonly port: number; readonly restored: boolean },
+  { collects = false, admission = [] }: ApiServerOptions,
+) {
   const store = await openSqliteStore({
     path: join(folder, 'store.db'),
     seal: { keyFile: join(folder, 'store.key'), fields: { secrets: ['data'] } },
@@ -56,8 +72,10 @@ async function run(folder: string, wantedPort: number, restored: boolean) {
     clock: systemClock,
     log: pino({ level: process.env.BERTH_TEST_LOG ?? 'silent' }),
     version: '0.1.0',
+    admission,
   })
   await server.keepDefaultRoles()
+  const stopCollecting = collects ? await collect(store, server) : async () => {}
   const port = await new Promise<number>((resolve, reject) => {
     const tcp = { host: '127.0.0.1', port: wantedPort, tls: access.tls, onPort: resolve }
     server.listen({ tcp: [tcp] }).catch(reject)
@@ -69,7 +87,26 @@ async function run(folder: string, wantedPort: number, restored: boolean) {
     kubeconfig: access.kubeconfigPath,
     end: async () => {
       await server.close(500)
+      await stopCollecting()
       await store.close()
     },
+  }
+}
+
+async function collect(store: Store, { resources }: ApiServer): Promise<() => Promise<void>> {
+  const reader = new Cache({ store, resources: KINDS.map(({ resource }) => resource), indexes: ownerIndexes(KINDS) })
+  await reader.start()
+  const common = { reader, resources, clock: systemClock, log: pino({ level: 'silent' }) }
+  const controllers = [
+    createGarbageCollector({ ...common, kinds: KINDS }),
+    createNamespaceController({
+      ...common,
+      order: KINDS.filter((kind) => kind.namespaced).map((kind) => kind.resource),
+    }),
+  ]
+  for (const controller of controllers) controller.start()
+  return async () => {
+    await Promise.all(controllers.map((controller) => controller.stop()))
+    reader.stop()
   }
 }

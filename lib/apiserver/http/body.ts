@@ -2,6 +2,7 @@
 import { ApiError, messageOf } from '../../errors.ts'
 import { MAX_OBJECT_BYTES } from '../../store/store.ts'
 import { checkShape, isRecord, type JsonObject } from '../core/json.ts'
+import { PROTOBUF, parseProtobuf } from './protobuf.ts'
 import { parseYaml } from './yaml-body.ts'
 
 /** Bytes of a request's body at most (as Kubernetes). */
@@ -11,11 +12,12 @@ export const MAX_BODY_BYTES = 3_145_728
 export const mediaType = (contentType: string | undefined): string =>
   (contentType?.split(';')[0] ?? '').trim().toLowerCase()
 
-/** The value in a body of JSON or YAML. @throws ApiError BadRequest, UnsupportedMediaType */
+/** The value in a body of JSON, YAML or, for core kinds, protobuf. @throws ApiError BadRequest, UnsupportedMediaType */
 export function parseBody(body: Buffer, type: string): unknown {
   if (type === '' || type === 'application/json') return parseJson(body)
   if (type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml')
     return checked(parseYaml(utf8(body)))
+  if (type === PROTOBUF) return checked(parseProtobuf(body))
   throw new ApiError(
     'UnsupportedMediaType',
     `the body is of type ${JSON.stringify(type.slice(0, 100))}; send application/json or application/yaml`,

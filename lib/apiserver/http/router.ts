@@ -11,7 +11,7 @@ import { negotiate } from './negotiate.ts'
 import { OPENAPI_V2_TYPE, OpenApi } from './openapi.ts'
 import { booleanParameter } from './parameters.ts'
 import { noSuchPath, type ResourceTarget } from './path.ts'
-import { isAboutPods, noPods } from './pods.ts'
+import { answerPods, isAboutPods } from './pods.ts'
 import { isWatch, type ResourceRequest, serveResource } from './verbs.ts'
 import { openWatch, type Watch, type WatchCommons } from './watch.ts'
 
@@ -89,7 +89,7 @@ export class Router {
       ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
     )
     if (report !== undefined && target.name === null) return this.#report(report, request)
-    if (isAboutPods(target)) throw noPods(target, request.query)
+    if (isAboutPods(target)) return answerPods(target, request)
     const found = this.#find(target, request, admitted)
     return isWatch(found) ? openWatch(core, watches, found) : serveResource(core, found)
   }

@@ -69,6 +69,8 @@ it('knows pods only to say what does their job', async () => {
   expect(one.body.message).toContain('berth console web')
   const ofNode = await api.call('GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dhost')
   expect(ofNode.body.message).toContain('berth stop')
+  const running = '/api/v1/pods?fieldSelector=spec.nodeName%3Dhost,status.phase!%3DFailed'
+  expect((await api.call('GET', running)).body).toMatchObject({ kind: 'PodList', items: [] })
   expect((await api.call('POST', '/api/v1/namespaces/default/pods', {})).body.message).toContain('kubectl get vm')
 })
 

@@ -12,7 +12,7 @@ import type {
 } from '../../../../lib/apiserver/index.ts'
 import { createApiServer } from '../../../../lib/apiserver/index.ts'
 import { type Clock, systemClock } from '../../../../lib/clock.ts'
-import { openSqliteStore } from '../../../../lib/store/sqlite/open.ts'
+import { openSqliteStore, type SqliteStoreOptions } from '../../../../lib/store/sqlite/open.ts'
 import type { Store } from '../../../../lib/store/store.ts'
 import { NOTE, SPACE, WIDGET } from './kinds.ts'
 
@@ -39,14 +39,20 @@ export interface TestOptions {
   readonly readiness?: readonly ReadinessCheck[]
   readonly clock?: Clock
   readonly slowWatcherMs?: number
+  /** The store's own clock and how long it keeps changes. */
+  readonly log?: Pick<SqliteStoreOptions, 'clock' | 'limits'>
   /** Puts another store in the place of the one that was opened. */
   readonly wrapStore?: (store: Store) => Store
 }
 
 /** Has the namespaces `default` and `other`. */
-export async function startServer({ wrapStore, ...options }: TestOptions = {}): Promise<TestServer> {
+export async function startServer({
+  wrapStore,
+  log: logOptions = {},
+  ...options
+}: TestOptions = {}): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-apiserver-'))
-  const store = await openSqliteStore({ path: join(folder, 'store.db') })
+  const store = await openSqliteStore({ path: join(folder, 'store.db'), ...logOptions })
   const logged: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
   const server = await createApiServer({
