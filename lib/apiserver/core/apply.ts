@@ -7,7 +7,8 @@ import { afterApply, firstRecord, managersOf, ownership } from '../fields/manage
 import { mergeApplied, removeUnwanted } from '../fields/merge.ts'
 import { type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import { createObject } from './create.ts'
-import { clonePlain, isRecord, type JsonObject } from './json.ts'
+import { clonePlain, deepEqual, isRecord, type JsonObject } from './json.ts'
+import { conflictsOfOthers, KUBECTL, withLastApplied } from './last-applied.ts'
 import { halfOf, type Part, writerOf } from './record.ts'
 import { conflict } from './refusals.ts'
 import { schemaOf } from './schema.ts'
@@ -95,8 +96,12 @@ function applyTo(core: Core, kind: KindDef, current: KubeObject, applied: JsonOb
     before: halfOf(kind, live, options.part),
     after: halfOf(kind, after, options.part),
   })
-  if (result.conflicts.length > 0 && !options.force) throw conflictError(result.conflicts)
-  return { input: clonePlain(after), managers: result.managers }
+  const byKubectl = options.manager === KUBECTL && options.part === 'main'
+  const conflicts = byKubectl ? conflictsOfOthers(result.conflicts, schema, live) : result.conflicts
+  if (conflicts.length > 0 && !options.force) throw conflictError(conflicts)
+  const changed = !deepEqual(after, live)
+  const input = byKubectl && changed ? withLastApplied(live, after, applied) : after
+  return { input: clonePlain(input), managers: result.managers }
 }
 
 function create(

@@ -140,7 +140,8 @@ export async function setStatus({ server, kubectl }: World, name: string, ready:
         reason: 'Test',
         message: '',
         lastTransitionTime: '2026-01-01T00:00:00Z',
-        observedGeneration: 1,
+        // `kubectl wait` does not believe a condition about an older generation.
+        observedGeneration: found?.metadata.generation ?? 1,
       },
     ],
   }

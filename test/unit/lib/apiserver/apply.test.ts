@@ -90,6 +90,26 @@ describe('apply', () => {
     expect(whoOf(forced.body)).toEqual(['two Apply'])
   })
 
+  it('takes from client-side apply what it set itself, as kubectl only', async () => {
+    const last = 'kubectl.kubernetes.io/last-applied-configuration'
+    const applied = (size: number) => JSON.stringify(widget('csa', { size }))
+    const annotated = widget('csa', { size: 3, amount: 1 }, { annotations: { [last]: applied(3) } })
+    await api.call('POST', `${WIDGETS}?fieldManager=kubectl-client-side-apply`, annotated)
+    const other = await apply('csa', 'other', widget('csa', { size: 4 }))
+    expect(other.body.message).toContain('conflict with "kubectl-client-side-apply"')
+    // The amount was not in what was applied.
+    const more = await apply('csa', 'kubectl', widget('csa', { size: 4, amount: 2 }))
+    expect(more.body.message).toBe(
+      'Apply failed with 1 conflict: conflict with "kubectl-client-side-apply" using test.berth/v1: .spec.amount',
+    )
+    const { code, body } = await apply('csa', 'kubectl', widget('csa', { size: 4 }))
+    expect([code, body.spec]).toMatchObject([200, { size: 4, amount: 1 }])
+    expect(JSON.parse(body.metadata.annotations[last])).toEqual(JSON.parse(applied(4)))
+    // Somebody else changed it since: it is no longer client-side apply's.
+    await api.call('PATCH', `${WIDGETS}/csa?fieldManager=hand`, { spec: { size: 9 } }, merge)
+    expect((await apply('csa', 'kubectl', widget('csa', { size: 5 }))).code).toBe(409)
+  })
+
   it('is a dry run when asked', async () => {
     expect((await apply('dry', 'one', widget('dry'), '&dryRun=All')).code).toBe(201)
     expect((await api.call('GET', `${WIDGETS}/dry`)).code).toBe(404)

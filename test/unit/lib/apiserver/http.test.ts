@@ -89,7 +89,7 @@ describe('forms', () => {
     expect(yaml.text).toContain('\nkind: Widget\n')
   })
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/vnd.kubernetes.protobuf', 'nonsense'])(
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/cbor', 'nonsense'])(
     'takes no body of %s',
     async (type) => {
       const reply = await api.call('POST', WIDGETS, 'a=b', { 'content-type': type })
