@@ -35,8 +35,9 @@ fail() {
 
 need_root() { [ "$(id -u)" = 0 ] || fail "$(basename "$0") must run as root (it installs packages, makes namespaces and talks to libvirtd)"; }
 
-# with_lock PATH COMMAND...: one at a time on this machine; PATH is a lock file or an existing folder. The command's children do not
-# inherit the lock.
+# with_lock PATH COMMAND...: one at a time on this machine; PATH is a lock file or an existing folder. What the command starts
+# inherits the lock: work that outlives a killed script is waited for. Daemons let go of it (become_daemon).
+LOCKS=()
 with_lock() {
   local path=$1 fd
   shift
@@ -44,9 +45,20 @@ with_lock() {
     mkdir -p "$(dirname "$path")"
     exec {fd}>>"$path"
   fi
-  flock -w 900 "$fd" || fail "another run holds $path for 15 minutes"
-  ("$@") {fd}>&-
+  if ! flock -n "$fd"; then
+    say "waiting for another run, which holds $path"
+    flock -w 900 "$fd" || fail "another run holds $path for 15 minutes"
+  fi
+  LOCKS+=("$fd")
+  ("$@")
+  unset 'LOCKS[-1]'
   exec {fd}>&-
+}
+
+forget_locks() {
+  local fd
+  for fd in "${LOCKS[@]}"; do exec {fd}>&-; done
+  LOCKS=()
 }
 
 # wait_until SECONDS COMMAND...: asks five times a second until the command succeeds; 1 at the deadline
@@ -59,14 +71,39 @@ wait_until() {
   done
 }
 
-# run_logged FILE COMMAND...: quiet when it works, the log's tail when not
+# run_logged FILE COMMAND...: its last line every 20 s as long as it works; the log's tail when it failed
 run_logged() {
-  local log=$1
+  local log=$1 code=0 me=$BASHPID beat
   shift
-  "$@" >"$log" 2>&1 </dev/null || {
+  heartbeat "$log" "$me" &
+  beat=$!
+  "$@" >"$log" 2>&1 </dev/null || code=$?
+  kill "$beat" 2>/dev/null || true
+  wait "$beat" 2>/dev/null || true
+  if [ $code != 0 ]; then
     tail -n 40 "$log" >&2
     fail "$1 failed; the whole output is in $log"
-  }
+  fi
+}
+
+# heartbeat LOG PID: ends with that process. It waits by reading what never comes: a `sleep` would outlive it.
+heartbeat() {
+  local log=$1 parent=$2 nothing
+  trap - ERR
+  forget_locks
+  exec {nothing}<> <(:)
+  while true; do
+    read -rt 20 -u "$nothing" || true
+    kill -0 "$parent" 2>/dev/null || exit 0
+    say "  … $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-100)"
+  done
+}
+
+# need_space FOLDER MIB WHAT: refuses before the work rather than in the middle of it
+need_space() {
+  local free
+  free=$(df -Pm "$1" | awk 'END {print $4}')
+  [ "$free" -ge "$2" ] || fail "$3 needs $2 MiB, and $1 has $free MiB free"
 }
 
 # stat_field PID N: field N of /proc/PID/stat, counted as proc(5) does from 3 (the name before it may hold anything)
@@ -82,11 +119,21 @@ start_time() { stat_field "$1" 22; }
 
 gone() { [ "$(stat_field "$1" 3 || echo Z)" = Z ]; }
 
-# record_pid FILE PID: writes the pid to FILE and its start time beside it
+# record_pid FILE PID: writes the pid to FILE and, before it, its start time beside it
 record_pid() {
-  echo "$2" >"$1"
   start_time "$2" >"$1.start" || true
+  echo "$2" >"$1"
 }
+
+# become_daemon FILE: for a background subshell that then `exec`s a daemon. The process records itself, so there is no moment at which
+# it runs unrecorded, however the script ends; `daemon_recorded FILE $!` waits for that.
+become_daemon() {
+  forget_locks
+  record_pid "$1" "$BASHPID"
+}
+
+daemon_recorded() { wait_until 10 is_recorded "$1" "$2" || true; }
+is_recorded() { [ "$(cat "$1")" = "$2" ] || gone "$2"; }
 
 # recorded_pid FILE: prints the pid when that very process still lives
 recorded_pid() {
@@ -104,4 +151,14 @@ end_recorded() {
     wait_until 10 gone "$pid" || fail "process $pid does not end"
   fi
   rm -f "$1" "$1.start"
+}
+
+# end_children: ends what this process itself has started and not yet waited for
+end_children() {
+  local child children=()
+  read -ra children <"/proc/$BASHPID/task/$BASHPID/children" || true
+  for child in "${children[@]}"; do
+    kill "$child" 2>/dev/null || true
+    wait_until 5 gone "$child" || kill -9 "$child" 2>/dev/null || true
+  done
 }

@@ -24,6 +24,7 @@ guest_image_locked() {
   if [ -s "$out/guest.qcow2" ] && [ "$(cat "$out/.guest.key" 2>/dev/null)" = "$key" ]; then return 0; fi
   [ "$(uname -m)" = x86_64 ] || fail "the guest image is made for x86_64, this is $(uname -m)"
   need_packages "${IMAGE_PACKAGES[@]}"
+  need_space "$out" 400 'the guest image'
   say "building the guest image in $out"
   find "$out" -maxdepth 1 -name '.build.*' -exec rm -rf {} +
   work=$(mktemp -d "$out/.build.XXXXXX")
@@ -42,7 +43,7 @@ kernel_package() {
   local name
   name=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image/ {print $2; exit}')
   if [ -z "$name" ]; then
-    run_logged "$(mktemp)" apt update
+    run_logged "$(mktemp)" apt_update
     name=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ {print $2; exit}')
   fi
   [ -n "$name" ] || fail 'apt knows no package linux-image-cloud-amd64'

@@ -30,13 +30,15 @@ install_modules() {
   if node "$ROOT/scripts/lib/modules-match.mjs" "$ROOT"; then return; fi
   need_packages "${BUILD_PACKAGES[@]}"
   headers=$(node_headers)
+  need_space "$ROOT" 800 'node_modules'
   log=$(mktemp)
   say 'installing npm modules (better-sqlite3 is compiled: about a minute)'
-  # From source: a ready binary would be fetched from outside of npm's registry.
+  # From source: a ready binary would be fetched from outside of npm's registry. The environment wins over the operator's npmrc, which
+  # may name other headers, forbid scripts or leave out what the build needs.
   (
     cd "$ROOT" || exit
-    export npm_config_nodedir=$headers npm_config_build_from_source=true npm_config_update_notifier=false
-    run_logged "$log" npm ci --no-audit --no-fund
+    export npm_config_nodedir=$headers npm_config_build_from_source=true npm_config_update_notifier=false npm_config_ignore_scripts=false
+    run_logged "$log" npm ci --include=dev --include=optional --no-audit --no-fund
   )
   node "$ROOT/scripts/lib/modules-match.mjs" "$ROOT" || fail "npm ci has ended well, but the modules do not fit; its output is in $log"
   rm -f "$log"
@@ -58,6 +60,8 @@ build() {
   if [ "$(cat "$ROOT/dist/.built" 2>/dev/null)" = "$key" ]; then return; fi
   log=$(mktemp)
   say 'building'
+  # A build that is cut off has no key.
+  rm -f "$ROOT/dist/.built"
   (cd "$ROOT" && run_logged "$log" npm run --silent build)
   echo "$key" >"$ROOT/dist/.built"
   rm -f "$log"

@@ -49,9 +49,10 @@ agent_start() {
   mkdir -p "$dir/state"
   (
     cgroup_join "$(host_cgroup "$name")"
+    become_daemon "$dir/agent-loop.pid"
     exec setsid "$ROOT/scripts/lib/lab-agent-loop.sh" "$(host_init_pid "$name")" "$dir"
   ) </dev/null >>"$dir/agent.log" 2>&1 &
-  record_pid "$dir/agent-loop.pid" $!
+  daemon_recorded "$dir/agent-loop.pid" $!
 }
 
 agent_ready() {

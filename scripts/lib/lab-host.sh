@@ -63,10 +63,11 @@ host_start() {
   cgroup_make "$(host_cgroup "$name")"
   (
     cgroup_join "$(host_cgroup "$name")"
+    become_daemon "$dir/host.pid"
     exec setsid ip netns exec "$(host_netns "$name")" unshare --fork --kill-child --pid --mount --uts --cgroup --mount-proc \
       tini -g -- "$ROOT/scripts/lib/lab-host-init.sh" "$name" "$dir" "$run"
   ) </dev/null >>"$dir/host.log" 2>&1 &
-  record_pid "$dir/host.pid" $!
+  daemon_recorded "$dir/host.pid" $!
 }
 
 host_has_libvirt() { nsenter -t "$(host_init_pid "$1")" -m -n -p -r -- virsh -q -c qemu:///system connect; }

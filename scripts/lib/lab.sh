@@ -15,6 +15,8 @@ lab_up() {
 lab_up_failed() {
   [ "$1" = 0 ] || {
     say 'the lab did not come up: cleaning up'
+    # A signal to this process alone leaves its subshell at work.
+    end_children
     lab_down || true
   }
 }

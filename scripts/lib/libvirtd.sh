@@ -36,9 +36,12 @@ start_libvirtd() {
     # Under an init of its own that reaps: libvirt's QEMU probe waits 30 s for each child that nobody reaps. The rest of the
     # machine (network, mounts made later) is shared.
     mkdir -p /run/berth /var/log/berth
-    setsid unshare --fork --kill-child --pid --mount --propagation slave --mount-proc \
-      tini -g -- "$ROOT/scripts/lib/libvirt-daemons.sh" </dev/null >>/var/log/berth/libvirtd.log 2>&1 &
-    record_pid "$LIBVIRTD_PID" $!
+    (
+      become_daemon "$LIBVIRTD_PID"
+      exec setsid unshare --fork --kill-child --pid --mount --propagation slave --mount-proc \
+        tini -g -- "$ROOT/scripts/lib/libvirt-daemons.sh"
+    ) </dev/null >>/var/log/berth/libvirtd.log 2>&1 &
+    daemon_recorded "$LIBVIRTD_PID" $!
   fi
   wait_until 60 libvirt_answers || fail "libvirtd does not answer; see /var/log/berth/libvirtd.log or journalctl -u libvirtd"
 }

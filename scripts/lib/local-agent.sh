@@ -3,6 +3,9 @@
 # Needs common.sh and libvirtd.sh.
 
 readonly AGENT_CONFIG=/etc/berth/agent.yaml AGENT_PID=/run/berth/agent.pid AGENT_SOCKET=/run/berth/agent.sock
+# scripts/up and scripts/down: one at a time.
+# shellcheck disable=SC2034
+readonly MACHINE_LOCK=/run/lock/berth-up.lock
 readonly AGENT_LOG=/var/log/berth/agent.log IMAGE_ADDRESS=127.0.0.1:18750
 
 agent_answers() { curl -sf -m 5 -o /dev/null --unix-socket "$AGENT_SOCKET" http://localhost/readyz; }
@@ -52,8 +55,11 @@ start_agent() {
   else
     end_recorded "$AGENT_PID" 30
     if agent_answers; then fail "another agent answers on $AGENT_SOCKET: end it first"; fi
-    setsid "$ROOT/bin/berth-agent" --config "$AGENT_CONFIG" </dev/null >>"$AGENT_LOG" 2>&1 &
-    record_pid "$AGENT_PID" $!
+    (
+      become_daemon "$AGENT_PID"
+      exec setsid "$ROOT/bin/berth-agent" --config "$AGENT_CONFIG"
+    ) </dev/null >>"$AGENT_LOG" 2>&1 &
+    daemon_recorded "$AGENT_PID" $!
   fi
   wait_until 60 agent_answers_or_ended || true
   agent_answers || {

@@ -12,10 +12,37 @@ BUILD_PACKAGES=(make g++ python3)
 # What the guest image is made with.
 IMAGE_PACKAGES=(kmod cpio binutils mtools dosfstools gdisk qemu-utils e2fsprogs xz-utils)
 # What the tests use besides. ansible is large (17 MB to fetch, 260 MB on the disk, half a minute): kubernetes.core comes in no smaller package.
-TEST_PACKAGES=(libvirt-dev git python3-kubernetes ansible)
+TEST_PACKAGES=(libvirt-dev git genisoimage 'busybox|busybox-static' python3-kubernetes ansible)
 
+# Packages may start daemons, so our locks stay out; apt and dpkg have their own. An operator's changed configuration file is kept.
 apt() {
-  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root "$@"
+  (
+    forget_locks
+    exec env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+  )
+}
+
+# apt_update: unlike `install`, `update` does not wait for its lock, and a fresh machine is often busy with an update of its own.
+apt_update() {
+  local output try
+  for try in {1..60}; do
+    if output=$(apt update 2>&1); then
+      echo "$output"
+      return
+    fi
+    case $output in *'Could not get lock'*) sleep 5 ;; *) break ;; esac
+  done
+  echo "$output"
+  return 1
+}
+
+# An installation that was cut off leaves dpkg with work half done; nothing can be installed before that is finished.
+finish_interrupted() {
+  (
+    forget_locks
+    exec env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a
+  )
+  apt install --fix-broken
 }
 
 # need_packages NAME...: "a|b" is satisfied by either, and installs the first
@@ -36,7 +63,8 @@ install_packages() {
   local log
   log=$(mktemp)
   say "installing Debian packages: $*"
-  run_logged "$log" apt update
+  if [ -n "$(dpkg --audit)" ]; then run_logged "$log" finish_interrupted; fi
+  run_logged "$log" apt_update
   run_logged "$log" apt install --no-install-recommends "$@"
   rm -f "$log"
 }
@@ -52,10 +80,11 @@ unpacked() {
 unpack() {
   [ ! -d "$1/$2" ] || return 0
   local work
+  find "$1" -maxdepth 1 -name '.new.*' -exec rm -rf {} +
   work=$(mktemp -d "$1/.new.XXXXXX")
   say "fetching Debian package $2"
   if ! (cd "$work" && apt download "$2" >log 2>&1); then
-    run_logged "$work/log" apt update
+    run_logged "$work/log" apt_update
     (cd "$work" && run_logged log apt download "$2")
   fi
   dpkg-deb -x "$work"/*.deb "$work/files"

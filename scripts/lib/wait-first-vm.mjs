@@ -25,13 +25,16 @@ function get(path) {
   })
 }
 
+/** The progress in steps of a quarter: a line each is enough. */
+const quarter = (progress) => `${Math.floor(Number.parseFloat(progress) / 25) * 25}%`
+
 const why = (status) => (status.conditions ?? []).filter((one) => one.status === 'False' && one.message).map((one) => `${one.type}: ${one.message}`).join('; ')
 
 let last = ''
 for (;;) {
   const [image, disk, machine] = await Promise.all(['virtualimages/first-image', 'virtualdisks/first-disk', 'virtualmachines/first-vm'].map(get))
   const line = [
-    `image ${image.phase ?? '-'}${image.phase === 'Ready' || !image.progress ? '' : ` ${image.progress}`}`,
+    `image ${image.phase ?? '-'}${image.phase === 'Ready' || !image.progress ? '' : ` ${quarter(image.progress)}`}`,
     `disk ${disk.phase ?? '-'}`,
     `machine ${machine.phase ?? '-'}${machine.ipAddress ? ` ${machine.ipAddress}` : ''}`,
   ].join(', ')
