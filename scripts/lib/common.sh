@@ -33,14 +33,13 @@ fail() {
   exit 99
 }
 
-need_root() { [ "$(id -u)" = 0 ] || fail "$(basename "$0") must run as root (it installs packages, makes namespaces and talks to libvirtd)"; }
+need_root() { [ "$(id -u)" = 0 ] || fail "scripts/$(basename "$0") must run as root (it installs packages, makes namespaces and talks to libvirtd)"; }
 
-# with_lock PATH COMMAND...: one at a time on this machine; PATH is a lock file or an existing folder. What the command starts
-# inherits the lock: work that outlives a killed script is waited for. Daemons let go of it (become_daemon).
+# hold_lock PATH: one holder at a time on this machine, until this process ends; PATH is a lock file or an existing folder. What the
+# process starts inherits the lock: work that outlives a killed script is waited for. Daemons let go of it (become_daemon).
 LOCKS=()
-with_lock() {
+hold_lock() {
   local path=$1 fd
-  shift
   if [ -d "$path" ]; then exec {fd}<"$path"; else
     mkdir -p "$(dirname "$path")"
     exec {fd}>>"$path"
@@ -50,7 +49,14 @@ with_lock() {
     flock -w 900 "$fd" || fail "another run holds $path for 15 minutes"
   fi
   LOCKS+=("$fd")
-  ("$@")
+}
+
+# with_lock PATH COMMAND...: holds the lock as long as the command runs, in a subshell
+with_lock() {
+  local fd
+  hold_lock "$1"
+  fd=${LOCKS[-1]}
+  ("${@:2}")
   unset 'LOCKS[-1]'
   exec {fd}>&-
 }

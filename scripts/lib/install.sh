@@ -9,8 +9,10 @@ node_fits() { node -e 'const [a, b] = process.versions.node.split(".").map(Numbe
 from_debian() { dpkg-query -S "$(readlink -f "$1")" 2>/dev/null | grep -q "^$2:" && dpkg-query -W -f '${Maintainer}' "$2" | grep -q -i debian; }
 
 check_node() {
-  command -v node >/dev/null || fail 'Node is missing: version 20.19 or newer, 22.12 or newer, or 24. Debian 13 has it (apt-get install nodejs npm); for Debian 12 see https://nodejs.org/en/download'
-  node_fits || fail "Node $(node --version) is too old or not supported: 20.19+, 22.12+ or 24+ is needed"
+  local hint=
+  [ -z "${SUDO_USER:-}" ] || hint=$'. A Node that only your own shell finds is passed on so: sudo env "PATH=$PATH" '"$0"
+  command -v node >/dev/null || fail "Node is missing: version 20.19 or newer, 22.12 or newer, or 24. Debian 13 has it (apt-get install nodejs npm); for Debian 12 see https://nodejs.org/en/download$hint"
+  node_fits || fail "Node $(node --version) is too old or not supported: 20.19+, 22.12+ or 24+ is needed$hint"
   if ! command -v npm >/dev/null; then
     if from_debian "$(command -v node)" nodejs; then need_packages npm; else fail 'npm is missing; it comes with Node from nodejs.org and NodeSource'; fi
   fi

@@ -43,8 +43,9 @@ agent_start() {
       return
     }
     end_recorded "$dir/agent-loop.pid" 5
-    end_recorded "$dir/agent.pid" 20
   fi
+  # Also one whose loop was killed: a second agent would only fail beside it.
+  end_recorded "$dir/agent.pid" 20
   mv "$dir/agent.yaml.new" "$dir/agent.yaml"
   mkdir -p "$dir/state"
   (

@@ -46,14 +46,14 @@ start_libvirtd() {
   wait_until 60 libvirt_answers || fail "libvirtd does not answer; see /var/log/berth/libvirtd.log or journalctl -u libvirtd"
 }
 
-# stop_libvirtd: only one that start_libvirtd has started here. Guests live in its pid namespace, so they are shut down first.
+# stop_libvirtd: only one that start_libvirtd has started here. Everything in its pid namespace ends with it, so all guests are shut
+# down first.
 stop_libvirtd() {
   local parent child name
   if ! parent=$(recorded_pid "$LIBVIRTD_PID"); then return 0; fi
   if libvirt_answers; then
-    say "shutting down the guests: $(running_domains | paste -sd ' ')"
-    wait_until 60 shut_down_guests || say "cut off after 60 s: $(running_domains | paste -sd ' ')"
-    for name in $(virsh -q -c qemu:///system net-list --name); do virsh -q -c qemu:///system net-destroy "$name" >/dev/null; done
+    shut_down running_domains
+    while read -r name; do virsh_quiet net-destroy "$name" >/dev/null; done < <(virsh_quiet net-list --name | sed '/^$/d')
   fi
   say 'stopping libvirtd'
   read -r child _ <"/proc/$parent/task/$parent/children" || true
@@ -61,13 +61,58 @@ stop_libvirtd() {
   end_recorded "$LIBVIRTD_PID" 10
 }
 
-# shut_down_guests: presses every power button again and looks after 2 s. A guest that is still booting misses the first press.
-shut_down_guests() {
+# stop_guests: what is ours in a libvirtd that is not; other guests and networks are left alone
+stop_guests() {
   local name
-  for name in $(running_domains); do virsh -q -c qemu:///system shutdown "$name" --mode acpi || true; done
-  no_domain_runs || sleep 2
-  no_domain_runs
+  # The next agent must not take this end for the guest's own wish and leave it stopped: with this action it counts as a reboot
+  # (agent/controllers/virtualmachine/power.ts, stopCause).
+  while read -r name; do
+    virsh_quiet set-lifecycle-action "$name" reboot destroy --live --config >/dev/null || true
+  done < <(our_domains)
+  shut_down our_domains
+  while read -r name; do virsh_quiet net-destroy "$name" >/dev/null; done < <(our_networks)
+  say "the machine's own libvirtd stays"
 }
 
-running_domains() { virsh -q -c qemu:///system list --name | sed '/^$/d'; }
-no_domain_runs() { [ -z "$(running_domains)" ]; }
+# shut_down LIST: the guests that the function LIST names
+shut_down() {
+  local names
+  names=$("$1" | paste -sd ' ')
+  [ -n "$names" ] || return 0
+  say "shutting down the guests: $names"
+  wait_until 60 shut_down_guests "$1" || cut_off "$1"
+}
+
+# shut_down_guests LIST: presses every power button again and looks after 2 s. A guest that is still booting misses the first press.
+shut_down_guests() {
+  local name
+  while read -r name; do virsh_quiet shutdown "$name" --mode acpi || true; done < <("$1")
+  [ -z "$("$1")" ] || sleep 2
+  [ -z "$("$1")" ]
+}
+
+cut_off() {
+  local name
+  say "cut off after 60 s: $("$1" | paste -sd ' ')"
+  while read -r name; do virsh_quiet destroy "$name" >/dev/null || true; done < <("$1")
+}
+
+virsh_quiet() { virsh -q -c qemu:///system "$@" </dev/null; }
+running_domains() { virsh_quiet list --name | sed '/^$/d'; }
+
+# What the agent has made carries these in its metadata (lib/domain/metadata.ts, agent/network/network-xml.ts).
+our_domains() {
+  local name
+  while read -r name; do
+    # Newer versions of virsh say nothing, and succeed, where there is no such metadata.
+    if [ -n "$(virsh_quiet metadata "$name" https://berth.dev/domain/1 2>/dev/null || true)" ]; then echo "$name"; fi
+  done < <(running_domains)
+}
+
+our_networks() {
+  local name xml
+  while read -r name; do
+    xml=$(virsh_quiet net-dumpxml "$name")
+    case $xml in *https://berth.dev/network/1*) echo "$name" ;; esac
+  done < <(virsh_quiet net-list --name | sed '/^$/d')
+}

@@ -45,7 +45,7 @@ configure_agent() {
 agent_key() { cat "$ROOT/dist/.built" "$AGENT_CONFIG" | sha256sum | cut -d' ' -f1; }
 
 start_agent() {
-  local key
+  local key words
   key=$(agent_key)
   mkdir -p /run/berth "$(dirname "$AGENT_LOG")"
   if agent_answers && [ "$(cat /run/berth/agent.key 2>/dev/null)" = "$key" ]; then return; fi
@@ -63,8 +63,12 @@ start_agent() {
   fi
   wait_until 60 agent_answers_or_ended || true
   agent_answers || {
-    if agent_unit; then journalctl -u berth-agent -n 30 --no-pager >&2; else tail -n 30 "$AGENT_LOG" >&2; fi
-    fail 'the agent does not become ready; its last words are above'
+    words=$(if agent_unit; then journalctl -u berth-agent -n 30 --no-pager; else tail -n 30 "$AGENT_LOG"; fi)
+    printf '%s\n' "$words" >&2
+    case $words in
+      *EADDRINUSE*) fail "another program listens on the agent's port (the words above name it). Choose another one in $AGENT_CONFIG, such as: listen: [\"127.0.0.1:8760\"]" ;;
+      *) fail 'the agent does not become ready; its last words are above' ;;
+    esac
   }
   echo "$key" >/run/berth/agent.key
 }

@@ -1,5 +1,6 @@
 // wait-first-vm.mjs SOCKET SECONDS: follows the objects of examples/first-vm.yaml until the machine runs and has an address.
-// Prints each change on stderr and the address on stdout; at the deadline says what is missing and exits 1.
+// Prints each change on stderr and the address on stdout; at the deadline says what is missing and exits 1. A machine that somebody
+// has stopped will not come by itself: exit 5.
 import { request } from 'node:http'
 
 const [socketPath, seconds] = process.argv.slice(2)
@@ -30,7 +31,9 @@ const quarter = (progress) => `${Math.floor(Number.parseFloat(progress) / 25) * 
 
 const why = (status) => (status.conditions ?? []).filter((one) => one.status === 'False' && one.message).map((one) => `${one.type}: ${one.message}`).join('; ')
 
+const STOPPED_MS = 5000
 let last = ''
+let stoppedSince = Number.POSITIVE_INFINITY
 for (;;) {
   const [image, disk, machine] = await Promise.all(['virtualimages/first-image', 'virtualdisks/first-disk', 'virtualmachines/first-vm'].map(get))
   const line = [
@@ -44,6 +47,9 @@ for (;;) {
     process.stdout.write(`${machine.ipAddress}\n`)
     break
   }
+  // A new agent needs a moment to see what it has to start.
+  stoppedSince = machine.phase === 'Stopped' ? Math.min(stoppedSince, Date.now()) : Number.POSITIVE_INFINITY
+  if (Date.now() - stoppedSince > STOPPED_MS) process.exit(5)
   if (Date.now() > deadline) {
     say(`first-vm does not run after ${seconds} s. ${[image, disk, machine].map(why).filter(Boolean).join('; ')}`)
     process.exit(1)

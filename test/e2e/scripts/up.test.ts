@@ -1,28 +1,10 @@
 // scripts/up and scripts/down on a machine without systemd, with HOME empty: a first guest from nothing, again for free, and back
 // after down.
 
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { labOk, ROOT } from './lab-tool.ts'
-import { type Machine, startMachine } from './machine.ts'
+import { describe, expect, it } from 'vitest'
+import { UP_SECONDS, upMachine } from './up-tool.ts'
 
-const UP_SECONDS = 300
-let machine: Machine
-
-beforeAll(async () => {
-  // The machine has no network to fetch the guest's packages from.
-  await labOk('image', '--dir', join(ROOT, '.cache', 'guest'))
-  machine = await startMachine()
-})
-afterAll(async () => {
-  await machine.stop()
-})
-
-/** A script of the checkout, with an environment that has only a PATH and an empty HOME. */
-const script = (name: string) =>
-  machine.run(UP_SECONDS, 'env', '-i', `PATH=${process.env.PATH}`, 'HOME=', join(ROOT, 'scripts', name))
-
-const sh = async (line: string) => (await machine.run(60, 'bash', '-c', line)).stdout
+const { sh, script, leftovers } = upMachine()
 
 const firstVm = async () => JSON.parse(await sh('berth get vm first-vm -o json')).status as Record<string, unknown>
 
@@ -48,10 +30,7 @@ describe('scripts/up and scripts/down', { timeout: 2 * UP_SECONDS * 1000 }, () =
     const down = await script('down')
     expect(down.exitCode, down.stderr).toBe(0)
     expect(down.stderr).not.toContain('cut off')
-    expect(await sh(`pgrep -x "qemu-system-x86|libvirtd|dnsmasq|virtlogd" ; pgrep -f 'bin/berth-agent --config'`)).toBe(
-      '',
-    )
-    expect(await sh('ip -o link show | grep -v " lo:"')).toBe('')
+    expect(await leftovers()).toBe('')
     expect(await sh('ls /var/lib/berth/kubeconfig')).toBe('/var/lib/berth/kubeconfig')
     expect((await script('down')).exitCode).toBe(0)
 
@@ -69,6 +48,29 @@ describe('scripts/up and scripts/down', { timeout: 2 * UP_SECONDS * 1000 }, () =
     expect(config).toContain('# mine\n')
     expect(config).toMatch(/level: debug ?\} # loud/)
     expect(config).toContain('127.0.0.1:18750')
+    expect((await script('down')).exitCode).toBe(0)
+  })
+
+  it('says what to do when another program has the port, and goes on once it is free', async () => {
+    await sh(`setsid node -e "require('net').createServer().listen(8750, '127.0.0.1')" </dev/null >/dev/null 2>&1 & echo $! >/run/squatter
+      until ss -ltn | grep -q 127.0.0.1:8750; do sleep 0.1; done`)
+    const refused = await script('up')
+    expect(refused.exitCode).not.toBe(0)
+    expect(refused.stderr).toContain('127.0.0.1:8750')
+    expect(refused.stderr).toContain('Choose another one in /etc/berth/agent.yaml')
+    await sh('kill "$(cat /run/squatter)"')
+    const run = await script('up')
+    expect(run.exitCode, run.stderr).toBe(0)
+    expect((await script('down')).exitCode).toBe(0)
+    expect(await leftovers()).toBe('')
+  })
+
+  it('leaves a program of the same name alone', async () => {
+    await sh('ln -sfn /bin/true /usr/local/bin/berth')
+    const run = await script('up')
+    expect(run.exitCode, run.stderr).toBe(0)
+    expect(run.stderr).toContain('/usr/local/bin/berth exists and is not ours')
+    expect(await sh('readlink /usr/local/bin/berth')).toBe('/bin/true')
     expect((await script('down')).exitCode).toBe(0)
   })
 })
