@@ -94,14 +94,16 @@ run_logged() {
 
 # heartbeat LOG PID: ends with that process. It waits by reading what never comes: a `sleep` would outlive it.
 heartbeat() {
-  local log=$1 parent=$2 nothing
+  local log=$1 parent=$2 nothing line last=
   trap - ERR
   forget_locks
   exec {nothing}<> <(:)
   while true; do
     read -rt 20 -u "$nothing" || true
     kill -0 "$parent" 2>/dev/null || exit 0
-    say "  … $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-100)"
+    line=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-100)
+    if [ "$line" = "$last" ]; then say '  …'; else say "  … $line"; fi
+    last=$line
   done
 }
 

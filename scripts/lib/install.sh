@@ -39,6 +39,7 @@ install_modules() {
   # may name other headers, forbid scripts or leave out what the build needs.
   (
     cd "$ROOT" || exit
+    export CXXFLAGS="-include '$ROOT/scripts/lib/object-wrap.h'"
     export npm_config_nodedir=$headers npm_config_build_from_source=true npm_config_update_notifier=false npm_config_ignore_scripts=false
     run_logged "$log" npm ci --include=dev --include=optional --no-audit --no-fund
   )

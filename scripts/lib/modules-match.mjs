@@ -1,4 +1,4 @@
-// Exit 0 when node_modules holds what package-lock.json names and its native module loads into this Node.
+// Exit 0 when node_modules holds what package-lock.json names and its native module loads into this Node and is safe there.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
@@ -13,6 +13,9 @@ try {
   }
   const Database = createRequire(`${root}/package.json`)('better-sqlite3')
   new Database(':memory:').close()
+  // Compiled without object-wrap.h against headers that need it.
+  const native = `${root}/node_modules/better-sqlite3/build/Release/better_sqlite3.node`
+  if (readFileSync(native).includes('RemoveEnvironmentCleanupHook')) process.exit(1)
 } catch {
   process.exit(1)
 }

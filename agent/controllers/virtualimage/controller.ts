@@ -9,7 +9,7 @@ import type { ImportQueue } from '../../images/import-queue.ts'
 import { recorded } from '../../images/recorded.ts'
 import { type AnyImage, httpSource, type ImageHave, type ImageObserveDeps, observeImage } from './observe.ts'
 import { type ImageStep, planImage } from './plan.ts'
-import { imageStatus } from './status.ts'
+import { imageStatus, isLost } from './status.ts'
 
 export interface ImageDeps extends ImageObserveDeps {
   readonly resources: Resources
@@ -101,7 +101,7 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
     if (have.image !== null && before !== 'Ready' && before !== 'ImageLost') {
       events.record(image, { type: 'Normal', reason: 'DataSourceImportCompleted', message: 'The image is ready' })
     }
-    if (have.image === null && have.claim === 'fits' && before === 'Ready') {
+    if (isLost(have) && before === 'Ready') {
       events.record(image, { type: 'Warning', reason: 'ImageLost', message: 'The file of the image is missing' })
     }
     if (have.image === null && have.import?.kind === 'running' && before !== 'Provisioning') {
@@ -116,7 +116,7 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
 /** When to look again without being woken. */
 export function nextLook(have: ImageHave, now: number): Outcome {
   if (have.deleting || have.image !== null) return DONE
-  if (have.claim === 'fits') return again(LOST_MS, 'the file of the image is missing')
+  if (isLost(have)) return again(LOST_MS, 'the file of the image is missing')
   if (have.import?.kind === 'running') return again(PROGRESS_MS, 'the import is running')
   if (have.import?.kind === 'queued') return again(PROGRESS_MS, 'the import waits for its turn')
   if (have.import?.kind === 'failed' && have.import.retryAt !== null) {

@@ -45,9 +45,13 @@ export function imageStatus({ image, before, have, now }: ImageStatusInputs): Vi
   }
 }
 
+/** An import writes its claim before its file is in place: as long as it runs nothing is lost. */
+export const isLost = ({ claim, image, import: running }: Pick<ImageHave, 'claim' | 'image' | 'import'>): boolean =>
+  claim === 'fits' && image === null && running?.kind !== 'running'
+
 function stateOf(have: ImageHave, now: number): State {
   if (have.image !== null) return { phase: 'Ready', ready: { status: 'True', reason: 'Ready' } }
-  if (have.claim === 'fits') {
+  if (isLost(have)) {
     const message = 'the file of the image is missing on this host; the image is ready again when it is back'
     return { phase: 'ImageLost', ready: { status: 'False', reason: 'ImageLost', message } }
   }
