@@ -16,6 +16,16 @@ libvirt_sockets() {
   fi
 }
 
+# kvm_device_closed: QEMU's user may not open /dev/kvm. libvirt then gets contradictory answers and probes QEMU anew at every call.
+kvm_device_closed() { [ -c /dev/kvm ] && id libvirt-qemu >/dev/null 2>&1 && ! runuser -u libvirt-qemu -- test -w /dev/kvm; }
+
+# udev opens the device, so this is for containers. A libvirtd that is started here gets a device of its own (libvirt-daemons.sh).
+check_kvm_device() {
+  if ! recorded_pid "$LIBVIRTD_PID" >/dev/null && kvm_device_closed; then
+    say "warning: libvirt-qemu may not open /dev/kvm, which makes every start of a guest take half a minute. Cure: chgrp kvm /dev/kvm; chmod 660 /dev/kvm"
+  fi
+}
+
 # libvirt looks its own host name up at each start of a guest; without an answer that costs 10 s and more.
 check_host_name() {
   if ! timeout 3 getent hosts "$(hostname)" >/dev/null; then

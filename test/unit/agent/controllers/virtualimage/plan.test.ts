@@ -94,6 +94,14 @@ describe('imageStatus', () => {
     ['of unknown length', { ...held, import: running(50, null) }, 'Provisioning', '0%', 'Provisioning', /downloaded/],
     ['converting', { ...held, import: running(9, 9, 'convert') }, 'Provisioning', '90%', 'Provisioning', /converted/],
     ['ready', ready, 'Ready', '100%', 'Ready', /^$/],
+    [
+      'claimed, its file not yet in place',
+      { ...ready, image: null, import: running(9, 9, 'convert') },
+      'Provisioning',
+      '90%',
+      'Provisioning',
+      /converted/,
+    ],
     ['lost', { ...ready, image: null }, 'ImageLost', '0%', 'ImageLost', /missing on this host/],
     [
       'failed, to be tried again',
