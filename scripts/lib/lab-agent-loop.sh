@@ -9,8 +9,9 @@ readonly START_LIMIT=5 START_LIMIT_SECONDS=30
 # agent_of PID: the process that nsenter forked into the host
 agent_of() { read -r child _ <"/proc/$1/task/$1/children" || [ -n "${child:-}" ]; }
 
-failures=0 first=0
+failures=0
 while [ -e "/proc/$host" ]; do
+  begun=$SECONDS
   nsenter -t "$host" -m -u -n -p -C -r -- "$ROOT/bin/berth-agent" --config "$dir/agent.yaml" &
   enter=$!
   child=
@@ -24,10 +25,10 @@ while [ -e "/proc/$host" ]; do
   echo "$(date -Is) the agent ended with code $code"
   # A killed agent is what tests do to it; one that gives up by itself again and again will not get better.
   if [ "$code" -lt 128 ]; then
-    if [ $((SECONDS - first)) -gt $START_LIMIT_SECONDS ]; then first=$SECONDS failures=0; fi
+    if [ $((SECONDS - begun)) -gt $START_LIMIT_SECONDS ]; then failures=0; fi
     failures=$((failures + 1))
     if [ $failures -ge $START_LIMIT ]; then
-      echo "the agent failed $failures times within $START_LIMIT_SECONDS seconds: not started again"
+      echo "the agent failed $failures times in a row, each within $START_LIMIT_SECONDS seconds: not started again"
       exit 1
     fi
   fi

@@ -72,7 +72,7 @@ describe('a lab host with its agent', () => {
   it('gives an agent up that fails again and again by itself', async () => {
     writeFileSync(join(host, 'agent.yaml'), 'noSuchKey: 1\n')
     process.kill(pidOf(dir, 'h1', 'agent.pid'), 'SIGKILL')
-    const log = await eventually(40, async () => {
+    const log = await eventually(100, async () => {
       const text = readFileSync(join(host, 'agent.log'), 'utf8')
       return text.includes('not started again') ? text : undefined
     })

@@ -5,7 +5,20 @@ import { key, object } from '../fixtures.ts'
 
 const [path = '', life = ''] = process.argv.slice(2)
 const store = await openSqliteStore({ path })
-const say = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`)
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
+/** Waits for a reader that is slow: the pipe may be one that says EAGAIN when it is full. */
+function say(line: object): void {
+  let rest = Buffer.from(`${JSON.stringify(line)}\n`)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(nobody, 0, 0, 1)
+    }
+  }
+}
 
 /** Creates, counts up in pairs that must stay equal, deletes what it made. */
 async function work(worker: number): Promise<never> {
