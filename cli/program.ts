@@ -101,7 +101,7 @@ export function buildProgram(io: Io): Command {
   }
 
   verb('console', 'connect to the serial console of a virtual machine; Ctrl-] leaves')
-    .argument('<vm>', 'name of the virtual machine')
+    .argument('<vm>', 'NAME or NAME.NAMESPACE')
     .option('--force', 'take the console over without asking when someone else holds it')
     .addOption(
       timeout('how long to wait for the machine to run; with piped input, how long to read on after its end', '5m'),
@@ -183,12 +183,12 @@ const openssh = (command: Command): Command =>
     .option('-i, --identity-file <file>', 'private key')
     .option('--known-hosts <file>', 'file of host keys (default: one of its own, by the uid of the machine)')
     .addOption(port('port in the guest', 22, 1, '-p, --port <port>'))
-    .option(
-      '--ssh-args <args>',
-      'further arguments for OpenSSH; may be given again',
-      (word: string, before: string[]) => [...before, word],
-      [],
-    )
+    // DVP's clients once had an SSH client of their own; scripts still say that they want OpenSSH, which is all there is.
+    .addOption(new Option('--local-ssh').hideHelp())
+    .addOption(new Option('--local-ssh-opts <args>').argParser(collect).default([]).hideHelp())
+    .option('--ssh-args <args>', 'further arguments for OpenSSH; may be given again', collect, [])
+
+const collect = (word: string, before: readonly string[]): string[] => [...before, word]
 
 /** A port number from `least` on. */
 function port(description: string, preset: number, least: number, flags = '--port <port>'): Option {

@@ -1,5 +1,6 @@
 // Runs one command line and turns its end into an exit code: 0 done, 1 an error, 2 a wrong command line, 130 interrupted.
 import { CommanderError } from 'commander'
+import { plainBooleans } from './booleans.ts'
 import { failureLines } from './failure.ts'
 import { painter } from './format/colour.ts'
 import { type Io, note } from './io.ts'
@@ -10,7 +11,7 @@ import { Failed, UsageError } from './usage.ts'
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io)
   try {
-    await program.parseAsync([...argv])
+    await program.parseAsync(plainBooleans(program, argv))
     return 0
   } catch (error) {
     return report(error, io)

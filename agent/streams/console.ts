@@ -21,6 +21,7 @@ function consoleDevice({ libvirt, clock = systemClock }: StreamDeps): Device {
     name: 'console',
     kind: 'VirtualMachineConsole',
     label: 'console',
+    owner: 'libvirt',
     preempted: 'ConsoleSessionPreempted',
     patienceMs: PATIENCE_MS,
     // A domain is active from the first moment of its start, before QEMU has made its pty: libvirt then says "failed".

@@ -28,6 +28,8 @@ export interface Device {
   readonly kind: string
   /** What people call it: `console`. */
   readonly label: string
+  /** Who ends it when nobody else did. */
+  readonly owner: string
   /** Reason of the event that tells of a take-over. */
   readonly preempted: string
   /** How long a client may take nothing before it is given up, ms. */
@@ -177,8 +179,9 @@ export class ExclusiveStream implements ConnectSubresource {
     } catch (cause) {
       return { code: CLOSE.internal, reason: messageOf(cause) }
     }
+    const { owner, label } = this.#device
     const words = error === undefined ? '' : `: ${messageOf(error)}`
-    return { code: CLOSE.internal, reason: `libvirt closed the ${this.#device.label}${words}` }
+    return { code: CLOSE.internal, reason: `${owner} closed the ${label}${words}` }
   }
 }
 

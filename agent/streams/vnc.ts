@@ -18,6 +18,7 @@ function vncDevice({ libvirt, clock = systemClock }: StreamDeps): Device {
     name: 'vnc',
     kind: 'VirtualMachineVNC',
     label: 'screen',
+    owner: 'QEMU',
     preempted: 'VNCSessionPreempted',
     patienceMs: PATIENCE_MS,
     check: async (machine, dom, signal) => void (await screenSocket(libvirt, machine, dom, signal)),

@@ -7,6 +7,7 @@ import { note } from '../io.ts'
 import type { Session } from '../session.ts'
 import { type Claim, mayConnect } from '../streams/claim.ts'
 import { streamPath } from '../streams/path.ts'
+import { parsePlace } from '../streams/target.ts'
 import { Failed } from '../usage.ts'
 
 export interface ConsoleOptions {
@@ -20,12 +21,13 @@ const POLL_MS = 1_000
 const NORMAL = 1000
 
 export async function console(session: Session, options: ConsoleOptions, vm: string): Promise<void> {
-  const { client, io, namespace } = session
+  const { client, io } = session
+  const { name, namespace = session.namespace } = parsePlace(vm)
   const claim: Claim = {
     client,
     io,
     label: `console of ${vm}`,
-    path: streamPath(namespace, vm, 'console'),
+    path: streamPath(namespace, name, 'console'),
     until: io.clock.monotonic() + options.timeout,
   }
 
@@ -41,7 +43,7 @@ export async function console(session: Session, options: ConsoleOptions, vm: str
   }
   const { code, reason } = outcome.end
   const words = oneLine(reason) || (code === NORMAL ? 'closed by the server' : `the connection was lost (${code})`)
-  const again = `berth console ${vm}${session.namespaceGiven ? ` -n ${namespace}` : ''}`
+  const again = `berth console ${vm}${session.namespaceGiven ? ` -n ${session.namespace}` : ''}`
   note(io, `${interactive ? '\n' : ''}The console of ${vm} ended: ${words}.\nReconnect with: ${again}`)
   if (code !== NORMAL) throw new Failed()
 }

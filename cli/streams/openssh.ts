@@ -9,6 +9,8 @@ export interface SshOptions {
   readonly username?: string
   /** Each may hold several, separated by blanks. */
   readonly sshArgs?: readonly string[]
+  /** The same under the name that it had in DVP before. */
+  readonly localSshOpts?: readonly string[]
 }
 
 export interface SshTarget {
@@ -37,7 +39,9 @@ export function sshOptions(options: SshOptions, target: SshTarget, around: Surro
   const forward = ['port-forward', '--stdio', ...around.server, `${name}.${namespace}`, `tcp/${options.port}`]
   const proxy = [...around.self, ...forward].map(shellWord).join(' ').replaceAll('%', '%%')
   return [
-    ...(options.sshArgs ?? []).flatMap((words) => words.split(/\s+/).filter((word) => word !== '')),
+    ...[...(options.sshArgs ?? []), ...(options.localSshOpts ?? [])].flatMap((words) =>
+      words.split(/\s+/).filter((word) => word !== ''),
+    ),
     ...['-o', `ProxyCommand=${proxy}`],
     ...(options.knownHosts === undefined ? ownHostKeys(target, around) : hostKeysIn(options.knownHosts)),
     ...(options.identityFile === undefined ? [] : ['-i', options.identityFile]),

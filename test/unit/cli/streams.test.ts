@@ -201,6 +201,9 @@ describe('port-forward', () => {
       out: text,
       err: '',
     })
+    // As DVP's scripts write it.
+    const dvp = await bench.berth(['port-forward', '--stdio=true', 'web.default', '22'], { stdin: 'x' })
+    expect(dvp).toEqual({ code: 0, out: 'x', err: '' })
     expect((await bench.berth(['port-forward', '--stdio', 'web', '22', '23'])).code).toBe(2)
   })
 
@@ -219,10 +222,21 @@ describe('ssh and scp', () => {
 
   it('run OpenSSH with its exit code, the server of the caller, and host keys by uid', async () => {
     const env = await program('ssh', CALLED)
-    const args = ['--socket', bench.socketPath, 'ssh', '-p', '2222', 'root@web.default', '--', 'ls', '-la']
+    const args = [
+      '--socket',
+      bench.socketPath,
+      'ssh',
+      '--local-ssh=true',
+      '-p',
+      '2222',
+      'root@web.default',
+      '--',
+      'ls',
+      '--all=true',
+    ]
     expect((await bench.berth(args, { env })).code).toBe(3)
     const words = (await readFile(join(folder, 'called'), 'utf8')).trimEnd().split('\n')
-    expect(words.slice(-4)).toEqual(['--', 'root@web.default', 'ls', '-la'])
+    expect(words.slice(-4)).toEqual(['--', 'root@web.default', 'ls', '--all=true'])
     expect(words).toContain(`ProxyCommand=berth port-forward --stdio --socket ${bench.socketPath} web.default tcp/2222`)
     expect(words).toContain(`UserKnownHostsFile="${join(folder, '.local/state/berth/known_hosts')}"`)
     expect(words).toContainEqual(expect.stringMatching(/^HostKeyAlias=berth-[0-9a-f-]{36}$/))
