@@ -70,3 +70,18 @@ it('while libvirtd is away the API answers, and what is asked of it then is done
   await space.untilPhase('late', 'Running')
   expect(condition(await space.untilPhase('leaves', 'Stopped'), 'Running').message).toContain('from inside the guest')
 })
+
+it('agent and libvirtd killed together: both come back to the guests that run', async () => {
+  await space.bareVm('survives')
+  await space.bareVm('dies')
+  for (const name of ['survives', 'dies']) await space.untilPhase(name, 'Running')
+  const [survivor, victim] = await pidsOf(['survives', 'dies'])
+  await space.host.withoutAgent(async () => {
+    await space.host.withoutLibvirtd(async () => {
+      await space.killQemu('dies')
+    })
+  })
+  await space.untilNewQemu('dies', victim ?? 0)
+  await space.untilPhase('survives', 'Running')
+  expect(await space.qemuPid('survives')).toBe(survivor)
+})
