@@ -10,13 +10,20 @@ const SETTLE_MS = 5_000
 /** What the agent reckons for a 32 MiB machine of one core, with QEMU's overhead; it refuses what the host cannot hold. */
 const RECKONED_MIB = 136
 const EVENT_TIMEOUT_MS = 30_000
+const MEMORY_SAMPLES = 9
+const MEMORY_EVERY_MS = 500
 /** Width of the waves in which the machines of the steady rows are made and removed. */
 const WAVE = 25
 
 /** Resident memory of an agent that has just come up. Called first. */
 export async function idleMemory(world: World, settleMs = SETTLE_MS): Promise<Row> {
   await sleep(settleMs)
-  return memoryRow(world, 'rss.idle', 'agent RSS, idle', 110, 'a fresh agent without objects')
+  return memoryRow(world, {
+    id: 'rss.idle',
+    what: 'agent RSS, idle',
+    limit: 110,
+    detail: 'a fresh agent without objects',
+  })
 }
 
 /** As many machines as are asked for and the host holds; all running. */
@@ -35,7 +42,12 @@ export async function startMany(world: World, disks: readonly Disk[], scale: Sca
 export async function restWithMany(world: World, count: number, scale: Scale): Promise<readonly Row[]> {
   await sleep(SETTLE_MS)
   const { cpu } = await counted(world.lab.agentPid, () => sleep(scale.idleSeconds * 1000))
-  const memory = memoryRow(world, 'rss.many', `agent RSS, ${count} machines`, 160, 'after all that was measured above')
+  const memory = await memoryRow(world, {
+    id: 'rss.many',
+    what: `agent RSS, ${count} machines`,
+    limit: 160,
+    detail: 'after all that was measured above',
+  })
   const idle: Row = {
     id: 'cpu.many',
     what: `agent CPU, idle with ${count} machines`,
@@ -48,15 +60,27 @@ export async function restWithMany(world: World, count: number, scale: Scale): P
   return [memory, idle]
 }
 
-function memoryRow(world: World, id: string, what: string, limit: number, detail: string): Row {
-  const value = residentMiB(world.lab.agentPid())
+interface MemoryRow {
+  readonly id: string
+  readonly what: string
+  readonly limit: number
+  readonly detail: string
+}
+
+/** The median of some moments: a collection of garbage may lie between two of them. */
+async function memoryRow(world: World, { id, what, limit, detail }: MemoryRow): Promise<Row> {
+  const mib: number[] = []
+  for (let sample = 0; sample < MEMORY_SAMPLES; sample++) {
+    mib.push(residentMiB(world.lab.agentPid()))
+    await sleep(MEMORY_EVERY_MS)
+  }
   return {
     id,
     what,
     budget: { limit, unit: 'MiB' },
-    value,
+    value: median(mib),
     detail,
-    samples: { mib: [value] },
+    samples: { mib },
     cpu: { agentMs: 0, loadMs: 0 },
   }
 }

@@ -28,6 +28,9 @@ afterAll(async () => {
   await base.stop()
 })
 
+/** Other objects each time; many of them with scripts/test --long. */
+const RUNS = process.env.BERTH_LONG ? 2_000 : 50
+
 type Json = Record<string, unknown>
 
 /** Values that look like what the schema asks for, mixed with any others. */
@@ -62,7 +65,7 @@ const served = KINDS.flatMap((kind) =>
   kind.versions.map((version) => [kind.kind, version.name, kind, version.schema] as const),
 )
 
-it.each(served)('%s %s', { timeout: 60_000 }, async (_kind, version, kind, schema) => {
+it.each(served)('%s %s', { timeout: 240_000 }, async (_kind, version, kind, schema) => {
   const url = `${collection(kind, version)}?dryRun=All`
   await fc.assert(
     fc.asyncProperty(arbitrary(schema), async (body) => {
@@ -77,6 +80,6 @@ it.each(served)('%s %s', { timeout: 60_000 }, async (_kind, version, kind, schem
       })
       expect([201, 400, 409, 422], `${payload} -> ${reply.payload}`).toContain(reply.statusCode)
     }),
-    { numRuns: 150 },
+    { numRuns: RUNS },
   )
 })

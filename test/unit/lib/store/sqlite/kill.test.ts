@@ -8,7 +8,7 @@ import { openSqliteStore } from '../../../../../lib/store/sqlite/open.ts'
 import { scratch } from '../../../../support/scratch.ts'
 import { DISKS, key } from '../fixtures.ts'
 
-const LIVES = 5
+const LIVES = process.env.BERTH_LONG ? 40 : 3
 
 interface Said {
   readonly created?: string
@@ -35,7 +35,7 @@ async function liveAndDie(path: string, life: string, lines: number): Promise<re
   return said
 }
 
-test(`${LIVES} kills in the middle of writes`, { timeout: 60_000 }, async () => {
+test(`${LIVES} kills in the middle of writes`, { timeout: 240_000 }, async () => {
   const path = join(scratch(), 'berth.db')
   const alive = new Set<string>()
   const dead = new Set<string>()
