@@ -53,6 +53,8 @@ export class Upgrades {
       perMessageDeflate: false,
       handleProtocols: (_asked, request) => chosen.get(request) ?? false,
     })
+    // With a listener it leaves the answer to us.
+    this.#server.on('wsClientError', (error, _socket, request) => void faults.set(request, error))
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -96,8 +98,10 @@ export class Upgrades {
           .finally(() => guard.tell(exchange, 'ended', SWITCHING))
       })
     if (upgraded) return
-    // The client left, or its handshake was wrong, which the websocket library has answered.
+    // The client left, or its handshake was wrong.
     opened.drop()
+    const fault = faults.get(request)
+    if (fault !== undefined) throw new ApiError('BadRequest', `this is no websocket handshake: ${fault.message}`)
     guard.tell(exchange, 'ended', BAD_REQUEST)
   }
 
@@ -129,6 +133,9 @@ export class Upgrades {
     }
   }
 }
+
+/** What is wrong with handshakes, told while they are looked at. */
+const faults = new WeakMap<IncomingMessage, Error>()
 
 /** The subprotocol picked for a request, between the check and the handshake. */
 const chosen = new WeakMap<IncomingMessage, string>()

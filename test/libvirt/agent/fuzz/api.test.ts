@@ -25,7 +25,8 @@ beforeAll(async () => {
     const { code } = await send({ method: 'GET', path: '/readyz' })
     return code === 200
   })
-  for (const name of ['disk', 'other'])
+  // `disk` is for machines at random, the others for those that shall run.
+  for (const name of ['disk', 'root', 'data'])
     await post(`${DVP}/virtualdisks`, { metadata: { name }, spec: { persistentVolumeClaim: { size: '16Mi' } } })
   await post('/api/v1/namespaces/default/secrets', {
     metadata: { name: 'user-data' },
@@ -49,6 +50,9 @@ function expectWords(sent: Sent, { code, text }: { code: number; text: string })
   expect(status.message, told).not.toBe('')
 }
 
+/** What the log has of faults in the program, and of libvirt's refusals. */
+const faults = () => agent.complaints.filter(({ level, err }) => level >= 50 || err?.type === 'LibvirtError')
+
 it('answers everything in words', { timeout: LONG ? 1_800_000 : 180_000 }, async () => {
   const codes = new Map<number, number>()
   await fc.assert(
@@ -57,27 +61,29 @@ it('answers everything in words', { timeout: LONG ? 1_800_000 : 180_000 }, async
       codes.set(answer.code, (codes.get(answer.code) ?? 0) + 1)
       expectWords(sent, answer)
     }),
-    { ...runs(1_500), interruptAfterTimeLimit: LONG ? 1_500_000 : 25_000 },
+    { ...runs(1_500), interruptAfterTimeLimit: LONG ? 1_500_000 : 20_000 },
   )
   // It is no test when nothing comes through.
-  for (const code of [200, 201, 404, 422]) expect(codes.get(code), `answers of ${code}`).toBeGreaterThan(5)
+  for (const code of [200, 201, 404, 422]) expect(codes.get(code), `answers of ${code}`).toBeGreaterThan(0)
   for (const kind of KINDS) {
     const { code, text } = await send({ method: 'GET', path: collectionOf(kind, kind.storageVersion) })
     expect([code, JSON.parse(text).kind]).toEqual([200, `${kind.kind}List`])
   }
   expect(process.memoryUsage.rss()).toBeLessThan(MAX_RSS)
-  expect(agent.complaints.filter(({ level }) => level >= 50)).toEqual([])
+  expect(faults()).toEqual([])
 })
 
 /** Machines that should run, with up to two fields as the schema allows them. */
 const spec = fc.record({
+  // Nothing in these machines listens to a power button.
+  terminationGracePeriodSeconds: fc.constant(0),
   virtualMachineClassName: fc.constant('generic'),
   cpu: fc.record({ cores: fc.constantFrom(1, 2, 3, 4), coreFraction: fc.constantFrom('5%', '50%', '100%') }),
   memory: fc.record({ size: fc.constantFrom('16Mi', '64Mi', '100M', '65537Ki', '1Gi', '0.1Gi') }),
   blockDeviceRefs: fc.subarray(
     [
-      { kind: 'VirtualDisk', name: 'disk' },
-      { kind: 'VirtualDisk', name: 'other' },
+      { kind: 'VirtualDisk', name: 'root' },
+      { kind: 'VirtualDisk', name: 'data' },
     ],
     { minLength: 1 },
   ),
@@ -90,32 +96,47 @@ const spec = fc.record({
 })
 const machine = fc
   .tuple(
-    spec.chain((one) => changed({ spec: one }, VIRTUAL_MACHINE.versions[0]?.schema, 0)),
+    spec.chain((one) => {
+      // References and placement stay as they are: what is meant to run must not wait for what is not there.
+      const { blockDeviceRefs, virtualMachineClassName, provisioning, terminationGracePeriodSeconds } = one
+      const kept = { blockDeviceRefs, virtualMachineClassName, provisioning, terminationGracePeriodSeconds }
+      const free = { affinity: undefined, nodeSelector: undefined, tolerations: undefined, runPolicy: undefined }
+      return changed({ spec: one }, VIRTUAL_MACHINE.versions[0]?.schema, 0).map(({ spec: made }) => ({
+        ...(made as object),
+        ...kept,
+        ...free,
+        topologySpreadConstraints: undefined,
+      }))
+    }),
     fc.dictionary(fc.constantFrom('app', 'x.example/y'), fc.constantFrom('', 'a'), { maxKeys: 2 }),
     fc.constantFrom('m', 'machine-with-a-name-of-sixty-three-characters-0123456789-abcdef', '0', 'a--b'),
   )
-  .map(([fields, labels, name]) => ({ ...fields, metadata: { name, labels } }))
+  .map(([made, labels, name]) => ({ metadata: { name, labels }, spec: made }))
 
 it('takes no machine that libvirt then refuses', { timeout: LONG ? 3_600_000 : 180_000 }, async () => {
-  let taken = 0
+  let running = 0
   await fc.assert(
     fc.asyncProperty(machine, async (body) => {
       const made = await post(`${DVP}/virtualmachines`, body)
       expectWords({ method: 'POST', path: '', body: JSON.stringify(body) }, made)
       if (made.code !== 201) return
-      taken++
       const path = `${DVP}/virtualmachines/${body.metadata.name}`
       const look = async () => JSON.parse((await send({ method: 'GET', path })).text) as VirtualMachine
+      const since = performance.now()
       const vm = await waitFor(
         'the machine runs, or says what it waits for',
         60,
         async () => {
           const seen = await look()
-          const failed = (seen.status?.conditions ?? []).some(({ reason }) => reason === 'InternalVirtualMachineError')
-          return failed || ['Running', 'Degraded', 'Pending'].includes(seen.status?.phase ?? '') ? seen : null
+          const { phase, conditions = [] } = seen.status ?? {}
+          const failed = conditions.some(({ reason }) => reason === 'InternalVirtualMachineError')
+          // A host with less than is asked for lets it wait.
+          const waits = phase === 'Pending' && performance.now() - since > 5_000
+          return phase === 'Running' || failed || waits ? seen : null
         },
         async () => JSON.stringify(await look()),
       )
+      if (vm.status?.phase === 'Running') running++
       const events = JSON.parse(
         (await send({ method: 'GET', path: '/api/v1/namespaces/default/events?fieldSelector=reason%3DFailedStep' }))
           .text,
@@ -136,7 +157,8 @@ it('takes no machine that libvirt then refuses', { timeout: LONG ? 3_600_000 : 1
         async () => JSON.stringify(await look()),
       )
     }),
-    { ...runs(60), interruptAfterTimeLimit: LONG ? 3_000_000 : 30_000 },
+    { ...runs(60), interruptAfterTimeLimit: LONG ? 3_000_000 : 20_000 },
   )
-  expect(taken).toBeGreaterThan(0)
+  expect(running).toBeGreaterThan(0)
+  expect(faults()).toEqual([])
 })

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import type { ConnectTarget } from '../../../../lib/apiserver/index.ts'
 import { ApiError } from '../../../../lib/errors.ts'
+import { raw } from './live.ts'
 import { startServer, type TestServer } from './server.ts'
 
 const TUNNEL = {
@@ -150,6 +151,26 @@ it.each([
   expect([answer.code, JSON.parse(answer.text).kind]).toEqual([code, 'Status'])
   expect(answer.text).toContain(words)
   expect(answer.text).not.toContain('hunter2')
+})
+
+it.each([
+  ['a key', { 'sec-websocket-key': 'x' }, 'Sec-WebSocket-Key'],
+  ['a version', { 'sec-websocket-version': '7' }, 'Sec-WebSocket-Version'],
+  ['protocols', { 'sec-websocket-protocol': '' }, 'Sec-WebSocket-Protocol'],
+  ['an upgrade', { upgrade: 'h2c' }, 'Invalid Upgrade header'],
+])('refuses a handshake with %s that it does not know', async (_what, wrong, words) => {
+  const headers = {
+    host: 'x',
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+    ...wrong,
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  const answer = await raw(join(folder, 's'), `GET ${PATH}/one/console HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+  expect(answer).toMatch(/^HTTP\/1.1 400 [\s\S]*"kind":"Status"[\s\S]*"reason":"BadRequest"/)
+  expect(answer).toContain(words)
 })
 
 it('closes when the stream ends, with words when it failed', async () => {
