@@ -24,7 +24,7 @@ import { classByDefault, oneDefaultClass } from './default-class.ts'
 import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
-import { openAgentAccess, openListeners } from './listen.ts'
+import { openAgentAccess, openListeners, requestLimits } from './listen.ts'
 import { CONFIG_MAPS, DISKS, EVENTS, IMAGES, ROLE_BINDINGS, ROLES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
 import { createStorageSide } from './storage-controllers.ts'
 import { agentStreams } from './streams/index.ts'
@@ -84,6 +84,7 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     version,
     component: COMPONENT,
     hostNames: [hostname(), config.nodeName],
+    limits: requestLimits(config),
     admission: [sizeFitsClass, oneDefaultClass(reader)],
     completions: [classByDefault(reader)],
     ...agentStreams({ libvirt, reader, events: recordEvent, log, clock, reach: (uid) => lifeline.reach(uid) }),
@@ -114,11 +115,14 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     ...storageControllers,
   ]
   await openListeners(server, config, access)
+  const keeping = new AbortController()
+  void access.tls.keep(log, keeping.signal)
   for (const controller of controllers) controller.start()
   events.start()
   lifeline.start()
   return {
     stop: async () => {
+      keeping.abort()
       await server.close()
       await audit?.close()
       await lifeline.stop()

@@ -36,6 +36,70 @@ export const AgentConfigSchema = Type.Object(
       default: ['127.0.0.1:8750'],
       description: 'TCP addresses of the API; always TLS with a token.',
     }),
+    tls: Type.Object(
+      {
+        certFile: Type.Optional(
+          Type.String({
+            pattern: '^/',
+            description:
+              'PEM of a certificate of your own (then those between it and its authority). Default: one by the built-in authority in `stateDir`/keys. A change of the file is noticed within seconds.',
+          }),
+        ),
+        keyFile: Type.Optional(
+          Type.String({ pattern: '^/', description: 'PEM of its key, without a password. Goes with `tls.certFile`.' }),
+        ),
+        caFile: Type.Optional(
+          Type.String({
+            pattern: '^/',
+            description:
+              "PEM of the authority of `tls.certFile`, for the kubeconfig that the agent writes. Default: the client's system knows it.",
+          }),
+        ),
+        clientCaFile: Type.Optional(
+          Type.String({
+            pattern: '^/',
+            description:
+              'PEM of an authority whose client certificates are taken (CN = user, O = groups), beside the built-in one.',
+          }),
+        ),
+      },
+      {
+        ...closed,
+        default: {},
+        dependentRequired: { certFile: ['keyFile'], keyFile: ['certFile'], caFile: ['certFile'] },
+      },
+    ),
+    limits: Type.Object(
+      {
+        requestsPerSecond: Type.Integer({
+          default: 1_000,
+          minimum: 1,
+          maximum: 1_000_000,
+          description:
+            'Requests over TCP that one identity may send for long; more get 429. The unix socket has no limit.',
+        }),
+        requestBurst: Type.Integer({
+          default: 5_000,
+          minimum: 1,
+          maximum: 1_000_000,
+          description: 'Requests that it may send at once.',
+        }),
+        wrongCredentialsPerMinute: Type.Integer({
+          default: 60,
+          minimum: 1,
+          maximum: 100_000,
+          description:
+            'Wrong tokens and certificates from one address (of IPv6: its /64) that get 401 for long; more get 429. Right ones always pass.',
+        }),
+        wrongCredentialsBurst: Type.Integer({
+          default: 30,
+          minimum: 1,
+          maximum: 100_000,
+          description: 'Wrong ones at once.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     libvirt: Type.Object(
       {
         socket: Type.Optional(

@@ -1,6 +1,9 @@
 // The API's listeners and who may come in over them.
 import { hostname } from 'node:os'
-import { type Access, openAccess } from '../lib/apiserver/auth/access.ts'
+import { join } from 'node:path'
+import { type Access, KEYS_FOLDER, openAccess } from '../lib/apiserver/auth/access.ts'
+import type { RequestLimits } from '../lib/apiserver/auth/limits.ts'
+import type { TlsKeeperOptions } from '../lib/apiserver/auth/tls-keeper.ts'
 import type { ApiServer } from '../lib/apiserver/server.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { AgentConfig } from './config.ts'
@@ -16,10 +19,37 @@ export function parseListen(text: string): Address {
   return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
 }
 
-/** Keys, certificate and tokens; made at the first start. Addresses that mean "all" are no names of this server. */
-export function openAgentAccess(config: AgentConfig, clock: Clock): Promise<Access> {
+/** Keys, certificate and the admin's way in; made at the first start. */
+export const openAgentAccess = (config: AgentConfig, clock: Clock): Promise<Access> =>
+  openAccess({ stateFolder: config.stateDir, ...keeperOptions(config, clock) })
+
+/** Where the certificate comes from, and what it names. Addresses that mean "all" are no names of this server. */
+export function keeperOptions(config: AgentConfig, clock: Clock): TlsKeeperOptions {
   const hosts = config.listen.map((text) => parseListen(text).host).filter((host) => !['0.0.0.0', '::'].includes(host))
-  return openAccess({ stateFolder: config.stateDir, addresses: [...hosts, hostname(), config.nodeName], clock })
+  const { certFile, keyFile, caFile, clientCaFile } = config.tls
+  return {
+    folder: join(config.stateDir, KEYS_FOLDER),
+    addresses: [...hosts, hostname(), config.nodeName],
+    clock,
+    ...(certFile === undefined || keyFile === undefined
+      ? {}
+      : { files: { certFile, keyFile, ...(caFile === undefined ? {} : { caFile }) } }),
+    ...(clientCaFile === undefined ? {} : { clientCaFile }),
+  }
+}
+
+/** The URL of the first TCP address, null when there is none. */
+export function serverUrl(config: AgentConfig): string | null {
+  const [first] = config.listen.map(parseListen)
+  return first === undefined ? null : `https://${urlHost(first.host)}:${first.port}`
+}
+
+/** The limits of the configuration as token buckets. */
+export function requestLimits({ limits }: AgentConfig): RequestLimits {
+  return {
+    requests: { burst: limits.requestBurst, refillMs: 1_000 / limits.requestsPerSecond },
+    wrongCredentials: { burst: limits.wrongCredentialsBurst, refillMs: 60_000 / limits.wrongCredentialsPerMinute },
+  }
 }
 
 /** Opens what is configured, and writes the kubeconfig for the first TCP address. @throws Error with words for the operator */
@@ -29,8 +59,8 @@ export async function openListeners(server: ApiServer, config: AgentConfig, { tl
     unix: { path: config.socketPath, group: config.socketGroup },
     tcp: addresses.map((address) => ({ ...address, tls })),
   })
-  const [first] = addresses
-  if (first !== undefined) await publish(`https://${urlHost(first.host)}:${first.port}`, server.resources)
+  const url = serverUrl(config)
+  if (url !== null) await publish(url, server.resources)
 }
 
 /** A server that listens on all addresses is reached on loopback by its own host. */

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { systemClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import { startAgent } from './app.ts'
+import { CERTS_OPTIONS, CERTS_USAGE, certs } from './certs.ts'
 import { type AgentConfig, ConfigError, loadConfig } from './config.ts'
 import { judgeKvm, probeKvm } from './host/index.ts'
 
@@ -17,8 +18,15 @@ const EXIT = { ok: 0, failed: 1, usage: 2, kvmNotUsable: 3 } as const
 
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
 berth-agent probe-kvm                            measure whether KVM runs guest code; exit code 3 when it does not
-berth-agent --version
+${CERTS_USAGE}berth-agent --version
 `
+
+const OPTIONS = {
+  config: { type: 'string' },
+  'state-dir': { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
 
 export const version = (): string => {
   for (const path of ['../package.json', '../../package.json']) {
@@ -33,22 +41,26 @@ export const version = (): string => {
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      config: { type: 'string' },
-      'state-dir': { type: 'string' },
-      version: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  })
+  if (process.argv.includes('certs')) return certsMain()
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: OPTIONS })
   if (values.help) return print(USAGE)
   if (values.version) return print(`berth-agent ${version()}\n`)
   if (positionals[0] === 'probe-kvm' && positionals.length === 1) return probe()
   if (positionals.length > 0) throw new ConfigError(`unknown argument ${positionals[0]}\n${USAGE}`)
+  return run(await configOf(values))
+}
+
+async function configOf(values: { readonly config?: string; readonly 'state-dir'?: string }): Promise<AgentConfig> {
   const loaded = await loadConfig(values.config ?? DEFAULT_CONFIG, values.config === undefined)
-  const config = values['state-dir'] === undefined ? loaded : { ...loaded, stateDir: values['state-dir'] }
-  return run(config)
+  return values['state-dir'] === undefined ? loaded : { ...loaded, stateDir: values['state-dir'] }
+}
+
+async function certsMain(): Promise<number> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { ...OPTIONS, ...CERTS_OPTIONS } })
+  const [first, ...words] = positionals
+  if (first !== 'certs') throw new ConfigError(`unknown argument ${first}\n${USAGE}`)
+  if (values.help) return print(CERTS_USAGE)
+  return print(await certs(await configOf(values), words, values))
 }
 
 async function run(config: AgentConfig): Promise<number> {

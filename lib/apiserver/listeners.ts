@@ -8,6 +8,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { messageOf } from '../errors.ts'
 import type { Gate } from './auth/gate.ts'
 import { groupId } from './auth/group.ts'
+import type { TlsMaterial } from './auth/tls-keeper.ts'
 import { answerBroken, HANDSHAKE_MS, HTTP_LIMITS, MAX_CONNECTIONS } from './http/limits.ts'
 import type { Upgrades } from './upgrades.ts'
 
@@ -17,12 +18,17 @@ export interface UnixListen {
   readonly group?: string
 }
 
+/** Where a listener has its certificate from, now and when it is exchanged. */
+export interface TlsSource extends TlsMaterial {
+  onChange(listener: (material: TlsMaterial) => void): () => void
+}
+
 export interface TlsListen {
   /** An address, or a name that resolves to one. */
   readonly host: string
   /** 0 takes a free one; `onPort` tells which. */
   readonly port: number
-  readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer }
+  readonly tls: TlsSource
   readonly onPort?: (port: number) => void
 }
 
@@ -73,10 +79,21 @@ export class Listeners {
 
   async #openTls({ host, port, tls, onPort }: TlsListen): Promise<void> {
     const server = createHttps(
-      { ...HTTP_LIMITS, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS },
+      // Any certificate of a client gets through the handshake, none too: the gate says no in words, and takes tokens.
+      {
+        ...HTTP_LIMITS,
+        ...secureOptions(tls),
+        handshakeTimeout: HANDSHAKE_MS,
+        requestCert: true,
+        rejectUnauthorized: false,
+      },
       this.#options.handler,
     )
     server.maxConnections = MAX_CONNECTIONS
+    server.once(
+      'close',
+      tls.onChange((material) => server.setSecureContext(secureOptions(material))),
+    )
     server.on('secureConnection', (socket: TLSSocket) => this.#options.gate.register(socket, 'tls'))
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     await this.#listen(server, { host, port })
@@ -120,6 +137,14 @@ export class Listeners {
     await Promise.all(closed)
   }
 }
+
+/** New contexts have new ticket keys: no session outlives an exchange of certificates or authorities. */
+const secureOptions = ({ key, cert, clientCas }: TlsMaterial) => ({
+  key,
+  cert,
+  ca: [...clientCas],
+  minVersion: 'TLSv1.2' as const,
+})
 
 /** A socket file that a dead server left is taken away; one that answers, or another kind of file, is not. @throws Error */
 async function removeStaleSocket(path: string): Promise<void> {

@@ -16,6 +16,7 @@ import { Guard } from './auth/guard.ts'
 import { keepDefaultRoles } from './auth/keep-roles.ts'
 import { DEFAULT_LIMITS, type RequestLimits } from './auth/limits.ts'
 import type { Observe } from './auth/observe.ts'
+import { reviewKinds } from './auth/reviews.ts'
 import type { ConnectSubresource, ReadSubresource, Subresource } from './connect.ts'
 import type { Admission, Completion, Core } from './core/core.ts'
 import { CoreResources } from './core/resources.ts'
@@ -28,6 +29,7 @@ import { type Listen, Listeners } from './listeners.ts'
 import { Registry } from './registry.ts'
 import type { Resources } from './resources.ts'
 import { Upgrades } from './upgrades.ts'
+import type { VirtualKind } from './virtual.ts'
 
 const SLOW_WATCHER_MS = 30_000
 
@@ -42,6 +44,8 @@ export interface ApiServerOptions {
   readonly reads?: readonly ReadSubresource[]
   readonly reports?: readonly Report[]
   readonly readiness?: readonly ReadinessCheck[]
+  /** Kinds that are asked, not stored, beside the reviews of access. */
+  readonly virtual?: readonly VirtualKind[]
   /** Requests over TCP that one identity, and wrong credentials that one address, may send. */
   readonly limits?: RequestLimits
   /** Hears of every request and stream, refused ones too. */
@@ -116,6 +120,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     readiness,
     version,
     authorizer,
+    virtual: [...reviewKinds({ authorizer, tokens: access.tokens }), ...(options.virtual ?? [])],
   })
   const { app, handler } = createApp(log, guard)
   addRoutes(app, {

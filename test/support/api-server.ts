@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { type Admission, type ApiServer, createApiServer, openAccess } from '../../lib/apiserver/index.ts'
+import { type ApiServer, createApiServer, openAccess, type ApiServerOptions as ServerOptions } from '../../lib/apiserver/index.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createGarbageCollector } from '../../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../../lib/controllers/namespace.ts'
@@ -19,16 +19,17 @@ export interface TestApiServer {
   readonly folder: string
   readonly kubeconfig: string
   readonly port: number
+  /** PEM of the server's authority. */
+  readonly ca: string
   /** Ends the server and starts another on the same store and port. With `forget` all changes before are no longer known: watches from there get 410. */
   restart(options?: { readonly forget?: boolean }): Promise<void>
   stop(): Promise<void>
 }
 
-export interface ApiServerOptions {
+export interface ApiServerOptions
+  extends Pick<ServerOptions, 'admission' | 'connect' | 'reports' | 'limits' | 'observe'> {
   /** With garbage collection and the deletion of namespaces, as every server of Berth has them. */
   readonly collects?: boolean
-  /** What the agent's admission would be. */
-  readonly admission?: readonly Admission[]
 }
 
 /** Has the namespace `default`. */
@@ -44,6 +45,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
     folder,
     kubeconfig: running.kubeconfig,
     port,
+    ca: running.ca,
     restart: async ({ forget = false } = {}) => {
       await running.end()
       running = await run(folder, { port, restored: forget }, options)
@@ -58,7 +60,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
 async function run(
   folder: string,
   { port: wantedPort, restored }: { readonly port: number; readonly restored: boolean },
-  { collects = false, admission = [] }: ApiServerOptions,
+  { collects = false, ...options }: ApiServerOptions,
 ) {
   const store = await openSqliteStore({
     path: join(folder, 'store.db'),
@@ -66,13 +68,14 @@ async function run(
     restored,
   })
   const access = await openAccess({ stateFolder: folder, addresses: ['127.0.0.1'], clock: systemClock })
+  const log = pino({ level: process.env.BERTH_TEST_LOG ?? 'silent' })
   const server = await createApiServer({
     store,
     kinds: KINDS,
     clock: systemClock,
-    log: pino({ level: process.env.BERTH_TEST_LOG ?? 'silent' }),
+    log,
     version: '0.1.0',
-    admission,
+    ...options,
   })
   await server.keepDefaultRoles()
   const stopCollecting = collects ? await collect(store, server) : async () => {}
@@ -80,12 +83,16 @@ async function run(
     const tcp = { host: '127.0.0.1', port: wantedPort, tls: access.tls, onPort: resolve }
     server.listen({ tcp: [tcp] }).catch(reject)
   })
+  const keeping = new AbortController()
+  void access.tls.keep(log, keeping.signal)
   await access.publish(`https://127.0.0.1:${port}`, server.resources)
   return {
     server,
     port,
+    ca: access.tls.ca,
     kubeconfig: access.kubeconfigPath,
     end: async () => {
+      keeping.abort()
       await server.close(500)
       await stopCollecting()
       await store.close()

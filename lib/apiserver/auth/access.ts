@@ -2,13 +2,12 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AccessToken } from '../../../schemas/access/token.ts'
-import type { Clock } from '../../clock.ts'
 import type { Resources } from '../resources.ts'
 import { ACCESS_TOKENS } from './access-state.ts'
 import { MASTERS } from './caller.ts'
-import { openIdentity, type TlsIdentity } from './certificates.ts'
 import { readIfThere, removeTemporaries, writeAtomically } from './files.ts'
 import { kubeconfig, tokenIn } from './kubeconfig.ts'
+import { TlsKeeper, type TlsKeeperOptions } from './tls-keeper.ts'
 import { hashOfToken, newToken } from './tokens.ts'
 
 /** Name of the first token, and of its user. */
@@ -16,17 +15,17 @@ const ADMIN = 'admin'
 /** Where tokens were before they were objects. */
 const OLD_TOKENS = 'tokens.json'
 
-export interface AccessOptions {
-  /** The program's state folder: keys go into its `keys`, the kubeconfig beside them. */
+/** Below the state folder: authority, server certificate, their keys. */
+export const KEYS_FOLDER = 'keys'
+
+export interface AccessOptions extends Omit<TlsKeeperOptions, 'folder'> {
+  /** The program's state folder: keys go into its {@link KEYS_FOLDER}, the kubeconfig beside it. */
   readonly stateFolder: string
-  /** Listen addresses and further names of this server, for its certificate. */
-  readonly addresses: readonly string[]
-  readonly clock: Clock
 }
 
 export interface Access {
   /** For the TLS listeners. */
-  readonly tls: TlsIdentity
+  readonly tls: TlsKeeper
   /** Where {@link publish} writes, mode 0600. */
   readonly kubeconfigPath: string
   /**
@@ -37,9 +36,9 @@ export interface Access {
 }
 
 /** @throws Error with words for the operator */
-export async function openAccess({ stateFolder, addresses, clock }: AccessOptions): Promise<Access> {
-  const folder = join(stateFolder, 'keys')
-  const tls = await openIdentity({ folder, addresses, clock })
+export async function openAccess({ stateFolder, ...options }: AccessOptions): Promise<Access> {
+  const folder = join(stateFolder, KEYS_FOLDER)
+  const tls = await TlsKeeper.open({ ...options, folder })
   await removeTemporaries(stateFolder)
   await rm(join(folder, OLD_TOKENS), { force: true })
   const path = join(stateFolder, 'kubeconfig')
@@ -51,7 +50,14 @@ export async function openAccess({ stateFolder, addresses, clock }: AccessOption
       const held = present === null ? null : tokenIn(present, ADMIN)
       // A crash after this line leaves a token that nobody has; the next start sees that and makes another.
       const token = held !== null && (await isAdmin(resources, held)) ? held : await newAdmin(resources)
-      const wanted = kubeconfig({ server, ca: tls.ca, user: ADMIN, token })
+      const serverName = tls.nameFor(new URL(server).hostname.replace(/^\[|\]$/g, ''))
+      const wanted = kubeconfig({
+        server,
+        ca: tls.ca,
+        user: ADMIN,
+        credentials: { token },
+        ...(serverName === null ? {} : { serverName }),
+      })
       if (wanted !== present) await writeAtomically(path, wanted, 0o600)
     },
   }

@@ -6,7 +6,7 @@ import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { readIfThere, removeTemporaries, writeAtomically } from './files.ts'
-import { makeCa, makeServerCertificate, WORK_PREFIX } from './openssl.ts'
+import { type ClientSubject, makeCa, makeClientCertificate, makeServerCertificate, WORK_PREFIX } from './openssl.ts'
 
 export interface TlsIdentity {
   /** PEM of the server's key. */
@@ -25,9 +25,11 @@ export interface IdentityOptions {
   readonly clock: Clock
 }
 
+const CA_FILE = 'ca.pem'
+const SERVER_FILE = 'server.pem'
 const DAY_MS = 86_400_000
-/** A certificate that ends sooner is replaced at a start. */
-const RENEW_MS = 60 * DAY_MS
+/** A certificate that ends sooner is replaced. */
+export const RENEW_MS = 60 * DAY_MS
 
 /** @throws Error with words for the operator */
 export async function openIdentity({ folder, addresses, clock }: IdentityOptions): Promise<TlsIdentity> {
@@ -35,16 +37,45 @@ export async function openIdentity({ folder, addresses, clock }: IdentityOptions
   await removeLeftovers(folder)
   const ca = await openCa(folder, clock)
   const subjects = subjectsOf(addresses)
-  const path = join(folder, 'server.pem')
-  let server = await readIfThere(path)
-  if (server === null || !fits(server, ca, subjects, clock)) {
-    server = await makeServerCertificate(folder, ca, subjects)
-    await writeAtomically(path, server, 0o600)
-  }
+  const present = await readIfThere(join(folder, SERVER_FILE))
+  const fit = present !== null && fits(present, ca, subjects, clock)
+  const server = fit ? present : await renewServer(folder, ca, subjects)
   const caCertificate = certificateIn(ca)
   if ((await readIfThere(join(folder, 'ca.crt'))) !== caCertificate)
     await writeAtomically(join(folder, 'ca.crt'), caCertificate, 0o644)
   return { key: keyIn(server), cert: certificateIn(server), ca: caCertificate }
+}
+
+/** What is there now, without a repair: another process may just be renewing it. @throws Error when it cannot be used */
+export async function peekIdentity(folder: string): Promise<TlsIdentity> {
+  const [ca, server] = [await readIfThere(join(folder, CA_FILE)), await readIfThere(join(folder, SERVER_FILE))]
+  if (ca === null || parsed(ca) === null) throw new Error(`${join(folder, CA_FILE)} is missing or damaged`)
+  if (server === null || parsed(server) === null) throw new Error(`${join(folder, SERVER_FILE)} is missing or damaged`)
+  return { key: keyIn(server), cert: certificateIn(server), ca: certificateIn(ca) }
+}
+
+/** A new server certificate from the present authority, whatever the old one is like. @throws Error when there is no authority */
+export async function renewIdentity({ folder, addresses }: Omit<IdentityOptions, 'clock'>): Promise<void> {
+  await renewServer(folder, await readCa(folder), subjectsOf(addresses))
+}
+
+/** A client certificate from the present authority: its key, then the certificate. @throws Error with words */
+export async function issueClient(folder: string, subject: ClientSubject): Promise<{ key: string; cert: string }> {
+  const pem = await makeClientCertificate(folder, await readCa(folder), subject)
+  return { key: keyIn(pem), cert: certificateIn(pem) }
+}
+
+async function readCa(folder: string): Promise<string> {
+  const ca = await readIfThere(join(folder, CA_FILE))
+  if (ca === null || parsed(ca) === null)
+    throw new Error(`there is no authority in ${folder}: the server makes one at its first start`)
+  return ca
+}
+
+async function renewServer(folder: string, ca: string, subjects: readonly string[]): Promise<string> {
+  const server = await makeServerCertificate(folder, ca, subjects)
+  await writeAtomically(join(folder, SERVER_FILE), server, 0o600)
+  return server
 }
 
 async function removeLeftovers(folder: string): Promise<void> {
@@ -54,7 +85,7 @@ async function removeLeftovers(folder: string): Promise<void> {
 }
 
 async function openCa(folder: string, clock: Clock): Promise<string> {
-  const path = join(folder, 'ca.pem')
+  const path = join(folder, CA_FILE)
   const present = await readIfThere(path)
   if (present !== null) {
     const certificate = parsed(present)

@@ -1,24 +1,39 @@
-// The kubeconfig that a server leaves for its operator.
+// A kubeconfig with one server and one user: what a server leaves for its operator, and what is issued to others.
 import { parse, stringify } from 'yaml'
 import { isRecord } from '../core/json.ts'
 
 export interface KubeconfigParts {
   /** `https://127.0.0.1:8750` */
   readonly server: string
-  /** PEM of the CA. */
+  /** PEM of the CA; empty when the client's system knows it. */
   readonly ca: string
+  /** The name in the certificate, when it is not the server's host. */
+  readonly serverName?: string
   readonly user: string
-  readonly token: string
+  readonly credentials: { readonly token: string } | { readonly key: string; readonly cert: string }
 }
 
-export function kubeconfig({ server, ca, user, token }: KubeconfigParts): string {
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
+
+export function kubeconfig({ server, ca, serverName, user, credentials }: KubeconfigParts): string {
+  const cluster = {
+    server,
+    ...(ca === '' ? {} : { 'certificate-authority-data': base64(ca) }),
+    ...(serverName === undefined ? {} : { 'tls-server-name': serverName }),
+  }
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [
-      { name: 'berth', cluster: { server, 'certificate-authority-data': Buffer.from(ca).toString('base64') } },
+    clusters: [{ name: 'berth', cluster }],
+    users: [
+      {
+        name: user,
+        user:
+          'token' in credentials
+            ? credentials
+            : { 'client-certificate-data': base64(credentials.cert), 'client-key-data': base64(credentials.key) },
+      },
     ],
-    users: [{ name: user, user: { token } }],
     contexts: [{ name: 'berth', context: { cluster: 'berth', user, namespace: 'default' } }],
     'current-context': 'berth',
   })

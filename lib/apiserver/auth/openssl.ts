@@ -62,28 +62,64 @@ export async function makeCa(folder: string): Promise<string> {
 
 /** A server certificate as PEM: its new key, then the certificate. @param subjects DNS names and addresses, already checked */
 export async function makeServerCertificate(folder: string, ca: string, subjects: readonly string[]): Promise<string> {
-  return inWorkFolder(folder, async (work) => {
-    await writeFile(join(work, 'ca'), ca, { mode: 0o600 })
-    await writeFile(join(work, 'server.cnf'), serverConfig(subjects))
-    await openssl(work, ['req', '-new', ...NEW_KEY, '-config', 'server.cnf', '-keyout', 'key', '-out', 'csr'])
-    const serial = `0x${randomBytes(15).toString('hex')}`
-    const extensions = ['-extfile', 'server.cnf', '-extensions', 'server']
-    const signer = ['-CA', 'ca', '-CAkey', 'ca', '-set_serial', serial]
-    await openssl(work, [
-      'x509',
-      '-req',
-      '-in',
-      'csr',
-      ...signer,
-      '-days',
-      String(SERVER_DAYS),
-      '-sha256',
-      ...extensions,
-      '-out',
-      'crt',
-    ])
-    return (await readFile(join(work, 'key'), 'utf8')) + (await readFile(join(work, 'crt'), 'utf8'))
-  })
+  return inWorkFolder(folder, (work) =>
+    sign(work, ca, { config: serverConfig(subjects), section: 'server', days: SERVER_DAYS }),
+  )
+}
+
+/** Whom a client certificate is for. */
+export interface ClientSubject {
+  readonly user: string
+  readonly groups: readonly string[]
+  readonly days: number
+}
+
+/** A subset that needs no escaping in openssl's configuration. X.509 allows 64 characters of a name. */
+const NAME = /^[A-Za-z0-9]([A-Za-z0-9 ._:@-]{0,62}[A-Za-z0-9])?$/
+
+const clientConfig = ({ user, groups }: ClientSubject): string => `[req]
+distinguished_name = name
+prompt = no
+[name]
+${groups.map((group, index) => `${index}.O = ${group}\n`).join('')}CN = ${user}
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+`
+
+/** A client certificate as PEM: its new key, then the certificate. @throws Error for names that a certificate should not have */
+export async function makeClientCertificate(folder: string, ca: string, subject: ClientSubject): Promise<string> {
+  for (const name of [subject.user, ...subject.groups])
+    if (!NAME.test(name))
+      throw new Error(
+        `${JSON.stringify(name)} cannot be a name in a certificate: up to 64 letters, digits, spaces, ".", "_", ":", "@" and "-"`,
+      )
+  if (!(Number.isInteger(subject.days) && subject.days >= 1 && subject.days <= CA_DAYS))
+    throw new Error(`a certificate can last 1 to ${CA_DAYS} days`)
+  return inWorkFolder(folder, async (work) =>
+    sign(work, ca, { config: clientConfig(subject), section: 'client', days: subject.days }),
+  )
+}
+
+interface Signing {
+  readonly config: string
+  /** Of the extensions in the configuration. */
+  readonly section: string
+  readonly days: number
+}
+
+async function sign(work: string, ca: string, { config, section, days }: Signing): Promise<string> {
+  await writeFile(join(work, 'ca'), ca, { mode: 0o600 })
+  await writeFile(join(work, 'own.cnf'), config)
+  await openssl(work, ['req', '-new', ...NEW_KEY, '-config', 'own.cnf', '-keyout', 'key', '-out', 'csr'])
+  const serial = `0x${randomBytes(15).toString('hex')}`
+  const signer = ['-CA', 'ca', '-CAkey', 'ca', '-set_serial', serial, '-days', String(days), '-sha256']
+  const extensions = ['-extfile', 'own.cnf', '-extensions', section]
+  await openssl(work, ['x509', '-req', '-in', 'csr', ...signer, ...extensions, '-out', 'crt'])
+  return (await readFile(join(work, 'key'), 'utf8')) + (await readFile(join(work, 'crt'), 'utf8'))
 }
 
 /** A private folder (0700) for the time of `use`. */

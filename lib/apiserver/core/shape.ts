@@ -83,7 +83,10 @@ export function refuse(kind: KindDef, name: string, errors: readonly FieldError[
 }
 
 /** What unknown fields come to: errors, warnings or nothing. */
-export function unknownErrors(unknown: readonly UnknownField[], options: WriteOptions): readonly FieldError[] {
+export function unknownErrors(
+  unknown: readonly UnknownField[],
+  options: Pick<WriteOptions, 'fieldValidation' | 'warn'>,
+): readonly FieldError[] {
   if (options.fieldValidation === 'Ignore') return []
   const causes = unknown.slice(0, MAX_UNKNOWN).map(
     ({ path, meant }): FieldError => ({

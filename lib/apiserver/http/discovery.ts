@@ -6,15 +6,20 @@ import { noSuchPath } from './path.ts'
 import { PODS } from './pods.ts'
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+/** Of kinds that are asked, not stored. */
+const VIRTUAL_VERBS = ['create']
 const STATUS_VERBS = ['get', 'patch', 'update']
 
 /** Answers from a fixed set of kinds and subresources. */
 export class Discovery {
   readonly #registry: Registry
   readonly #parts: readonly Subresource[]
+  readonly #virtual: Registry
 
-  constructor(registry: Registry, parts: readonly Subresource[]) {
+  /** @param virtual kinds that are asked, not stored */
+  constructor(registry: Registry, parts: readonly Subresource[], virtual: Registry) {
     this.#registry = registry
+    this.#virtual = virtual
     this.#parts = parts
   }
 
@@ -50,6 +55,13 @@ export class Discovery {
       const status = { name: `${kind.plural}/status`, singularName: '', namespaced: kind.namespaced, kind: kind.kind }
       return kind.hasStatus ? [main, { ...status, verbs: STATUS_VERBS }] : [main]
     })
+    const asked = this.#virtual.served(group, version).map(({ kind }) => ({
+      name: kind.plural,
+      singularName: kind.singular,
+      namespaced: kind.namespaced,
+      kind: kind.kind,
+      verbs: VIRTUAL_VERBS,
+    }))
     const streams = this.#streams(group, version).map(({ plural, name, kind }) => ({
       name: `${plural}/${name}`,
       singularName: '',
@@ -61,7 +73,7 @@ export class Discovery {
       kind: 'APIResourceList',
       apiVersion: 'v1',
       groupVersion: apiVersionOf(group, version),
-      resources: [...served, ...(group === '' ? [podsListed()] : []), ...streams],
+      resources: [...served, ...asked, ...(group === '' ? [podsListed()] : []), ...streams],
     }
   }
 
@@ -81,6 +93,7 @@ export class Discovery {
             freshness: 'Current',
             resources: [
               ...this.#registry.served(group, version).map((served) => aggregatedResource(served, version)),
+              ...this.#virtual.served(group, version).map((served) => aggregatedQuestion(served, version)),
               ...(group === '' ? [podsAggregated()] : []),
               ...aggregatedStreams(this.#streams(group, version)),
             ],
@@ -94,12 +107,13 @@ export class Discovery {
   }
 
   #groupNames(): readonly string[] {
-    return [...new Set([...this.#registry.groups(), ...this.#parts.map((stream) => stream.group)])]
+    const streams = this.#parts.map((stream) => stream.group)
+    return [...new Set([...this.#registry.groups(), ...this.#virtual.groups(), ...streams])]
   }
 
   #versions(group: string): readonly string[] {
     const streams = this.#parts.filter((stream) => stream.group === group).map((stream) => stream.version)
-    return [...new Set([...this.#registry.versions(group), ...streams])]
+    return [...new Set([...this.#registry.versions(group), ...this.#virtual.versions(group), ...streams])]
   }
 
   #groupBody(name: string): JsonObject {
@@ -139,6 +153,14 @@ function aggregatedResource({ kind }: ServedKind, version: string): JsonObject {
     ...(kind.hasStatus ? { subresources: [{ subresource: 'status', responseKind, verbs: STATUS_VERBS }] } : {}),
   }
 }
+
+const aggregatedQuestion = ({ kind }: ServedKind, version: string): JsonObject => ({
+  resource: kind.plural,
+  responseKind: { group: kind.group, version, kind: kind.kind },
+  scope: kind.namespaced ? 'Namespaced' : 'Cluster',
+  singularResource: kind.singular,
+  verbs: VIRTUAL_VERBS,
+})
 
 /** A resource without a kind of its own carries its subresources, as Kubernetes shows such groups. */
 function aggregatedStreams(streams: readonly Subresource[]): readonly JsonObject[] {

@@ -14,18 +14,22 @@ const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
 /** Documents are made at first use and kept. */
 export class OpenApi {
   readonly #registry: Registry
+  readonly #virtual: Registry
   readonly #version: string
   readonly #documents = new Map<string, string>()
 
-  constructor(registry: Registry, version: string) {
+  /** @param virtual kinds that can only be posted */
+  constructor(registry: Registry, virtual: Registry, version: string) {
     this.#registry = registry
+    this.#virtual = virtual
     this.#version = version
   }
 
   /** `/openapi/v3` */
   index(): JsonObject {
-    const paths = ['', ...this.#registry.groups()].flatMap((group) =>
-      this.#registry.versions(group).map((version) => {
+    const groups = new Set(['', ...this.#registry.groups(), ...this.#virtual.groups()])
+    const paths = [...groups].flatMap((group) =>
+      [...new Set([...this.#registry.versions(group), ...this.#virtual.versions(group)])].map((version) => {
         const path = group === '' ? `api/${version}` : `apis/${group}/${version}`
         const hash = createHash('sha256').update(this.document(group, version)).digest('hex').slice(0, 32)
         return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }] as const
@@ -40,13 +44,17 @@ export class OpenApi {
     const known = this.#documents.get(id)
     if (known !== undefined) return known
     const served = this.#registry.served(group, version)
-    if (served.length === 0) throw noSuchPath()
+    const asked = this.#virtual.served(group, version)
+    if (served.length + asked.length === 0) throw noSuchPath()
     const text = JSON.stringify({
       openapi: '3.0.0',
       info: { title: 'Berth', version: this.#version },
-      paths: Object.assign({}, ...served.map(pathsOf)),
+      paths: Object.assign({}, ...served.map(pathsOf), ...asked.map(questionPaths)),
       components: {
-        schemas: Object.assign({ [OBJECT_META]: openApiSchema(METADATA_SCHEMA) }, ...served.map(schemasOf)),
+        schemas: Object.assign(
+          { [OBJECT_META]: openApiSchema(METADATA_SCHEMA) },
+          ...[...served, ...asked].map(schemasOf),
+        ),
       },
     })
     this.#documents.set(id, text)
@@ -163,6 +171,20 @@ function pathsOf(served: ServedKind): JsonObject {
     },
     [item]: itemOperations(served),
     ...(kind.hasStatus ? { [`${item}/status`]: { ...itemOperations(served), delete: undefined } } : {}),
+  }
+}
+
+function questionPaths(served: ServedKind): JsonObject {
+  const { kind, version } = served
+  const inside = kind.namespaced ? 'namespaces/{namespace}/' : ''
+  return {
+    [`/apis/${kind.group}/${version.name}/${inside}${kind.plural}`]: {
+      post: {
+        ...operation(served, 'post', WRITES),
+        requestBody: body(served, ['application/json', 'application/yaml']),
+      },
+      ...parameters(kind.namespaced ? ['namespace'] : []),
+    },
   }
 }
 

@@ -5,6 +5,8 @@ import type { Caller } from '../auth/caller.ts'
 import type { Admitted } from '../auth/guard.ts'
 import { type ConnectSubresource, type ConnectTarget, findSubresource, type ReadSubresource } from '../connect.ts'
 import type { Core } from '../core/core.ts'
+import { Registry } from '../registry.ts'
+import { serveVirtual, type VirtualKind } from '../virtual.ts'
 import { type Answer, type ApiRequest, header, json, text } from './answer.ts'
 import { Discovery } from './discovery.ts'
 import { negotiate } from './negotiate.ts'
@@ -45,6 +47,8 @@ export interface RouterOptions {
   readonly readiness: readonly ReadinessCheck[]
   /** The program's version, for `/version`. */
   readonly version: string
+  /** Kinds that are asked, not stored. */
+  readonly virtual: readonly VirtualKind[]
   /** For rights beyond that of the request itself. */
   readonly authorizer: Authorizer
 }
@@ -53,11 +57,14 @@ export class Router {
   readonly #options: RouterOptions
   readonly #discovery: Discovery
   readonly #openapi: OpenApi
+  readonly #virtual: Registry
 
   constructor(options: RouterOptions) {
     this.#options = options
-    this.#discovery = new Discovery(options.core.registry, [...options.connect, ...options.reads])
-    this.#openapi = new OpenApi(options.core.registry, options.version)
+    const { core, connect, reads, version, virtual } = options
+    this.#virtual = new Registry(virtual.map(({ kind }) => kind))
+    this.#discovery = new Discovery(core.registry, [...connect, ...reads], this.#virtual)
+    this.#openapi = new OpenApi(core.registry, this.#virtual, version)
   }
 
   /** @throws ApiError */
@@ -89,9 +96,22 @@ export class Router {
       ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
     )
     if (report !== undefined && target.name === null) return this.#report(report, request)
+    const question = this.#question(target, request, admitted)
+    if (question !== null) return question
     if (isAboutPods(target)) return answerPods(target, request)
     const found = this.#find(target, request, admitted)
     return isWatch(found) ? openWatch(core, watches, found) : serveResource(core, found)
+  }
+
+  /** The answer of a virtual kind, null when the path is of none. @throws ApiError */
+  #question(target: ResourceTarget, request: ApiRequest, { caller }: Admitted): Answer | null {
+    const served = this.#virtual.lookup(target.group, target.version, target.plural)
+    const virtual = this.#options.virtual.find(({ kind }) => kind === served?.kind)
+    if (served === undefined || virtual === undefined) return null
+    const { namespaced } = served.kind
+    if (target.name !== null || namespaced !== (target.namespace !== null)) throw noSuchPath()
+    const { clock } = this.#options.core
+    return serveVirtual(virtual, { ...request, served, caller, namespace: target.namespace ?? '', clock })
   }
 
   /** @throws ApiError NotFound when there is no such resource or subresource */

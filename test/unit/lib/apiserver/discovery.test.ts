@@ -37,7 +37,12 @@ afterAll(() => api.stop())
 it('lists versions, groups and resources', async () => {
   expect((await api.call('GET', '/api')).body.versions).toEqual(['v1'])
   const { groups } = (await api.call('GET', '/apis')).body
-  expect(groups.map((group: { name: string }) => group.name)).toEqual(['test.berth', 'subresources.test.berth'])
+  expect(groups.map((group: { name: string }) => group.name)).toEqual([
+    'test.berth',
+    'authorization.k8s.io',
+    'authentication.k8s.io',
+    'subresources.test.berth',
+  ])
   expect(groups[0].preferredVersion).toEqual({ groupVersion: 'test.berth/v1', version: 'v1' })
   expect((await api.call('GET', '/apis/test.berth')).body.versions).toHaveLength(2)
   const { resources } = (await api.call('GET', '/apis/test.berth/v1')).body
@@ -96,7 +101,14 @@ it.each(['v2', 'v2beta1'])('aggregates discovery as %s', async (version) => {
 
 it('describes the schemas', async () => {
   const { paths } = (await api.call('GET', '/openapi/v3')).body
-  expect(Object.keys(paths)).toEqual(['api/v1', 'apis/test.berth/v1', 'apis/test.berth/v1beta1'])
+  expect(Object.keys(paths)).toEqual([
+    'api/v1',
+    'apis/test.berth/v1',
+    'apis/test.berth/v1beta1',
+    'apis/authorization.k8s.io/v1',
+    'apis/authentication.k8s.io/v1',
+    'apis/authentication.k8s.io/v1beta1',
+  ])
   const document = (await api.call('GET', paths['apis/test.berth/v1'].serverRelativeURL)).body
   const item = document.paths['/apis/test.berth/v1/namespaces/{namespace}/widgets/{name}']
   expect(item.patch).toMatchObject({
