@@ -34,7 +34,7 @@ export const AgentConfigSchema = Type.Object(
     }),
     listen: Type.Array(Type.String({ pattern: '^(\\[[0-9a-fA-F:]+\\]|[0-9.]+|localhost):[0-9]{1,5}$' }), {
       default: ['127.0.0.1:8750'],
-      description: 'TCP addresses of the API; always TLS with a token.',
+      description: 'TCP addresses of the API; always TLS with a token or a client certificate.',
     }),
     tls: Type.Object(
       {
