@@ -3,7 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { type ApiServer, createApiServer, openAccess, type ApiServerOptions as ServerOptions } from '../../lib/apiserver/index.ts'
+import {
+  type ApiServer,
+  createApiServer,
+  openAccess,
+  type ApiServerOptions as ServerOptions,
+} from '../../lib/apiserver/index.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createGarbageCollector } from '../../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../../lib/controllers/namespace.ts'
