@@ -88,7 +88,9 @@ withKubectls(inFull(), (world) => {
     const { code, err } = await viewer.run(['get', 'secrets'])
     expect([code, err]).toEqual([
       1,
-      expect.stringContaining('User "vera" cannot list resource "secrets" in API group "" in the namespace "default"'),
+      expect.stringContaining(
+        `User "${vera}" cannot list resource "secrets" in API group "" in the namespace "${viewer.namespace}"`,
+      ),
     ])
     expect((await viewer.run(['get', 'vm', '-A'])).err).toContain('at the cluster scope')
     expect((await viewer.run(['delete', 'vm', 'web'])).err).toContain('cannot delete resource')
