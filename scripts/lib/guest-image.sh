@@ -78,20 +78,21 @@ guest_libraries() {
   shift 2
   LD_LIBRARY_PATH=$work/unpacked-libraries ldd "$@" >"$work/libraries"
   if grep -q 'not found' "$work/libraries"; then fail "libraries of the guest's programs are missing here: $(grep 'not found' "$work/libraries")"; fi
-  awk '$3 ~ /^\// {print $3} $1 ~ /^\/lib64/ {print $1}' "$work/libraries" | sort -u | while read -r library; do
+  sed -n 's/^.* => \(\/.*\) (0x[0-9a-f]*)$/\1/p; s/^[[:blank:]]*\(\/lib64\/.*\) (0x[0-9a-f]*)$/\1/p' "$work/libraries" | sort -u | while read -r library; do
     cp -L "$library" "$folder/"
   done
 }
 
 # The SSH server, what scp and sftp talk to, and those of their libraries that the initrd has not.
 guest_ssh() {
-  local work=$1 folder=$2 server sftp package library
+  local work=$1 folder=$2 server sftp packages package library
   server=$(unpacked dropbear-bin)
   sftp=$(unpacked openssh-sftp-server)
   mkdir -p "$folder/lib" "$work/unpacked-libraries"
   cp "$server/usr/sbin/dropbear" "$sftp/usr/lib/openssh/sftp-server" "$folder/"
   # Libraries that a machine without dropbear does not have.
-  for package in $(apt-cache depends dropbear-bin | awk '/Depends: libtom/ {print $2}') libgmp10; do
+  packages=$(apt-cache depends dropbear-bin 2>/dev/null | awk '/Depends: libtom/ {print $2}' || true)
+  for package in ${packages:-libtomcrypt1 libtommath1} libgmp10; do
     library=$(unpacked "$package")
     find "$library/usr/lib" "$library/lib" -name '*.so.*' -exec cp -a {} "$work/unpacked-libraries/" \; 2>/dev/null || true
   done
