@@ -96,6 +96,10 @@ unpack() {
 # unpacked_from SUITE NAME: as unpacked, of the named Debian release, by lists of its own: nothing of this machine's apt changes
 unpacked_from() {
   local folder=$CACHE/debs/$1
+  if [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = "$1" ]; then
+    unpacked "$2"
+    return
+  fi
   if [ ! -d "$folder/$2" ]; then with_lock "$folder/lock" unpack_from "$folder" "$1" "$2"; fi
   echo "$folder/$2"
 }

@@ -3,7 +3,7 @@ import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError, type FieldError } from '../../errors.ts'
 import type { KubeObject, ObjectMeta } from '../../object.ts'
 import { type Entry, StoreError } from '../../store/store.ts'
-import type { Managers } from '../fields/managers.ts'
+import { type Managers, managersOf, sameOwners } from '../fields/managers.ts'
 import { admit, type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import { deepEqual, isRecord, type JsonObject } from './json.ts'
 import { canonicalMeta, type DraftMeta, metadataErrors } from './metadata.ts'
@@ -73,7 +73,10 @@ function nextOf(core: Core, kind: KindDef, wanted: Wanted, current: KubeObject, 
       ? nextMain(core, kind, input, current, options)
       : nextStatus(core, kind, input, current, options)
   const next = deepEqual(made, current) ? current : made
-  if (managers !== undefined) return withManagers(next, managers)
+  if (managers !== undefined) {
+    const unchanged = next === current && sameOwners(managers, managersOf(current.metadata))
+    return unchanged ? current : withManagers(next, managers)
+  }
   if (next === current && sent === undefined) return current
   return recordUpdate(core, kind, { current, next, sent }, options)
 }

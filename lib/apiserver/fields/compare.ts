@@ -27,6 +27,15 @@ export function allFields(schema: JsonObject, value: unknown): FieldSet {
   )
 }
 
+/** `fieldsV1` of {@link allFields} as text, at a fifth of the work: statuses are read far more often than they are compared. */
+export function allFieldsText(schema: JsonObject, value: unknown): string {
+  const view = viewOf(schema, value)
+  if (view.kind === 'whole' || view.parts.length === 0) return '{}'
+  const parts = [...view.parts].sort((a, b) => (a.element < b.element ? -1 : 1))
+  const texts = parts.map((part) => `${JSON.stringify(part.element)}:${allFieldsText(part.schema, part.value)}`)
+  return `{".":{},${texts.join(',')}}`
+}
+
 export interface Difference {
   readonly added: FieldSet
   readonly modified: FieldSet

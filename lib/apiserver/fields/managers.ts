@@ -4,7 +4,7 @@
 // statuses all day; so that costs a time stamp and no set of fields.
 import { isRecord, type JsonObject } from '../core/json.ts'
 import { decodeFields, encodeFields } from './codec.ts'
-import { allFields, compare, type Difference, isSame, namedFields, written } from './compare.ts'
+import { allFields, allFieldsText, compare, type Difference, isSame, namedFields, written } from './compare.ts'
 import { difference, EMPTY, equal, type FieldSet, intersection, isEmpty, union, without } from './set.ts'
 
 /** As stored in `metadata.managedFields`. */
@@ -96,6 +96,21 @@ export function impliedFields(
   return difference(ownable(allFields(schema, half)), claimed(managers))
 }
 
+/** {@link impliedFields} as the text of its `fieldsV1`; null when they are none. */
+export function impliedText(
+  entry: ManagerEntry,
+  managers: Managers,
+  schema: JsonObject,
+  object: JsonObject,
+): string | null {
+  // Most statuses have no other owner, and then nobody's fields need to be read.
+  const alone = entry.subresource === 'status' && !managers.some(({ fields }) => fields?.includes(STATUS) === true)
+  if (alone)
+    return object.status === undefined ? null : allFieldsText(schema, { status: object.status }).replace('".":{},', '')
+  const set = impliedFields(entry, managers, schema, object)
+  return isEmpty(set) ? null : JSON.stringify(encodeFields(set))
+}
+
 const isWriter =
   (writer: Writer, operation: ManagerEntry['operation']) =>
   (entry: ManagerEntry): boolean =>
@@ -137,8 +152,11 @@ export function afterUpdate(managers: Managers, writer: Writer, { schema, before
   return capped(isEmpty(now) ? others : [...others, withFields(entryOf(writer, 'Update'), now)])
 }
 
+/** As it stands in the text of every set that has a field of the status. */
+const STATUS = '"f:status"'
+
 const mentions = (fields: string, { subresource }: Writer): boolean =>
-  subresource !== 'status' || fields.includes('"f:status"')
+  subresource !== 'status' || fields.includes(STATUS)
 
 const ownChanges = ({ added, modified, removed }: Difference): Difference => ({
   added: ownable(added),
@@ -207,8 +225,15 @@ export function afterApply(managers: Managers, writer: Writer, wanted: FieldSet,
   const same =
     isSame(changes) && old !== undefined && old.fields === entry.fields && old.apiVersion === entry.apiVersion
   if (same) return { managers, conflicts }
-  return { managers: sorted(isEmpty(wanted) ? left : [...left, entry]), conflicts }
+  // Also a manager that wants nothing is kept: the object has a record then.
+  return { managers: sorted([...left, entry]), conflicts }
 }
+
+/** Whether two records differ in nothing but times: such a change alone is not worth a write. */
+export const sameOwners = (a: Managers, b: Managers): boolean =>
+  a.length === b.length && a.map(ownerText).sort().join() === b.map(ownerText).sort().join()
+
+const ownerText = ({ time: _, ...entry }: ManagerEntry): string => JSON.stringify(Object.entries(entry).sort())
 
 /** Applies first, then by time and name, as Kubernetes lists them. */
 const sorted = (managers: Managers): Managers =>

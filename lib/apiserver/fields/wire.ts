@@ -2,37 +2,42 @@
 import { ApiError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
 import { deepEqual, isRecord, type JsonObject } from '../core/json.ts'
-import { decodeFields, encodeFields } from './codec.ts'
-import { impliedFields, type ManagerEntry, type Managers, managersOf, withFields } from './managers.ts'
-import { isEmpty } from './set.ts'
+import { decodeFields } from './codec.ts'
+import { impliedText, type ManagerEntry, type Managers, managersOf, withFields } from './managers.ts'
 
 /** The object with its record as clients read it. Objects without a record are returned as they are. */
 export function toWire(schema: JsonObject, object: KubeObject): KubeObject {
   const managers = managersOf(object.metadata)
   if (managers.length === 0) return object
-  const plain = object as unknown as JsonObject
-  const managedFields = managers.flatMap((entry) => wireEntry(entry, managers, schema, plain))
+  const managedFields = JSON.parse(recordText(schema, object, managers)) as readonly object[]
   return { ...object, metadata: { ...object.metadata, managedFields } }
 }
 
-function wireEntry(entry: ManagerEntry, managers: Managers, schema: JsonObject, object: JsonObject): JsonObject[] {
-  const { fields, time, subresource, ...who } = entry
-  const fieldsV1 = fields === undefined ? implied(entry, managers, schema, object) : (JSON.parse(fields) as JsonObject)
-  if (fieldsV1 === null) return []
-  return [
-    {
-      ...who,
-      ...(time === undefined ? {} : { time }),
-      fieldsType: 'FieldsV1',
-      fieldsV1,
-      ...(subresource === undefined ? {} : { subresource }),
-    },
-  ]
+/** JSON of what {@link toWire} gives, without taking the sets of fields apart: they are text already. */
+export function toWireText(schema: JsonObject, object: KubeObject): string {
+  const managers = managersOf(object.metadata)
+  if (managers.length === 0) return JSON.stringify(object)
+  const { apiVersion, kind, metadata, ...rest } = object
+  const { managedFields: _, ...plain } = metadata
+  const head = JSON.stringify({ apiVersion, kind }).slice(0, -1)
+  const meta = `${JSON.stringify(plain).slice(0, -1)},"managedFields":${recordText(schema, object, managers)}}`
+  const body = JSON.stringify(rest).slice(1)
+  return `${head},"metadata":${meta}${body === '}' ? '' : ','}${body}`
 }
 
-function implied(entry: ManagerEntry, managers: Managers, schema: JsonObject, object: JsonObject): JsonObject | null {
-  const set = impliedFields(entry, managers, schema, object)
-  return isEmpty(set) ? null : encodeFields(set)
+function recordText(schema: JsonObject, object: KubeObject, managers: Managers): string {
+  const plain = object as unknown as JsonObject
+  return `[${managers.flatMap((entry) => entryText(entry, managers, schema, plain)).join(',')}]`
+}
+
+function entryText(entry: ManagerEntry, managers: Managers, schema: JsonObject, object: JsonObject): readonly string[] {
+  const { fields, time, subresource, ...who } = entry
+  const set = fields ?? impliedText(entry, managers, schema, object)
+  if (set === null) return []
+  const head = JSON.stringify({ ...who, ...(time === undefined ? {} : { time }), fieldsType: 'FieldsV1' }).slice(0, -1)
+  return [
+    `${head},"fieldsV1":${set}${subresource === undefined ? '' : `,"subresource":${JSON.stringify(subresource)}`}}`,
+  ]
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import type { KubeObject } from '../../object.ts'
 import type { JsonObject } from '../core/json.ts'
 import { schemaOf } from '../core/schema.ts'
-import { toWire } from '../fields/wire.ts'
+import { toWire, toWireText } from '../fields/wire.ts'
 import { apiVersionOf, type ServedKind } from '../registry.ts'
 import { type Answer, JSON_TYPE, json } from './answer.ts'
 import type { AnswerForm } from './negotiate.ts'
@@ -19,7 +19,7 @@ export const onWire = (served: ServedKind, object: KubeObject): KubeObject => to
 export function encodeObject(served: ServedKind, object: KubeObject): string {
   const known = encoded.get(object)
   if (known !== undefined) return known
-  const text = JSON.stringify(onWire(served, object))
+  const text = toWireText(schemaOf(served).schema, object)
   encoded.set(object, text)
   return text
 }

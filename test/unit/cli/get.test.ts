@@ -70,6 +70,8 @@ describe('get', () => {
   it('one object is itself in JSON and YAML, several are a List', async () => {
     const one = JSON.parse((await bench.berth(['get', 'vm', 'web', '-o', 'json'])).out)
     expect(one).toMatchObject({ kind: 'VirtualMachine', metadata: { name: 'web' } })
+    // As kubectl: who owns which field is for programs.
+    expect(one.metadata.managedFields).toBeUndefined()
     expect(parse((await bench.berth(['get', 'vm/web', '-o', 'yaml'])).out)).toEqual(one)
     const list = parse((await bench.berth(['get', 'vm', '-o', 'yaml'])).out)
     expect(list).toMatchObject({ kind: 'List', items: [{ metadata: { name: 'db' } }, { metadata: { name: 'web' } }] })

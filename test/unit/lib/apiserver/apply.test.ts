@@ -313,3 +313,12 @@ describe("controllers' writes", () => {
     expect(fieldsBy(body, 'one')).toEqual({ 'f:spec': { 'f:size': {} } })
   })
 })
+
+it('is written as it would be read, whatever the object has', async () => {
+  const { toWire, toWireText } = await import('../../../../lib/apiserver/fields/wire.ts')
+  const { entries } = await api.store.list('widgets.test.berth')
+  expect(entries.length).toBeGreaterThan(5)
+  for (const { value } of entries) expect(JSON.parse(toWireText({}, value))).toEqual(toWire({}, value))
+  const bare = { apiVersion: 'v1', kind: 'X', metadata: { ...entries[0]?.value.metadata, name: 'x' } }
+  expect(JSON.parse(toWireText({}, bare as never))).toEqual(toWire({}, bare as never))
+})

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../../../lib/apiserver/core/json.ts'
-import { allFields, compare, namedFields, written } from '../../../../../lib/apiserver/fields/compare.ts'
+import { encodeFields } from '../../../../../lib/apiserver/fields/codec.ts'
+import { allFields, allFieldsText, compare, namedFields, written } from '../../../../../lib/apiserver/fields/compare.ts'
 import {
   afterApply,
   afterCreate,
@@ -229,6 +230,14 @@ describe('other writes', () => {
     expect(state.managers).toHaveLength(10)
     expect(owned(state, 'ancient-changes')).toContain('.spec.f0')
     expect(owned(state, 'm14')).toEqual(['.spec.f14'])
+  })
+
+  it('have all fields of a value as text that says the same', () => {
+    fc.assert(
+      fc.property(any, (value) => {
+        expect(allFieldsText(SCHEMA, value)).toBe(JSON.stringify(encodeFields(allFields(SCHEMA, value))))
+      }),
+    )
   })
 
   it('find every difference between two values', () => {
