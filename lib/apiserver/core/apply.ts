@@ -90,7 +90,7 @@ function applyTo(core: Core, kind: KindDef, current: KubeObject, applied: JsonOb
   const managers = firstRecord(managersOf(current.metadata), writer, schema, live)
   const { last, wanted, keep } = ownership(managers, writer, schema, applied)
   const merged = mergeApplied(schema, live, applied) as JsonObject
-  const after = removeUnwanted(schema, merged, last, keep)
+  const after = withoutEmptyMeta(removeUnwanted(schema, merged, last, keep) as JsonObject)
   const result = afterApply(managers, writer, wanted, {
     schema,
     before: halfOf(kind, live, options.part),
@@ -102,6 +102,15 @@ function applyTo(core: Core, kind: KindDef, current: KubeObject, applied: JsonOb
   const changed = !deepEqual(after, live)
   const input = byKubectl && changed ? withLastApplied(live, after, applied) : after
   return { input: clonePlain(input), managers: result.managers }
+}
+
+/** Empty parts of metadata are not kept: to apply them again changes nothing. */
+function withoutEmptyMeta(object: JsonObject): JsonObject {
+  if (!isRecord(object.metadata)) return object
+  const kept = Object.entries(object.metadata).filter(
+    ([, value]) => typeof value !== 'object' || value === null || Object.keys(value).length > 0,
+  )
+  return { ...object, metadata: Object.fromEntries(kept) }
 }
 
 function create(

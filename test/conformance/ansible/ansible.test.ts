@@ -47,9 +47,9 @@ async function play(name: string, ...args: readonly string[]) {
 it('creates, finds nothing to do the second time, and changes what is to be changed', {
   timeout: 4 * PLAY_MS,
 }, async () => {
-  expect(await play('present.yaml')).toMatchObject({ changed: 4, failed: 0 })
+  expect(await play('present.yaml')).toMatchObject({ changed: 5, failed: 0 })
   expect(await play('present.yaml')).toMatchObject({ changed: 0, failed: 0 })
-  expect(await play('present.yaml', '-e', 'size=20Gi memory=2Gi')).toMatchObject({ changed: 2, failed: 0 })
+  expect(await play('present.yaml', '-e', 'size=20Gi memory=2Gi')).toMatchObject({ changed: 3, failed: 0 })
   const found = await api.server.resources.get(DISKS, { namespace: 'shop', name: 'root' })
   expect(found?.spec).toMatchObject({ persistentVolumeClaim: { size: '20Gi' } })
 })
@@ -73,5 +73,5 @@ it('waits for conditions, looks, patches, and shows refusals', { timeout: 2 * PL
 })
 
 it('removes, and finds nothing to do where all is gone', { timeout: 2 * PLAY_MS }, async () => {
-  expect(await play('absent.yaml')).toMatchObject({ changed: 5, failed: 0 })
+  expect(await play('absent.yaml')).toMatchObject({ changed: 6, failed: 0 })
 })

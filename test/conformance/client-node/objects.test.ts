@@ -245,6 +245,21 @@ describe('KubernetesObjectApi', () => {
     expect(await refusal(objects().read(header('o1')))).toMatchObject({ code: 404 })
   })
 
+  it('applies on the server, and is told of conflicts', async () => {
+    const apply = (size: string, manager: string, force?: boolean) =>
+      objects().patch(disk('o4', size), undefined, undefined, manager, force, PatchStrategy.ServerSideApply)
+    const made = (await apply('1Gi', 'one')) as Disk
+    expect([made.spec.persistentVolumeClaim.size, made.metadata?.managedFields?.[0]?.manager]).toEqual(['1Gi', 'one'])
+    const again = (await apply('1Gi', 'one')) as Disk
+    expect(again.metadata?.resourceVersion).toBe(made.metadata?.resourceVersion)
+    const { code, status } = await refusal(apply('2Gi', 'two'))
+    expect([code, status.details.causes?.map(({ field }) => field)]).toEqual([
+      409,
+      ['.spec.persistentVolumeClaim.size'],
+    ])
+    expect(((await apply('2Gi', 'two', true)) as Disk).spec.persistentVolumeClaim.size).toBe('2Gi')
+  })
+
   it('handles core kinds and kinds without a namespace', async () => {
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'o2', namespace: 'default' } }
     await objects().create({ ...secret, stringData: { a: 'b' } })

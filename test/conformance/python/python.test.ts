@@ -9,7 +9,7 @@ import { startApiServer, type TestApiServer } from '../../support/api-server.ts'
 /** Debian's own, which has the package; the PATH may have another. */
 const PYTHON = '/usr/bin/python3'
 const SUITE = fileURLToPath(new URL('suite.py', import.meta.url))
-const TESTS = 13
+const TESTS = 14
 
 let api: TestApiServer
 beforeAll(async () => {

@@ -1,5 +1,6 @@
 # What Python programs do with the API: dynamic client, CustomObjectsApi, CoreV1Api and watches of Debian's python3-kubernetes.
 # Environment: KUBECONFIG, BERTH_CACHE (a folder for the dynamic client's discovery).
+import json
 import os
 import threading
 import time
@@ -45,7 +46,7 @@ class Dynamic(unittest.TestCase):
         for kind in ('VirtualMachine', 'VirtualImage', 'VirtualMachineOperation'):
             self.assertTrue(self.client.resources.get(group=GROUP, kind=kind).namespaced)
         with self.assertRaises(ResourceNotFoundError):
-            self.client.resources.get(api_version='v1', kind='Pod')
+            self.client.resources.get(api_version='v1', kind='Service')
 
     def test_life_of_an_object(self):
         made = self.disks.create(body=disk('d1', labels={'tier': 'a'}), namespace='default')
@@ -77,6 +78,18 @@ class Dynamic(unittest.TestCase):
         self.disks.delete(name='d1', namespace='default', propagation_policy='Background')
         with self.assertRaises(NotFoundError):
             self.disks.get(name='d1', namespace='default')
+
+    def test_server_side_apply(self):
+        # As text: this version of the client can't send an object with apply's content type.
+        apply = lambda wanted, manager, **more: self.disks.server_side_apply(
+            body=json.dumps(disk('a1', wanted)), name='a1', namespace='default', field_manager=manager, **more
+        )
+        made = apply('1Gi', 'one')
+        self.assertEqual('one', made.metadata.managedFields[0].manager)
+        with self.assertRaises(ConflictError):
+            apply('2Gi', 'two')
+        self.assertEqual('2Gi', apply('2Gi', 'two', force_conflicts=True).spec.persistentVolumeClaim.size)
+        self.disks.delete(name='a1', namespace='default')
 
     def test_selectors_and_pages(self):
         for index in range(4):

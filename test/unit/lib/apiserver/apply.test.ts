@@ -63,6 +63,13 @@ describe('apply', () => {
     expect((await apply('same', 'two', widget('same', { size: 4 }), '&force=true')).body.metadata.generation).toBe(2)
   })
 
+  it('writes nothing when what is empty is applied again', async () => {
+    const body = widget('empty', { size: 3 }, { labels: {}, annotations: {}, finalizers: [] })
+    const first = await apply('empty', 'one', body)
+    const again = await apply('empty', 'one', body)
+    expect([again.code, again.body]).toEqual([200, first.body])
+  })
+
   it('removes what its manager no longer applies', async () => {
     const labels = { a: '1', b: '2' }
     await apply('less', 'one', widget('less', { size: 3, tags: { x: '1', y: '1' } }, { labels }))
