@@ -1,9 +1,11 @@
 // One command's connection: which server, which namespace, and the output it writes to. What only some commands need
 // is imported when they do, so that the others start faster.
+import { existsSync } from 'node:fs'
 import type { Client } from '../lib/client/client.ts'
 import { DEFAULT_SOCKET, socketTarget, type Target } from '../lib/client/target.ts'
 import { type Paint, painter } from './format/colour.ts'
 import type { Io } from './io.ts'
+import { loginFile } from './login/path.ts'
 import { UsageError } from './usage.ts'
 import { packageVersion } from './version.ts'
 
@@ -26,8 +28,8 @@ export interface Session {
 }
 
 /**
- * `--socket` or `--kubeconfig`, else BERTH_KUBECONFIG, else BERTH_SOCKET, else the agent's default socket. KUBECONFIG is
- * not looked at: it names Kubernetes clusters as a rule, and a `delete` in the wrong place must not come from habit.
+ * `--socket` or `--kubeconfig`, else BERTH_KUBECONFIG, else BERTH_SOCKET, else what `berth login` kept, else the agent's default
+ * socket. KUBECONFIG is not looked at: it names Kubernetes clusters as a rule, and a `delete` in the wrong place must not come from habit.
  */
 export async function resolveTarget(options: GlobalOptions, env: Io['env']): Promise<Target> {
   if (options.socket !== undefined && options.kubeconfig !== undefined)
@@ -38,7 +40,13 @@ export async function resolveTarget(options: GlobalOptions, env: Io['env']): Pro
     const { loadKubeconfig } = await import('../lib/client/kubeconfig.ts')
     return await loadKubeconfig(kubeconfig, options.context)
   }
-  if (options.context !== undefined) throw new UsageError('--context needs --kubeconfig or BERTH_KUBECONFIG')
+  const login = options.socket === undefined && !env.BERTH_SOCKET ? loginFile(env) : null
+  if (login !== null && existsSync(login)) {
+    const { loadKubeconfig } = await import('../lib/client/kubeconfig.ts')
+    return await loadKubeconfig(login, options.context)
+  }
+  if (options.context !== undefined)
+    throw new UsageError('--context needs --kubeconfig, BERTH_KUBECONFIG or "berth login"')
   return socketTarget(options.socket ?? (env.BERTH_SOCKET || DEFAULT_SOCKET))
 }
 
