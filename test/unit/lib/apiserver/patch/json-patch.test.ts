@@ -80,3 +80,15 @@ it('changes nothing of what it was given, whatever the patch', () => {
     }),
   )
 })
+
+it.each(['copy', 'test'])('does not go down into what moves have piled up: %s', (op) => {
+  const depth = 60
+  const nested = JSON.parse(`${'{"x":'.repeat(depth)}{}${'}'.repeat(depth)}`)
+  const pile = Array.from({ length: 500 }, () => [
+    { op: 'add', path: '/b', value: nested },
+    { op: 'move', from: '/a', path: `/b${'/x'.repeat(depth)}/x` },
+    { op: 'move', from: '/b', path: '/a' },
+  ]).flat()
+  const last = op === 'copy' ? { op, from: '/a', path: '/c' } : { op, path: '/a', value: {} }
+  expect(() => applyJsonPatch({ a: {} }, [...pile, last])).toThrow('nested deeper than 64 levels')
+})
