@@ -15,8 +15,11 @@ export interface Encoded {
   readonly text: string
 }
 
-/** kubectl keeps the last applied object, secrets included, in an annotation: of secret kinds the annotations are sealed too. */
-const ANNOTATIONS = 'metadata.annotations'
+/**
+ * Of secret kinds these are sealed too: kubectl keeps the last applied object, secrets included, in an annotation, and the record of field
+ * owners names each key.
+ */
+const METADATA = ['annotations', 'managedFields'] as const
 
 type Json = Record<string, unknown>
 
@@ -32,9 +35,9 @@ function mapSecrets(
   fields: readonly string[],
   change: (field: string, value: unknown) => unknown,
 ): Json {
-  const { annotations } = object.metadata
-  const metadata =
-    annotations === undefined ? object.metadata : { ...object.metadata, annotations: change(ANNOTATIONS, annotations) }
+  const metadata: Json = { ...object.metadata }
+  for (const field of METADATA)
+    if (metadata[field] !== undefined) metadata[field] = change(`metadata.${field}`, metadata[field])
   const result: Json = { ...object, metadata }
   for (const field of fields) if (field in result) result[field] = change(field, result[field])
   return result

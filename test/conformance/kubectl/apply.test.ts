@@ -119,6 +119,16 @@ withKubectls(inFull(), (world) => {
     expect(await kubectl.ok(APPLY, disk('move', '2Gi', '{b: "3"}'))).toContain('configured')
   })
 
+  it('prunes what files no longer have', async () => {
+    const { kubectl } = world
+    const prune = ['--prune', '-l', 'set=p', '--prune-allowlist=virtualization.deckhouse.io/v1alpha2/VirtualDisk']
+    await kubectl.ok(APPLY, `${disk('p1', '1Gi', '{set: p}')}---\n${disk('p2', '1Gi', '{set: p}')}`)
+    expect(await kubectl.ok([...APPLY, ...prune], disk('p1', '1Gi', '{set: p}'))).toContain('p2 pruned')
+    expect(await kubectl.ok(['get', 'vd', '-l', 'set=p', '-o', 'name'])).toBe(
+      `virtualdisk.virtualization.deckhouse.io/p1`,
+    )
+  })
+
   it('views and sets the last applied configuration', async () => {
     const { kubectl } = world
     expect(await kubectl.ok(['apply', 'view-last-applied', 'vd/d1'])).toContain('size: 2Gi')

@@ -35,6 +35,7 @@ const secret = (name: string, plain: string) => ({
     ...object(key(name)).metadata,
     annotations: { 'kubectl.kubernetes.io/last-applied-configuration': `{"data":{"password":"${plain}"}}` },
     labels: { visible: 'label-in-the-clear' },
+    managedFields: [{ manager: 'm', operation: 'Update', apiVersion: 'v1', fields: '{"f:data":{"f:password":{}}}' }],
   },
   type: 'Opaque',
   data: { password: plain },
@@ -289,9 +290,8 @@ test('no secret is on disk in plain text, neither in objects nor in the log nor 
 
   const again = await open(options)
   expect((await again.get(inSecrets('s')))?.value).toMatchObject({ data: { password: PLAIN }, type: 'Opaque' })
-  expect((await again.list(SECRETS)).entries[0]?.value.metadata.annotations).toMatchObject(
-    secret('s', PLAIN).metadata.annotations,
-  )
+  const { annotations, managedFields } = secret('s', PLAIN).metadata
+  expect((await again.list(SECRETS)).entries[0]?.value.metadata).toMatchObject({ annotations, managedFields })
   const changes = await take(again, 4, { resource: SECRETS, after: made.revision - 1n })
   expect(changes.map(({ previous }) => (previous as ReturnType<typeof secret> | null)?.data.password)).toEqual([
     undefined,
@@ -313,7 +313,9 @@ test('sealed values cannot be moved between objects', async () => {
   tool.exec(`UPDATE objects SET value = (SELECT value FROM objects WHERE name = 'yours') WHERE name = 'mine'`)
   tool.close()
   const tampered = await open(options)
-  await expect(tampered.get(inSecrets('mine'))).rejects.toThrow(/data|annotations.* cannot be decrypted/)
+  await expect(tampered.get(inSecrets('mine'))).rejects.toThrow(
+    /(data|annotations|managedFields).* cannot be decrypted/,
+  )
   expect((await tampered.get(inSecrets('yours')))?.value).toMatchObject({ data: { password: 'not mine' } })
 })
 
