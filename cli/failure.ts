@@ -24,7 +24,7 @@ function spread({ message, details: { causes = [] } }: ApiError): { readonly hea
 function apiHints({ reason }: ApiError): string[] {
   if (reason === 'Unauthorized')
     return [
-      '  the token or certificate is missing, wrong or expired: use the kubeconfig in the state folder of the server',
+      '  the token or certificate is missing, wrong or expired: "berth login" keeps a new one; the administrator has the kubeconfig in the state folder of the server',
     ]
   return []
 }

@@ -99,6 +99,21 @@ const EMPTY_REVIEW_STATUS: Message = {
   4: ['denied', 'boolean'],
 }
 
+const SUBJECT_REVIEW: Message = {
+  1: ['metadata', METADATA],
+  2: [
+    'spec',
+    {
+      1: ['resourceAttributes', RESOURCE_ATTRIBUTES],
+      2: ['nonResourceAttributes', NON_RESOURCE_ATTRIBUTES],
+      3: ['user', 'text'],
+      4: ['groups', TEXTS],
+      6: ['uid', 'text'],
+    },
+  ],
+  3: ['status', EMPTY_REVIEW_STATUS],
+}
+
 /** By `apiVersion/kind`. */
 export const MESSAGES: Readonly<Record<string, Message>> = {
   'v1/Namespace': {
@@ -142,6 +157,8 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     ],
     3: ['status', EMPTY_REVIEW_STATUS],
   },
+  'authorization.k8s.io/v1/SubjectAccessReview': SUBJECT_REVIEW,
+  'authorization.k8s.io/v1/LocalSubjectAccessReview': SUBJECT_REVIEW,
   'authorization.k8s.io/v1/SelfSubjectRulesReview': {
     1: ['metadata', METADATA],
     2: ['spec', { 1: ['namespace', 'text'] }],

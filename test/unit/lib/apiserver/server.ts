@@ -14,6 +14,7 @@ import { createApiServer } from '../../../../lib/apiserver/index.ts'
 import { type Clock, systemClock } from '../../../../lib/clock.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../../../lib/store/sqlite/open.ts'
 import type { Store } from '../../../../lib/store/store.ts'
+import type { KindDef } from '../../../../schemas/kind.ts'
 import { NOTE, SPACE, WIDGET } from './kinds.ts'
 
 export interface Reply {
@@ -38,6 +39,8 @@ export interface TestOptions {
   readonly reads?: readonly ReadSubresource[]
   readonly readiness?: readonly ReadinessCheck[]
   readonly clock?: Clock
+  /** Others than those of kinds.ts. */
+  readonly kinds?: readonly KindDef[]
   readonly slowWatcherMs?: number
   /** The store's own clock and how long it keeps changes. */
   readonly log?: Pick<SqliteStoreOptions, 'clock' | 'limits'>
