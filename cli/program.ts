@@ -21,7 +21,7 @@ Examples:
   berth host check                     what this host can do, and why not
 
 Without options the agent on this host is asked over its unix socket.
-Exit codes: 0 done, 1 an error, 2 a wrong command line.`
+Exit codes: 0 done, 1 an error, 2 a wrong command line; of ssh and scp, OpenSSH's.`
 
 type Work<A extends readonly unknown[], O> = (session: Session, options: O, ...args: A) => Promise<void>
 
@@ -222,10 +222,11 @@ const openssh = (command: Command): Command =>
     .addOption(port('port in the guest', 22, 1, '-p, --port <port>'))
     // DVP's clients once had an SSH client of their own; scripts still say that they want OpenSSH, which is all there is.
     .addOption(new Option('--local-ssh').hideHelp())
-    .addOption(new Option('--local-ssh-opts <args>').argParser(collect).default([]).hideHelp())
-    .option('--ssh-args <args>', 'further arguments for OpenSSH; may be given again', collect, [])
+    .addOption(new Option('--local-ssh-opts <args>').argParser(collect).hideHelp())
+    .option('--ssh-args <args>', 'further arguments for OpenSSH; may be given again', collect)
 
-const collect = (word: string, before: readonly string[]): string[] => [...before, word]
+/** An option that may be given again. */
+const collect = (word: string, before: readonly string[] = []): string[] => [...before, word]
 
 /** A port number from `least` on. */
 function port(description: string, preset: number, least: number, flags = '--port <port>'): Option {

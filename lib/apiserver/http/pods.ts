@@ -23,7 +23,8 @@ export function answerPods({ name }: ResourceTarget, { method, query }: ApiReque
 }
 
 const INSTEAD_OF_ONE = (name: string): string =>
-  `: instead of logs, exec and attach use "berth console ${name}", for what happened "berth events ${name}"`
+  `: instead of logs, exec and attach use "berth console ${name}", instead of port-forward and cp "berth port-forward ${name}" and ` +
+  `"berth scp", for what happened "berth events ${name}"`
 const INSTEAD_OF_DRAIN =
   ', and drain does not stop them: "kubectl cordon" the node (drain has done so) and "berth stop" each machine on it'
 const INSTEAD_OF_ALL = ': "kubectl get vm" or "berth get vm" shows them'
