@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type ApiServer, createApiServer } from '../../../../lib/apiserver/index.ts'
 import { systemClock } from '../../../../lib/clock.ts'
 import { KINDS } from '../../../../schemas/index.ts'
-import { arbitrary } from './arbitrary.ts'
+import { fromSchema } from '../../../support/arbitraries.ts'
 import { startServer, type TestServer } from './server.ts'
 
 let base: TestServer
@@ -56,7 +56,7 @@ it.each(served)(
     const root = `/${kind.group === '' ? 'api' : 'apis'}/${apiVersion}`
     const collection = `${root}/${kind.namespaced ? 'namespaces/default/' : ''}${kind.plural}`
     const labels = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('1', '2'))
-    const config = fc.record({ body: arbitrary(schema), labels, manager: fc.constantFrom('one', 'two') })
+    const config = fc.record({ body: fromSchema(schema, 30), labels, manager: fc.constantFrom('one', 'two') })
     await fc.assert(
       fc.asyncProperty(fc.array(config, { minLength: 2, maxLength: 4 }), async (configs) => {
         const url = `${collection}/f${names++}`

@@ -6,7 +6,7 @@ import { type ApiServer, createApiServer } from '../../../../lib/apiserver/index
 import { systemClock } from '../../../../lib/clock.ts'
 import type { Store } from '../../../../lib/store/store.ts'
 import { KINDS, type KindDef } from '../../../../schemas/index.ts'
-import { arbitrary } from './arbitrary.ts'
+import { fromSchema } from '../../../support/arbitraries.ts'
 import { startServer, type TestServer } from './server.ts'
 
 let base: TestServer
@@ -44,7 +44,7 @@ const served = KINDS.flatMap((kind) =>
 it.each(served)('%s %s', { timeout: 240_000 }, async (_kind, version, kind, schema) => {
   const url = `${collection(kind, version)}?dryRun=All`
   await fc.assert(
-    fc.asyncProperty(arbitrary(schema), async (body) => {
+    fc.asyncProperty(fromSchema(schema, 30), async (body) => {
       const payload = JSON.stringify(
         typeof body === 'object' && !Array.isArray(body) ? { ...body, metadata: { name: 'a' } } : body,
       )
