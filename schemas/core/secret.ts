@@ -19,14 +19,21 @@ export interface Secret extends KubeObject {
   readonly immutable?: boolean
 }
 
-/** Moves `stringData` into `data`, where it wins over a value of the same key. */
+/** Moves `stringData` into `data`, where it wins over a value of the same key. What the schema will refuse stays where it is. */
 function foldStringData(object: KubeObject): KubeObject {
-  const { stringData, ...rest } = object as Secret & { readonly stringData?: Readonly<Record<string, string>> }
-  if (stringData === undefined) return object
+  const { stringData, ...rest } = object as Secret & { readonly stringData?: unknown }
+  const { data = {} } = rest
+  if (!isTextMap(stringData) || !isTextMap(data)) return object
   const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')])
-  const folded: Secret = { ...rest, data: { ...rest.data, ...Object.fromEntries(encoded) } }
+  const folded: Secret = { ...rest, data: { ...data, ...Object.fromEntries(encoded) } }
   return folded
 }
+
+const isTextMap = (value: unknown): value is Readonly<Record<string, string>> =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.values(value).every((one) => typeof one === 'string')
 
 export const SECRET: KindDef = {
   group: '',

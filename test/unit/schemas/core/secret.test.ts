@@ -70,6 +70,11 @@ describe('stringData', () => {
     expect(folded).not.toHaveProperty('stringData')
   })
 
+  it.each([{ stringData: { a: {} } }, { stringData: 'a' }, { stringData: { a: 'b' }, data: 'c' }])(
+    'stays where it is when it is none: %j',
+    (fields) => expect(fold(fields)).toEqual({ ...secret(), ...fields }),
+  )
+
   it('may be absent', () => {
     const plain = secret({ data: { a: 'YQ==' } })
     expect(SECRET.foldWritten?.(plain)).toBe(plain)
