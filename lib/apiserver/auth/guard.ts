@@ -40,6 +40,12 @@ const MAX_SLEEP_MS = 86_400_000
 /** Open streams looked at in one turn of the event loop. */
 const RECHECK_SLICE = 500
 
+/** `kubectl --as` must not be done as somebody else than was asked for. @throws ApiError NotImplemented */
+function refuseImpersonation({ headers }: IncomingMessage): void {
+  if (Object.keys(headers).some((name) => name.startsWith('impersonate-')))
+    throw new ApiError('NotImplemented', 'impersonation (kubectl --as) is not built: use a token of that user')
+}
+
 interface Open {
   readonly admitted: Admitted
   readonly controller: AbortController
@@ -69,10 +75,11 @@ export class Guard {
     }
   }
 
-  /** @throws ApiError Unauthorized, Forbidden, TooManyRequests, BadRequest */
+  /** @throws ApiError Unauthorized, Forbidden, TooManyRequests, BadRequest, NotImplemented */
   admit(request: IncomingMessage, exchange: Exchange): Admitted {
     const caller = this.#options.gate.admit(request)
     exchange.caller = caller
+    refuseImpersonation(request)
     this.#limit(caller)
     const { target, query } = parseTarget(exchange.url)
     const path = (exchange.url.split('?', 1)[0] ?? '').replace(/(?<=.)\/$/, '')

@@ -185,6 +185,13 @@ it('an apply that creates needs the right to create', async () => {
   expect((await apply()).code).toBe(200)
 })
 
+it('nobody acts as somebody else by a header', async () => {
+  for (const headers of [{ 'impersonate-user': 'vera' }, { 'Impersonate-Group': 'system:masters' }]) {
+    const answer = await root.ask('GET', DISKS, undefined, headers as Record<string, string>)
+    expect([answer.code, answer.text]).toEqual([501, expect.stringContaining('impersonation')])
+  }
+})
+
 it('tells the observer of everything: who, what, how it ended', async () => {
   const { resources } = server.server
   const viewer = as(await issueToken(resources, 'vera'))
