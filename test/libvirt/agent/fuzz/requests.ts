@@ -69,6 +69,15 @@ function requestsAbout(kind: KindDef, { name: version, schema }: KindDef['versio
   const patch = fc
     .tuple(item, object, fc.constantFrom(...PATCH_TYPES))
     .map(([path, body, type]) => ({ method: 'PATCH', path, body, type }))
+  const apiVersion = kind.group === '' ? version : `${kind.group}/${version}`
+  const applied = fc
+    .tuple(fc.constantFrom(...NAMES), fields, fc.constantFrom('one', 'two'), fc.constantFrom('', '&force=true'))
+    .map(([name, value, manager, force]) => ({
+      method: 'PATCH',
+      path: `${url}/${name}?fieldManager=${manager}${force}`,
+      type: 'application/apply-patch+yaml',
+      body: JSON.stringify({ ...(value as object), apiVersion, kind: kind.kind, metadata: { name } }),
+    }))
   const operations = fc
     .tuple(item, jsonPatch)
     .map(([path, list]) => ({ method: 'PATCH', path, body: JSON.stringify(list), type: 'application/json-patch+json' }))
@@ -89,7 +98,8 @@ function requestsAbout(kind: KindDef, { name: version, schema }: KindDef['versio
     { weight: 4, arbitrary: create },
     { weight: 4, arbitrary: object.map((body) => ({ method: 'POST', path: url, body })) },
     { weight: 3, arbitrary: fc.tuple(item, object).map(([path, body]) => ({ method: 'PUT', path, body })) },
-    { weight: 4, arbitrary: patch },
+    { weight: 3, arbitrary: patch },
+    { weight: 4, arbitrary: applied },
     { weight: 3, arbitrary: operations },
     { weight: 2, arbitrary: item.map((path) => ({ method: 'GET', path })) },
     { weight: 3, arbitrary: listing },
