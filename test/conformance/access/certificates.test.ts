@@ -87,12 +87,6 @@ it('takes a renewed certificate while it runs, and open connections go on', asyn
   const before = await shown(server.port)
   const client = new TlsClient(server, { token: await adminToken(server) })
   const watch = await client.watch('/api/v1/namespaces?watch=true&timeoutSeconds=60')
-  await renewIdentity({ folder: keys(), addresses: ['127.0.0.1'] })
-  await expect.poll(() => shown(server.port), { timeout: 30_000, interval: 200 }).not.toBe(before)
-  const pem = await readFile(join(keys(), 'server.pem'), 'utf8')
-  const certificate = pem.slice(pem.indexOf('-----BEGIN CERTIFICATE'))
-  expect(await shown(server.port)).toBe(new X509Certificate(certificate).fingerprint256)
-  expect((await client.ask('GET', '/version')).code).toBe(200)
   let over = false
   void watch.ended.then(
     () => {
@@ -100,6 +94,12 @@ it('takes a renewed certificate while it runs, and open connections go on', asyn
     },
     () => undefined,
   )
+  await renewIdentity({ folder: keys(), addresses: ['127.0.0.1'] })
+  await expect.poll(() => shown(server.port), { timeout: 30_000, interval: 200 }).not.toBe(before)
+  const pem = await readFile(join(keys(), 'server.pem'), 'utf8')
+  const certificate = pem.slice(pem.indexOf('-----BEGIN CERTIFICATE'))
+  expect(await shown(server.port)).toBe(new X509Certificate(certificate).fingerprint256)
+  expect((await client.ask('GET', '/version')).code).toBe(200)
   expect(over).toBe(false)
   await client.close()
 })
