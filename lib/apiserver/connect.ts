@@ -78,7 +78,9 @@ export const findSubresource = <T extends Subresource>(
     readonly subresource: string | null
   },
 ): T | undefined =>
-  all.find(
-    ({ group, version, plural, name }) =>
-      group === path.group && version === path.version && plural === path.plural && name === path.subresource,
-  )
+  path.subresource === null
+    ? undefined
+    : all.find(
+        ({ group, version, plural, name }) =>
+          group === path.group && version === path.version && plural === path.plural && name === path.subresource,
+      )

@@ -14,7 +14,8 @@ export const apiVersionOf = (group: string, version: string): string => (group =
 export class Registry {
   readonly kinds: readonly KindDef[]
   readonly #byResource = new Map<string, KindDef>()
-  readonly #served = new Map<string, ServedKind>()
+  /** By group, version and plural: a look-up is part of every request, and makes no text. */
+  readonly #served = new Map<string, Map<string, Map<string, ServedKind>>>()
 
   /** @throws Error when two kinds claim one name, or a storage version is not served: a fault of the program. */
   constructor(kinds: readonly KindDef[]) {
@@ -26,8 +27,7 @@ export class Registry {
       if (kind.versions.length > 1 && kind.convert === undefined)
         throw new Error(`${kind.resource} has several versions and no conversion`)
       this.#byResource.set(kind.resource, kind)
-      for (const version of kind.versions)
-        this.#served.set(`${apiVersionOf(kind.group, version.name)}/${kind.plural}`, { kind, version })
+      for (const version of kind.versions) this.#add(kind, version)
     }
   }
 
@@ -37,7 +37,13 @@ export class Registry {
 
   /** The kind behind a URL, undefined when it is not served in that version. */
   lookup(group: string, version: string, plural: string): ServedKind | undefined {
-    return this.#served.get(`${apiVersionOf(group, version)}/${plural}`)
+    return this.#served.get(group)?.get(version)?.get(plural)
+  }
+
+  #add(kind: KindDef, version: VersionDef): void {
+    const versions = this.#served.get(kind.group) ?? new Map<string, Map<string, ServedKind>>()
+    const plurals = versions.get(version.name) ?? new Map<string, ServedKind>()
+    this.#served.set(kind.group, versions.set(version.name, plurals.set(kind.plural, { kind, version })))
   }
 
   /** Named groups in order of registration; the core group is not among them. */
@@ -53,9 +59,8 @@ export class Registry {
   }
 
   served(group: string, version: string): readonly ServedKind[] {
-    const prefix = `${apiVersionOf(group, version)}/`
     return this.kinds.flatMap((kind) => {
-      const served = kind.group === group ? this.#served.get(prefix + kind.plural) : undefined
+      const served = kind.group === group ? this.lookup(group, version, kind.plural) : undefined
       return served === undefined ? [] : [served]
     })
   }

@@ -1,6 +1,5 @@
 // The API server as a whole: a store and kinds in, an in-process door (`resources`) and listeners out.
 import { randomUUID } from 'node:crypto'
-import { setMaxListeners } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { KindDef } from '../../schemas/kind.ts'
@@ -91,8 +90,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     hostNames = [],
   } = options
   const closing = new AbortController()
-  // Every open watch and stream listens.
-  setMaxListeners(0, closing.signal)
   const last = new LastChanges(store)
   const resources = new CoreResources(() => core)
   const registry = new Registry(kinds)
@@ -138,10 +135,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     keepDefaultRoles: () => keepDefaultRoles(resources, { kinds, ...extraResources([...connect, ...reads], reports) }),
     listen: (listen) => listeners.open(listen),
     close: async (deadlineMs = 5_000) => {
-      closing.abort(new ApiError('ServiceUnavailable', 'the server is shutting down'))
+      const reason = new ApiError('ServiceUnavailable', 'the server is shutting down')
+      closing.abort(reason)
       last.close()
       access.stop()
       upgrades.close()
+      guard.close(reason)
       await listeners.close(deadlineMs)
       await app.close()
     },

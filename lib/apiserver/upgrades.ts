@@ -110,7 +110,7 @@ export class Upgrades {
     // The client hears why before the stream hears that it is over.
     const onEnd = () => end(client, POLICY, messageOf(held.signal.reason))
     held.signal.addEventListener('abort', onEnd, { once: true })
-    const over = linkedAbort([this.#options.closing, held.signal])
+    const over = linkedAbort([held.signal])
     let gone = false
     client.once('close', () => {
       gone = true

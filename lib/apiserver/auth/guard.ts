@@ -56,6 +56,7 @@ export class Guard {
   readonly #open = new Set<Open>()
   #rechecking: Promise<void> | null = null
   #again = false
+  #closed: ApiError | null = null
 
   constructor(options: GuardOptions) {
     this.#options = options
@@ -97,16 +98,24 @@ export class Guard {
 
   hold(admitted: Admitted): Held {
     const open: Open = { admitted, controller: new AbortController() }
+    if (this.#closed !== null) open.controller.abort(this.#closed)
     this.#open.add(open)
-    const over = new AbortController()
-    if (admitted.caller.expiresAt !== null) void this.#endInTime(open, admitted.caller.expiresAt, over.signal)
+    const { expiresAt } = admitted.caller
+    const over = expiresAt === null ? null : new AbortController()
+    if (expiresAt !== null && over !== null) void this.#endInTime(open, expiresAt, over.signal)
     return {
       signal: open.controller.signal,
       release: () => {
         this.#open.delete(open)
-        over.abort()
+        over?.abort()
       },
     }
+  }
+
+  /** Ends everything that is open, and what opens from now on. */
+  close(reason: ApiError): void {
+    this.#closed = reason
+    for (const { controller } of this.#open) controller.abort(reason)
   }
 
   /** Tokens, roles or bindings changed: whatever is open must still be allowed. A few hundred at a time, so that others get their turn. */

@@ -4,6 +4,8 @@ export interface Answer {
   readonly code: number
   readonly type: string
   readonly body: string | Uint8Array
+  /** Length of the body in bytes, where it is known already. */
+  readonly bytes?: number
   readonly headers?: Readonly<Record<string, string>>
   /** Name of the object that was made: the path does not have it. */
   readonly made?: string

@@ -30,7 +30,7 @@ export class EventLines {
   #known(served: ServedKind, type: EventType, key: KubeObject, object: () => KubeObject): Buffer {
     const known = this.#lines.get(key)
     if (known?.type === type) return known.bytes
-    const bytes = Buffer.from(`{"type":"${type}","object":${encodeObject(served, object())}}\n`)
+    const bytes = Buffer.from(`{"type":"${type}","object":${encodeObject(served, object()).trimEnd()}}\n`)
     this.#lines.set(key, { type, bytes })
     if (this.#lines.size > KEPT) this.#forgetOldest()
     return bytes

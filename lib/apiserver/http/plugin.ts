@@ -9,6 +9,7 @@ import { type Answer, json } from './answer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
 import type { Router } from './router.ts'
 import { httpFault, statusOf } from './status.ts'
+import { Turns } from './turns.ts'
 import type { Sink, Watch } from './watch.ts'
 
 export interface PluginOptions {
@@ -21,11 +22,16 @@ export interface PluginOptions {
   readonly slowWatcherMs: number
 }
 
+/** Watches that open in one turn of the event loop; clients come back in crowds. */
+const WATCHES_PER_TURN = 20
+/** Made once: thousands of watchers may go at the same moment, and the making of an error is what costs most then. */
+const GONE = new Error('the client is gone')
 /** As nginx: the client closed the connection before there was an answer. */
 const ABORTED = 499
 
 export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
   const { router, guard, closing } = options
+  const openings = new Turns(WATCHES_PER_TURN)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
@@ -49,6 +55,7 @@ export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
     const { method, headers } = request
     const answer = await router.route(admitted, { method, headers, query: admitted.query, body })
     if ('run' in answer) {
+      await openings.next()
       guard.tell(exchange, 'started', 200)
       return stream(answer, reply, { ...options, admitted }, request.log)
     }
@@ -62,11 +69,11 @@ export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
 }
 
 /** Past Fastify's own serialization, which would rewrite content types like `application/json;as=Table`. */
-export function sendAnswer(reply: FastifyReply, { code, type, body, headers }: Answer): FastifyReply {
+export function sendAnswer(reply: FastifyReply, { code, type, body, bytes, headers }: Answer): FastifyReply {
   reply.hijack()
   reply.raw.writeHead(code, {
     'content-type': type,
-    'content-length': Buffer.byteLength(body),
+    'content-length': bytes ?? Buffer.byteLength(body),
     'cache-control': 'no-cache, private',
     // What is left of a body that was refused is not read to its end.
     ...(reply.request.raw.complete === false ? { connection: 'close' } : {}),
@@ -94,16 +101,16 @@ export function errorAnswer(error: unknown, log: FastifyBaseLogger, id: string):
 async function stream(
   watch: Watch,
   reply: FastifyReply,
-  { closing, slowWatcherMs, guard, admitted }: PluginOptions & { readonly admitted: Admitted },
+  { slowWatcherMs, guard, admitted }: PluginOptions & { readonly admitted: Admitted },
   log: FastifyBaseLogger,
 ): Promise<FastifyReply> {
   reply.hijack()
   const { raw } = reply
   const gone = new AbortController()
   const held = guard.hold(admitted)
-  const over = linkedAbort([gone.signal, closing, held.signal])
-  raw.on('close', () => gone.abort())
-  raw.on('error', () => gone.abort())
+  const over = linkedAbort([gone.signal, held.signal])
+  raw.on('close', () => gone.abort(GONE))
+  raw.on('error', () => gone.abort(GONE))
   raw.writeHead(200, {
     'content-type': 'application/json',
     'cache-control': 'no-cache, private',

@@ -10,19 +10,29 @@ import { type Answer, JSON_TYPE, json } from './answer.ts'
 import type { AnswerForm } from './negotiate.ts'
 import { type IncludeObject, partialMetadata, TablePrinter } from './table.ts'
 
-const encoded = new WeakMap<KubeObject, string>()
+interface Encoded {
+  /** JSON and a line's end, which JSON allows within a list as well. */
+  readonly text: string
+  readonly bytes: number
+}
+
+const encodings = new WeakMap<KubeObject, Encoded>()
 
 /** The object as clients see it. */
 export const onWire = (served: ServedKind, object: KubeObject): KubeObject => toWire(schemaOf(served).schema, object)
 
-/** JSON of an object; stored values are immutable, so the text is kept as long as the value. */
-export function encodeObject(served: ServedKind, object: KubeObject): string {
-  const known = encoded.get(object)
+/** An object's line of JSON; stored values are immutable, so it is kept as long as the value. */
+function encodingOf(served: ServedKind, object: KubeObject): Encoded {
+  const known = encodings.get(object)
   if (known !== undefined) return known
-  const text = toWireText(schemaOf(served).schema, object)
-  encoded.set(object, text)
-  return text
+  const text = `${toWireText(schemaOf(served).schema, object)}\n`
+  const made = { text, bytes: Buffer.byteLength(text) }
+  encodings.set(object, made)
+  return made
 }
+
+/** An object's JSON, with a line's end. */
+export const encodeObject = (served: ServedKind, object: KubeObject): string => encodingOf(served, object).text
 
 const printers = new WeakMap<ServedKind, TablePrinter>()
 
@@ -55,7 +65,8 @@ export function renderObject(context: RenderContext, object: KubeObject, code = 
   }
   if (form.as === 'metadata') return finish(form, code, partialMetadata(onWire(served, object)))
   if (form.encoding === 'yaml') return finish(form, code, onWire(served, object))
-  return { code, type: JSON_TYPE, body: `${encodeObject(served, object)}\n` }
+  const { text, bytes } = encodingOf(served, object)
+  return { code, type: JSON_TYPE, body: text, bytes }
 }
 
 export interface ListMeta {

@@ -92,10 +92,14 @@ export class Router {
     const read = findSubresource(this.#options.reads, target)
     if (read !== undefined) return this.#read(read, target, request, admitted.caller)
     const { core, watches, reports } = this.#options
-    const report = reports.find(
-      ({ group, version, name }) => group === target.group && version === target.version && name === target.plural,
-    )
-    if (report !== undefined && target.name === null) return this.#report(report, request)
+    const report =
+      target.name !== null
+        ? undefined
+        : reports.find(
+            ({ group, version, name }) =>
+              group === target.group && version === target.version && name === target.plural,
+          )
+    if (report !== undefined) return this.#report(report, request)
     const question = this.#question(target, request, admitted)
     if (question !== null) return question
     if (isAboutPods(target)) return answerPods(target, request)
@@ -106,8 +110,9 @@ export class Router {
   /** The answer of a virtual kind, null when the path is of none. @throws ApiError */
   #question(target: ResourceTarget, request: ApiRequest, { caller }: Admitted): Answer | null {
     const served = this.#virtual.lookup(target.group, target.version, target.plural)
+    if (served === undefined) return null
     const virtual = this.#options.virtual.find(({ kind }) => kind === served?.kind)
-    if (served === undefined || virtual === undefined) return null
+    if (virtual === undefined) return null
     const { namespaced } = served.kind
     if (target.name !== null || namespaced !== (target.namespace !== null)) throw noSuchPath()
     const { clock } = this.#options.core
@@ -128,7 +133,10 @@ export class Router {
     const part = target.subresource === null ? 'main' : 'status'
     if (wrongScope || (part === 'status' && !(target.subresource === 'status' && hasStatus))) throw noSuchPath()
     return {
-      ...request,
+      method: request.method,
+      headers: request.headers,
+      query: request.query,
+      body: request.body,
       served,
       namespace: namespaced ? target.namespace : '',
       name: target.name,

@@ -82,11 +82,7 @@ async function api(folder: string): Promise<Subject> {
 async function bare(folder: string): Promise<Subject> {
   let [one, list] = ['{}', '{}']
   const watching = new Set<ServerResponse>()
-  const send = (reply: FastifyReply, body: string) => {
-    reply.hijack()
-    reply.raw.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-    reply.raw.end(body)
-  }
+  const send = (reply: FastifyReply, body: string) => reply.header('content-type', 'application/json').send(body)
   const handlers: RequestListener[] = []
   const app = Fastify({
     forceCloseConnections: true,
