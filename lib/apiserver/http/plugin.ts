@@ -111,6 +111,8 @@ async function stream(
   const over = linkedAbort([gone.signal, held.signal])
   raw.on('close', () => gone.abort(GONE))
   raw.on('error', () => gone.abort(GONE))
+  // Gone while the watch waited for its turn: nobody will say so again.
+  if (raw.destroyed) gone.abort(GONE)
   raw.writeHead(200, {
     'content-type': 'application/json',
     'cache-control': 'no-cache, private',
