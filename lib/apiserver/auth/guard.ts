@@ -40,10 +40,10 @@ const MAX_SLEEP_MS = 86_400_000
 /** Open streams looked at in one turn of the event loop. */
 const RECHECK_SLICE = 500
 
-/** `kubectl --as` must not be done as somebody else than was asked for. @throws ApiError NotImplemented */
+/** `kubectl --as` must not be done as somebody else than was asked for. @throws ApiError Forbidden */
 function refuseImpersonation({ headers }: IncomingMessage): void {
   if (Object.keys(headers).some((name) => name.startsWith('impersonate-')))
-    throw new ApiError('NotImplemented', 'impersonation (kubectl --as) is not built: use a token of that user')
+    throw new ApiError('Forbidden', 'impersonation (kubectl --as) is not built: use a token of that user')
 }
 
 interface Open {
@@ -76,7 +76,7 @@ export class Guard {
     }
   }
 
-  /** @throws ApiError Unauthorized, Forbidden, TooManyRequests, BadRequest, NotImplemented */
+  /** @throws ApiError Unauthorized, Forbidden, TooManyRequests, BadRequest */
   admit(request: IncomingMessage, exchange: Exchange): Admitted {
     const caller = this.#options.gate.admit(request)
     exchange.caller = caller
