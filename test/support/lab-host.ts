@@ -14,6 +14,13 @@ const READY_SECONDS = 60
 const EVIDENCE = ['agent.log', 'host.log', 'agent.yaml', 'libvirt/log', 'libvirt/etc', 'state/console'] as const
 const DATABASE = ['state/berth.db', 'state/berth.db-wal'] as const
 
+/** What the kernel says of a process: `T` is stopped. */
+async function processState(pid: number): Promise<{ readonly state: string; readonly ppid: string }> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const [state = '', ppid = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { state, ppid }
+}
+
 export class LabHost {
   readonly name: string
   readonly dir: string
@@ -93,6 +100,23 @@ export class LabHost {
       process.kill(keeper, 'SIGCONT')
     }
     await this.agentReady(old)
+  }
+
+  /** The agent sees nothing while `work` runs, and goes on after it. */
+  async whileAgentFrozen(work: () => Promise<void>): Promise<void> {
+    const agent = await this.agentPid()
+    // The lab's nsenter stops itself when its child stops, and would never hear of a later agent's end.
+    const parent = Number((await processState(agent)).ppid)
+    process.kill(agent, 'SIGSTOP')
+    try {
+      await waitFor('a frozen agent', READY_SECONDS, async () => {
+        const states = await Promise.all([agent, parent].map(processState))
+        return states.every(({ state }) => state === 'T')
+      })
+      await work()
+    } finally {
+      for (const pid of [parent, agent]) process.kill(pid, 'SIGCONT')
+    }
   }
 
   /** The agent runs with another configuration while `work` does: what matches in its file is replaced. */

@@ -102,15 +102,11 @@ it('a machine that was started without a screen runs on, and says that a restart
   const file = join(space.host.dir, 'blind.xml')
   await writeFile(file, xml.replace(/<graphics[\s\S]*?<\/graphics>|<video>[\s\S]*?<\/video>|<audio[^>]*\/>/g, ''))
   // As if an agent of before had started it: behind the back of this one, which would not have it so.
-  const agent = await space.host.agentPid()
-  process.kill(agent, 'SIGSTOP')
-  try {
+  await space.host.whileAgentFrozen(async () => {
     await space.host.virsh('destroy', space.domain('blind'))
     await space.host.virsh('define', file)
     await space.host.virsh('start', space.domain('blind'))
-  } finally {
-    process.kill(agent, 'SIGCONT')
-  }
+  })
   const vm = await space.untilPhase('blind', 'Running')
   expect(condition(vm, 'AwaitingRestartToApplyConfiguration').status).toBe('False')
 
