@@ -1,5 +1,5 @@
 // At start, before anything may be started: what the domains that run already hold. A VM that runs keeps what it has.
-
+import { setMaxListeners } from 'node:events'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import { ConnectListAllDomainsFlags } from '../lib/libvirt/index.ts'
 import { appliedSpec, holdingOf } from './controllers/virtualmachine/assess.ts'
@@ -8,6 +8,8 @@ import { domainRef, viewDomain } from './controllers/virtualmachine/observe.ts'
 
 /** Looks at every running domain that carries our metadata; foreign ones are only counted by their absence. */
 export async function loadLedger(libvirt: LibvirtPool, ledger: Ledger, signal: AbortSignal): Promise<number> {
+  // All of them are asked for at the same time, and each call listens.
+  setMaxListeners(0, signal)
   const active = ConnectListAllDomainsFlags.ACTIVE
   const { domains } = await libvirt.call('ConnectListAllDomains', { needResults: 1, flags: active }, { signal })
   const views = await Promise.all(domains.map(({ name, uuid }) => viewDomain(libvirt, domainRef(name, uuid), signal)))
