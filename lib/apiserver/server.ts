@@ -192,5 +192,7 @@ function refusalOf(admit: () => unknown): ApiError | null {
 /** A picture of a screen is seen by who may see the screen. */
 const extraResources = (subresources: readonly Subresource[], reports: readonly Report[]) => ({
   streams: subresources.map(({ group, plural, name }) => ({ group, resource: `${plural}/${name}` })),
-  reports: reports.map(({ group, name }) => ({ group, resource: name })),
+  reports: reports
+    .filter(({ restricted }) => restricted !== true)
+    .map(({ group, name }) => ({ group, resource: name })),
 })

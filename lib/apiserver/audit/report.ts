@@ -16,6 +16,8 @@ export function auditReport(
   return {
     ...at,
     name: 'audit',
+    // It tells about everybody, in every namespace.
+    restricted: true,
     read: async (_signal, query) => {
       const filter = auditFilter(query)
       const limit = numberParameter(query, 'limit', MAX_LIMIT) || DEFAULT_LIMIT

@@ -34,6 +34,8 @@ export interface Report {
   readonly version: string
   /** Last part of its path: `/apis/{group}/{version}/{name}`. */
   readonly name: string
+  /** In no default role but that of administrators of everything. */
+  readonly restricted?: true
   /** @throws ApiError BadRequest for parameters that it does not understand */
   read(signal: AbortSignal, query: URLSearchParams): Promise<object>
 }

@@ -23,6 +23,7 @@ export const streams: readonly ConnectSubresource[] = ['console', 'vnc', 'portfo
 
 export const reports: readonly Report[] = [
   { group: STREAMS, version: 'v1alpha2', name: 'hostcheck', read: async () => ({ kind: 'HostCheck' }) },
+  { group: STREAMS, version: 'v1alpha2', name: 'audit', restricted: true, read: async () => ({ kind: 'EventList' }) },
 ]
 
 export const root = (group: string, version: string): string =>

@@ -192,4 +192,9 @@ describe.each(CASES)('$user', ({ user, inside, rights, streams: mayStream }) => 
     const path = `/apis/subresources.virtualization.deckhouse.io/v1alpha2/hostcheck`
     expect((await client.ask('GET', path)).code).toBe(rights.node === undefined ? 403 : 200)
   })
+
+  it('does not see what others did', async () => {
+    const path = `/apis/subresources.virtualization.deckhouse.io/v1alpha2/audit`
+    expect((await client.ask('GET', path)).code).toBe(403)
+  })
 })
