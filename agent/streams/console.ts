@@ -4,8 +4,12 @@ import { isOperationFailed } from '../../lib/libvirt/index.ts'
 import { type Device, ExclusiveStream, type StreamDeps } from './exclusive.ts'
 import { gather } from './gather.ts'
 
-/** VIR_DOMAIN_CONSOLE_FORCE: ends whatever stream libvirt has on that console. */
+/**
+ * VIR_DOMAIN_CONSOLE_FORCE: ends whatever stream libvirt has on that console. Only after it had time to let go of one that was just
+ * left: libvirtd 9.0 may fall over a stream that it frees and ends at the same time (seen once: SIGSEGV).
+ */
 const FORCE = 1
+const TRIES_BEFORE_FORCE = 5
 const GATHER_MS = 3
 const GATHER_BYTES = 16_384
 /** How long QEMU may take to make the console of a domain that is being started. */
@@ -27,9 +31,10 @@ function consoleDevice({ libvirt, clock = systemClock }: StreamDeps): Device {
     // A domain is active from the first moment of its start, before QEMU has made its pty: libvirt then says "failed".
     open: async (_machine, dom, signal) => {
       const until = clock.monotonic() + STARTING_MS
-      for (;;) {
+      for (let tries = 0; ; tries++) {
         try {
-          const stream = await libvirt.stream('DomainOpenConsole', { dom, devName: null, flags: FORCE }, { signal })
+          const flags = tries < TRIES_BEFORE_FORCE ? 0 : FORCE
+          const stream = await libvirt.stream('DomainOpenConsole', { dom, devName: null, flags }, { signal })
           const readable = gather(stream.readable, { clock, waitMs: GATHER_MS, maxBytes: GATHER_BYTES })
           return { readable, write: (chunk) => stream.write(chunk) }
         } catch (error) {

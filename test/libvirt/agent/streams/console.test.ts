@@ -12,7 +12,7 @@ import { eventually } from '../../../support/eventually.ts'
 import { startLibvirtd, type TestLibvirtd } from '../../../support/libvirtd.ts'
 import { type StreamServer, startStreamServer } from '../../../support/stream-server.ts'
 
-const NAMES = ['talker', 'shared', 'ending', 'reborn', 'robbed', 'last', 'off'] as const
+const NAMES = ['talker', 'shared', 'contested', 'ending', 'reborn', 'robbed', 'last', 'off'] as const
 type Name = (typeof NAMES)[number]
 const uuidOf = (name: Name) => `11111111-2222-4333-8444-00000000000${NAMES.indexOf(name)}`
 
@@ -143,6 +143,19 @@ it('the newest client wins: the holder hears who took over, an event says it, a 
   second.close()
   await second.ended
   await eventually(async () => expect(await probe('shared')).toEqual({}))
+})
+
+it('clients that take the console from each other again and again do libvirtd no harm', async () => {
+  let holder = await open('contested', '0')
+  for (let turn = 1; turn <= 25; turn++) {
+    const next = await open('contested', String(turn))
+    expect(await holder.ended).toEqual({ code: 4001, reason: `taken over by ${turn} (unix)` })
+    holder = next
+  }
+  await holder.write(Buffer.from([0x1b]))
+  expect(await readUntil(holder.readable[Symbol.asyncIterator](), /boot/i)).not.toBe('')
+  holder.close()
+  await holder.ended
 })
 
 it('when the machine stops the stream ends in good order', async () => {
