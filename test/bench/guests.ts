@@ -2,6 +2,7 @@
 import type { Client } from '../../lib/client/client.ts'
 import type { ResourceInfo } from '../../lib/client/paths.ts'
 import type { KubeObject } from '../../lib/object.ts'
+import { toBytes } from '../../lib/quantity.ts'
 import type { Phases, Sight } from './phases.ts'
 
 const GROUP = 'virtualization.deckhouse.io'
@@ -82,6 +83,16 @@ export class Guests {
     const gone = names.map((name) => this.#vms.until(name, 'Gone', END_TIMEOUT_MS))
     await Promise.all(names.map((name) => this.#client.objects.delete(VMS, { namespace: NAMESPACE, name })))
     await Promise.all(gone)
+  }
+
+  /** Memory that the host gives to machines in all, in MiB. */
+  async roomMiB(): Promise<number> {
+    const list = (await this.#client.transport.json({ path: '/api/v1/nodes' })) as {
+      readonly items: readonly { readonly status: { readonly allocatable: { readonly memory: string } } }[]
+    }
+    const [node] = list.items
+    if (node === undefined) throw new Error('the agent has no Node')
+    return Number(toBytes(node.status.allocatable.memory) / 1_048_576n)
   }
 
   get(name: string): Promise<KubeObject> {

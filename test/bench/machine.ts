@@ -2,8 +2,6 @@
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import type { LibvirtPool } from '../../lib/libvirt/index.ts'
 
-export const systemMemoryMiB = (): number => Math.floor(totalmem() / 1_048_576)
-
 export interface Machine {
   readonly cpu: string
   readonly cores: number
@@ -22,7 +20,7 @@ export function describeMachine(libvirt?: LibvirtPool): Machine {
   return {
     cpu: list[0]?.model ?? 'unknown',
     cores: list.length,
-    memoryMiB: systemMemoryMiB(),
+    memoryMiB: Math.floor(totalmem() / 1_048_576),
     kernel: release(),
     node: process.version,
     ...(libvirt === undefined ? {} : { libvirt: dotted(libvirt.libVersion), qemu: dotted(libvirt.hypervisorVersion) }),

@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { median, percentile, type Row, show } from './figures.ts'
 import type { Disk } from './guests.ts'
-import { systemMemoryMiB } from './machine.ts'
 import { counted, residentMiB } from './process.ts'
 import { pick, type Scale, type World } from './world.ts'
 
@@ -28,7 +27,7 @@ export async function idleMemory(world: World, settleMs = SETTLE_MS): Promise<Ro
 
 /** As many machines as are asked for and the host holds; all running. */
 export async function startMany(world: World, disks: readonly Disk[], scale: Scale): Promise<readonly string[]> {
-  const count = Math.min(scale.many, Math.floor(systemMemoryMiB() / RECKONED_MIB) - 2)
+  const count = Math.min(scale.many, Math.floor((await world.guests.roomMiB()) / RECKONED_MIB))
   if (count < scale.many) world.say(`this machine's memory holds ${count} machines, not ${scale.many}`)
   const names = Array.from({ length: count }, (_, index) => `many-${index}`)
   for (let first = 0; first < count; first += WAVE) {
