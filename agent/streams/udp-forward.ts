@@ -28,6 +28,8 @@ export async function openUdp({ reach, port, clock, signal }: Dial): Promise<Far
   signal.addEventListener('abort', () => guest.close(), { once: true })
   await new Promise<void>((resolve, reject) => {
     guest.once('error', reject)
+    // Closed while it opens, it calls nobody back.
+    guest.once('close', () => reject(signal.reason))
     guest.bind({ address: reach.from }, () =>
       guest.connect(port.port, reach.address, (error?: Error) => (error ? reject(error) : resolve())),
     )
