@@ -1,8 +1,8 @@
 // The file that `berth login` writes: a kubeconfig, merged with what is there, 0600, in one step.
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { parse, stringify } from 'yaml'
+import { writeAtomically } from '../../lib/files.ts'
 
 export interface Login {
   /** Name of context, cluster and user in the file. */
@@ -38,7 +38,7 @@ export async function saveLogin(path: string, { name, server, ca, token, namespa
     'current-context': name,
   }
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  await replace(path, stringify(config))
+  await writeAtomically(path, stringify(config), 0o600)
 }
 
 function readConfig(text: string, path: string): Readonly<Record<string, unknown>> {
@@ -52,21 +52,4 @@ function readConfig(text: string, path: string): Readonly<Record<string, unknown
   if (typeof value !== 'object' || Array.isArray(value))
     throw new Error(`${path} is no kubeconfig; nothing was written`)
   return value as Readonly<Record<string, unknown>>
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  try {
-    const file = await open(temporary, 'wx', 0o600)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
 }

@@ -5,7 +5,7 @@ import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
-import { readIfThere, removeTemporaries, writeAtomically } from './files.ts'
+import { readIfThere, removeTemporaries, writeAtomically } from '../../files.ts'
 import { type ClientSubject, makeCa, makeClientCertificate, makeServerCertificate, WORK_PREFIX } from './openssl.ts'
 
 export interface TlsIdentity {

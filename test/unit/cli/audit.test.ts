@@ -3,23 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { AuditEvent } from '../../../lib/apiserver/audit/event.ts'
-import type { ConnectSubresource } from '../../../lib/apiserver/index.ts'
 import { scratch } from '../../support/scratch.ts'
-import { type Bench, startBench, VM } from './harness.ts'
-
-const greeter: ConnectSubresource = {
-  group: 'subresources.virtualization.deckhouse.io',
-  version: 'v1alpha2',
-  plural: 'virtualmachines',
-  name: 'console',
-  kind: 'VirtualMachineConsole',
-  protocols: ['plain.virtualization.deckhouse.io'],
-  check: async () => undefined,
-  probe: async () => ({}),
-  connect: async (_, socket) => {
-    socket.send('hello')
-  },
-}
+import { type Bench, greeter, startBench, VM } from './harness.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -97,7 +82,7 @@ it('has strangers too, without their token', async () => {
 })
 
 it('has the start and the end of a stream', async () => {
-  expect((await berth(['console', 'web', '--kubeconfig', bench.kubeconfig])).out).toBe('hello')
+  expect((await berth(['console', 'web', '--kubeconfig', bench.kubeconfig])).out).toBe('hello admin')
   const stages = (await events('--resource', 'virtualmachines/console', '--user', 'admin'))
     .filter(({ responseStatus }) => responseStatus.code === 101)
     .map(({ stage, auditID }) => [stage, auditID])

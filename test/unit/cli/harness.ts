@@ -155,6 +155,21 @@ function start(args: readonly string[], options: RunOptions, socketPath: string)
   }
 }
 
+/** A console that says hello to its user and ends. */
+export const greeter: ConnectSubresource = {
+  group: 'subresources.virtualization.deckhouse.io',
+  version: 'v1alpha2',
+  plural: 'virtualmachines',
+  name: 'console',
+  kind: 'VirtualMachineConsole',
+  protocols: ['plain.virtualization.deckhouse.io'],
+  check: async () => undefined,
+  probe: async () => ({}),
+  connect: async ({ user }, socket) => {
+    socket.send(`hello ${user}`)
+  },
+}
+
 export const VM = (name: string, more: Record<string, unknown> = {}) => ({
   apiVersion: 'virtualization.deckhouse.io/v1alpha2',
   kind: 'VirtualMachine',

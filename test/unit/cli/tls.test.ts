@@ -2,23 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { ConnectSubresource } from '../../../lib/apiserver/index.ts'
 import { scratch } from '../../support/scratch.ts'
-import { type Bench, startBench, VM } from './harness.ts'
-
-const greeter: ConnectSubresource = {
-  group: 'subresources.virtualization.deckhouse.io',
-  version: 'v1alpha2',
-  plural: 'virtualmachines',
-  name: 'console',
-  kind: 'VirtualMachineConsole',
-  protocols: ['plain.virtualization.deckhouse.io'],
-  check: async () => undefined,
-  probe: async () => ({}),
-  connect: async ({ user }, socket) => {
-    socket.send(`hello ${user}`)
-  },
-}
+import { type Bench, greeter, startBench, VM } from './harness.ts'
 
 let bench: Bench
 beforeAll(async () => {
