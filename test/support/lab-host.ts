@@ -46,6 +46,15 @@ export class LabHost {
     return (await execa(LAB, command, { stdin: 'ignore', timeout: COMMAND_MS })).stdout
   }
 
+  /**
+   * A signal to a process of the host, by its pid there.
+   * @throws for a pid that names a whole group: `kill 0` ends whoever asks, the tests first of all
+   */
+  async signal(name: 'KILL' | 'TERM' | 'STOP' | 'CONT', pid: number): Promise<void> {
+    if (!Number.isInteger(pid) || pid < 2) throw new Error(`no process to send SIG${name} to: ${pid}`)
+    await this.exec('kill', `-${name}`, String(pid))
+  }
+
   virsh(...args: readonly string[]): Promise<string> {
     return this.exec('virsh', '-q', '-c', 'qemu:///system', ...args)
   }
@@ -104,7 +113,7 @@ export class LabHost {
 
   /** The agent sees nothing while `work` runs, and goes on after it. */
   async whileAgentFrozen(work: () => Promise<void>): Promise<void> {
-    const agent = await this.agentPid()
+    const agent = await waitFor('an agent to freeze', READY_SECONDS, async () => (await this.agentPid()) || null)
     // The lab's nsenter stops itself when its child stops, and would never hear of a later agent's end.
     const parent = Number((await processState(agent)).ppid)
     process.kill(agent, 'SIGSTOP')
@@ -138,20 +147,20 @@ export class LabHost {
   /** SIGKILL or SIGTERM for libvirtd (or virtqemud), which the lab starts again a second later. Resolves when the next one answers. */
   async restartLibvirtd(signal: 'KILL' | 'TERM'): Promise<void> {
     const old = await this.#libvirtdPid()
-    await this.exec('kill', `-${signal}`, String(old))
+    await this.signal(signal, old)
     await this.#libvirtdReady(old)
   }
 
   /** No libvirtd while `work` runs: it is killed and its keeper held. Then waits for the next one. */
   async withoutLibvirtd(work: () => Promise<void>): Promise<void> {
-    const keeper = await this.exec('pgrep', '-of', 'lib/libvirt-daemons.sh')
+    const keeper = Number(await this.exec('pgrep', '-of', 'lib/libvirt-daemons.sh'))
     const old = await this.#libvirtdPid()
-    await this.exec('kill', '-STOP', keeper)
+    await this.signal('STOP', keeper)
     try {
-      await this.exec('kill', '-KILL', String(old))
+      await this.signal('KILL', old)
       await work()
     } finally {
-      await this.exec('kill', '-CONT', keeper)
+      await this.signal('CONT', keeper)
     }
     await this.#libvirtdReady(old)
   }

@@ -211,10 +211,10 @@ export class Space {
     return Number(await readFile(path, 'utf8').catch(() => '0'))
   }
 
-  /** SIGKILL for the virtual machine's QEMU; returns its pid. */
+  /** SIGKILL for the virtual machine's QEMU, once there is one; returns its pid. */
   async killQemu(vm: string): Promise<number> {
-    const pid = await this.qemuPid(vm)
-    await this.host.exec('kill', '-KILL', String(pid))
+    const pid = await waitFor(`a QEMU of ${vm} to kill`, 30, async () => (await this.qemuPid(vm)) || null)
+    await this.host.signal('KILL', pid)
     return pid
   }
 
