@@ -10,7 +10,6 @@ import { EventRecorder } from '../lib/controllers/event-recorder.ts'
 import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../lib/controllers/owners.ts'
-import { LibvirtPool } from '../lib/libvirt/index.ts'
 import { Cache } from '../lib/reconcile/cache.ts'
 import { openSqliteStore } from '../lib/store/sqlite/open.ts'
 import { KINDS } from '../schemas/index.ts'
@@ -26,6 +25,7 @@ import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners, requestLimits } from './listen.ts'
 import { CONFIG_MAPS, DISKS, EVENTS, IMAGES, ROLE_BINDINGS, ROLES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
+import { NO_SEAMS, type Seams } from './seams.ts'
 import { createStorageSide } from './storage-controllers.ts'
 import { agentStreams } from './streams/index.ts'
 import { INDEXES } from './wiring.ts'
@@ -43,6 +43,8 @@ export interface AgentOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly version: string
+  /** For tests. */
+  readonly seams?: Seams
 }
 
 export interface Agent {
@@ -51,17 +53,18 @@ export interface Agent {
 }
 
 /** Resolves when the API listens. @throws with words for the operator when it cannot */
-export async function startAgent({ config, log, clock, version }: AgentOptions): Promise<Agent> {
+export async function startAgent({ config, log, clock, version, seams = NO_SEAMS }: AgentOptions): Promise<Agent> {
   const { stateDir } = config
   // Guests' files lie below: QEMU's user must be able to pass, and nobody to look.
   await mkdir(stateDir, { recursive: true, mode: 0o711 })
   await chmod(stateDir, 0o711)
-  const store = await openSqliteStore({
+  const sqlite = await openSqliteStore({
     path: join(stateDir, 'berth.db'),
     seal: { keyFile: join(stateDir, 'secret.key'), fields: SEALED },
     clock,
     log,
   })
+  const store = seams.store(sqlite)
   const reader = new Cache({
     store,
     resources: KINDS.map(({ resource }) => resource),
@@ -70,9 +73,9 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
   await reader.start()
 
   const sockets = await chooseSockets(config.libvirt)
-  const libvirt = new LibvirtPool({ socketPath: sockets.qemu, uri: config.libvirt.uri })
+  const libvirt = seams.libvirt({ socketPath: sockets.qemu, uri: config.libvirt.uri })
   const networks =
-    sockets.network === null ? libvirt : new LibvirtPool({ socketPath: sockets.network, uri: 'network:///system' })
+    sockets.network === null ? libvirt : seams.libvirt({ socketPath: sockets.network, uri: 'network:///system' })
   const recordEvent: Pick<EventRecorder, 'record'> = { record: (object, text) => events.record(object, text) }
   const access = await openAgentAccess(config, clock)
   const audit = await openAudit(config, clock, log)
@@ -104,7 +107,8 @@ export async function startAgent({ config, log, clock, version }: AgentOptions):
     component: COMPONENT,
     instance: config.nodeName,
   })
-  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt }
+  const { onFileStep } = seams
+  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep }
   await createFirstObjects(resources, stateDir)
   await server.keepDefaultRoles()
   const { storage, controllers: storageControllers } = await createStorageSide(core)

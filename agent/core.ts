@@ -6,6 +6,7 @@ import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { AgentConfig } from './config.ts'
 import type { Log } from './log.ts'
+import type { OnFileStep } from './seams.ts'
 
 export interface AgentCore {
   readonly config: AgentConfig
@@ -15,4 +16,6 @@ export interface AgentCore {
   readonly resources: Resources
   readonly events: EventRecorder
   readonly libvirt: LibvirtPool
+  /** Told of each step on files. */
+  readonly onFileStep: OnFileStep
 }

@@ -63,7 +63,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     onReady: () => vms.resync(),
   })
   const folders = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
-  const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso)
+  const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso, core.onFileStep)
   const shutdowns = new Map<string, string>()
 
   const controller = (name: string, resource: string, reconciler: Reconciler, concurrency: number) =>
@@ -92,6 +92,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       shutdowns,
       network,
       folders,
+      onFileStep: core.onFileStep,
     }),
     VM_CONCURRENCY,
   )

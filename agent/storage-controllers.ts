@@ -26,13 +26,14 @@ export interface StorageSide {
 
 /** Opens the storage and tidies up after an earlier life. The controllers start when told. */
 export async function createStorageSide(core: AgentCore): Promise<StorageSide> {
-  const { reader, resources, events, clock, log, config, libvirt } = core
+  const { reader, resources, events, clock, log, config, libvirt, onFileStep } = core
   const storage = await openStorage({
     stateDir: config.stateDir,
     importer: importerConfig(config),
     clock,
     log,
     resizeLive: (uid, bytes) => resizeLive({ libvirt, reader }, uid, bytes),
+    onFileStep,
   })
   const known = [DISKS, IMAGES, CLUSTER_IMAGES].flatMap((resource) => reader.list(resource))
   const folders = reader.list<StorageClass>(STORAGE_CLASSES).flatMap(({ parameters }) => parameters?.path ?? [])

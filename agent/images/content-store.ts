@@ -9,6 +9,7 @@ import { createReadStream } from 'node:fs'
 import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { OnFileStep } from '../seams.ts'
 import {
   isTemp,
   moveDurably,
@@ -29,6 +30,7 @@ export interface ContentStoreDeps {
   readonly dir: string
   /** Digests that disks read through, from their sidecars; asked under the lock. Null when not all are known. */
   readonly diskDigests: () => Promise<Iterable<string> | null>
+  readonly onFileStep?: OnFileStep
 }
 
 export class ContentStore {
@@ -124,7 +126,9 @@ export class ContentStore {
       await this.#writeClaim({ ...claim, digest })
       if (!this.#images.has(digest)) {
         await writeJson(`${this.path(digest)}.json`, encodeImage(image))
+        this.#deps.onFileStep?.('image-described')
         await moveDurably(file, this.path(digest))
+        this.#deps.onFileStep?.('image-placed')
         this.#images.set(digest, image)
       }
       return image
@@ -161,6 +165,7 @@ export class ContentStore {
     await this.#lock.run(async () => {
       await removeDurably(this.#path('objects', `${uid}.json`))
       this.#claims.delete(uid)
+      this.#deps.onFileStep?.('claim-removed')
     })
     await this.collect()
   }
@@ -177,7 +182,9 @@ export class ContentStore {
       for (const digest of garbage) {
         if (!isDigest(digest) || isTemp(digest)) continue
         await removeDurably(this.path(digest))
+        this.#deps.onFileStep?.('image-removed')
         await removeDurably(`${this.path(digest)}.json`)
+        this.#deps.onFileStep?.('image-forgotten')
         this.#images.delete(digest)
       }
       return [...garbage].filter(isDigest)
@@ -188,6 +195,7 @@ export class ContentStore {
     if (!isUid(claim.uid)) throw new Error('not a uid')
     await writeJson(this.#path('objects', `${claim.uid}.json`), claim)
     this.#claims.set(claim.uid, claim)
+    this.#deps.onFileStep?.('image-claimed')
   }
 
   #path(...parts: readonly string[]): string {

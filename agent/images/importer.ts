@@ -1,6 +1,7 @@
 // One import from end to end: download, unpack, check, judge, convert, store. Leaves a stored image or nothing.
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { OnFileStep } from '../seams.ts'
 import { ChecksumCheck, type Checksums } from './checksum.ts'
 import type { ImporterConfig } from './config.ts'
 import type { Room } from './confine.ts'
@@ -42,6 +43,7 @@ export interface ImporterDeps {
   readonly names?: Names
   /** Bytes that may still be written below a folder; the real file system's when left out. */
   readonly space?: (folder: string) => Promise<bigint>
+  readonly onFileStep?: OnFileStep
 }
 
 const INPUT = 'in'
@@ -60,10 +62,11 @@ export class Importer {
     onProgress: (progress: ImportProgress) => void,
     signal: AbortSignal,
   ): Promise<StoredImage> {
-    const { content } = this.#deps
+    const { content, onFileStep } = this.#deps
     try {
       return await content.withRoom(async (room) => {
         const bytes = await this.#fetch(room, request.source, onProgress, signal)
+        onFileStep?.('image-fetched')
         onProgress({ stage: 'convert', bytes, total: bytes })
         return await this.#store(room, request.claim, signal)
       })
@@ -131,6 +134,7 @@ export class Importer {
     const spaceBytes = await space(room.work)
     const timeoutMs = config.totalTimeoutMs
     const output = await convert(room, INPUT, OUTPUT, { format, virtualSize, spaceBytes, timeoutMs, signal })
+    this.#deps.onFileStep?.('image-converted')
     signal.throwIfAborted()
     return await content.place(output, { format: 'qcow2', sourceFormat: format, virtualSize, cdrom: false }, claim)
   }

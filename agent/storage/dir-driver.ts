@@ -4,6 +4,7 @@ import { access, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from '../../lib/exec.ts'
 import type { ContentStore } from '../images/content-store.ts'
+import type { OnFileStep } from '../seams.ts'
 import type { DiskRecord } from './disk-record.ts'
 import type { DiskRecords } from './disk-records.ts'
 import { moveDurably, nullIfMissing, removeDurably, tempBeside } from './files.ts'
@@ -18,6 +19,7 @@ export interface DirDriverDeps {
   readonly content: ContentStore
   readonly records: DiskRecords
   readonly resizeLive?: ResizeLive
+  readonly onFileStep?: OnFileStep
 }
 
 export interface NewDisk {
@@ -66,9 +68,11 @@ export class DirDriver {
     const { uid, base, object } = disk
     const making: DiskRecord = { uid, base, object, path, sizeBytes, state: 'making' }
     if (!(await this.#announce(making))) return null
+    this.#deps.onFileStep?.('disk-announced')
     await this.#makeFile(making, signal)
     const ready: DiskRecord = { ...making, state: 'ready' }
     await records.put(ready)
+    this.#deps.onFileStep?.('disk-recorded')
     return ready
   }
 
@@ -94,7 +98,9 @@ export class DirDriver {
     const backing = making.base === null ? [] : ['-u', '-b', this.#deps.content.path(making.base), '-F', 'qcow2']
     try {
       await this.#qemuImg(['create', '-q', '-f', 'qcow2', ...backing, temp, String(making.sizeBytes)], signal)
+      this.#deps.onFileStep?.('disk-made')
       await moveDurably(temp, making.path)
+      this.#deps.onFileStep?.('disk-placed')
     } finally {
       await rm(temp, { force: true })
     }
@@ -106,7 +112,7 @@ export class DirDriver {
    * @returns false when a VM has it and can't grow it now
    */
   async grow(uid: string, bytes: bigint, inUse: boolean, signal: AbortSignal): Promise<boolean> {
-    const { records, resizeLive } = this.#deps
+    const { records, resizeLive, onFileStep } = this.#deps
     const record = this.get(uid)
     if (record === null) throw new Error('the disk is not there')
     const sizeBytes = ((bytes + SECTOR - 1n) / SECTOR) * SECTOR
@@ -114,7 +120,9 @@ export class DirDriver {
     const live = resizeLive !== undefined && (await resizeLive(uid, sizeBytes))
     if (!live && inUse) return false
     if (!live) await this.#qemuImg(['resize', '-q', alone(record.path), String(sizeBytes)], signal)
+    onFileStep?.('disk-grown')
     await records.put({ ...record, sizeBytes })
+    onFileStep?.('disk-size-recorded')
     return true
   }
 
@@ -127,12 +135,15 @@ export class DirDriver {
 
   /** Removes the disk for good, its sidecar last. Absent: nothing to do. */
   async remove(uid: string): Promise<void> {
-    const { records, content } = this.#deps
+    const { records, content, onFileStep } = this.#deps
     const record = records.get(uid)
     if (record === null) return
     await records.put({ ...record, state: 'deleting' })
+    onFileStep?.('disk-doomed')
     await removeDurably(record.path)
+    onFileStep?.('disk-removed')
     await records.remove(record)
+    onFileStep?.('disk-forgotten')
     if (record.base !== null) await content.collect()
   }
 

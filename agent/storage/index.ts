@@ -7,6 +7,7 @@ import type { ImporterConfig } from '../images/config.ts'
 import { ContentStore } from '../images/content-store.ts'
 import { ImportQueue } from '../images/import-queue.ts'
 import { Importer } from '../images/importer.ts'
+import type { OnFileStep } from '../seams.ts'
 import { DirDriver, type ResizeLive } from './dir-driver.ts'
 import { DiskRecords } from './disk-records.ts'
 import { type SweepReport, sweep } from './sweep.ts'
@@ -20,6 +21,7 @@ export interface StorageOptions {
   readonly log: ReconcileLog
   /** How a running VM's disk grows; without it a disk grows only while no VM has it. */
   readonly resizeLive?: ResizeLive
+  readonly onFileStep?: OnFileStep
 }
 
 export interface Storage {
@@ -34,16 +36,20 @@ export interface Storage {
 
 /** Opens what is on disk. Removes unfinished files of an earlier life. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const { stateDir, importer: config, clock, log, resizeLive } = options
+  const { stateDir, importer: config, clock, log, resizeLive, onFileStep = () => undefined } = options
   await mkdir(stateDir, { recursive: true })
   // QEMU runs as a user of its own and must get through to its files; what is secret has modes of its own.
   await chmod(stateDir, (await stat(stateDir)).mode | 0o711)
   const records = new DiskRecords(join(stateDir, 'disks'))
   await records.open()
-  const content = new ContentStore({ dir: join(stateDir, 'images'), diskDigests: async () => records.bases() })
+  const content = new ContentStore({
+    dir: join(stateDir, 'images'),
+    diskDigests: async () => records.bases(),
+    onFileStep,
+  })
   await content.open()
-  const driver = new DirDriver({ content, records, ...(resizeLive === undefined ? {} : { resizeLive }) })
-  const importer = new Importer({ content, config })
+  const driver = new DirDriver({ content, records, onFileStep, ...(resizeLive === undefined ? {} : { resizeLive }) })
+  const importer = new Importer({ content, config, onFileStep })
   return {
     stateDir,
     content,

@@ -10,6 +10,7 @@ import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconci
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { VM_CLEANUP, VMS } from '../../names.ts'
+import type { OnFileStep } from '../../seams.ts'
 import type { Volumes } from '../../storage/volumes.ts'
 import { type Assessment, assess, type Look } from './assess.ts'
 import { type Dependencies, effective, resolveDependencies } from './dependencies.ts'
@@ -53,6 +54,7 @@ export interface VirtualMachineDeps {
   }
   /** Folders of the VMs' own files: firmware variables, console logs. */
   readonly folders: { readonly nvram: string; readonly console: string }
+  readonly onFileStep?: OnFileStep
 }
 
 export class VirtualMachineReconciler implements Reconciler {
@@ -253,10 +255,12 @@ export class VirtualMachineReconciler implements Reconciler {
 
   async #cleanUp(vm: VirtualMachine): Promise<void> {
     const { uid } = vm.metadata
-    const { resources, seeds, ledger, guests, shutdowns, network } = this.#deps
+    const { resources, seeds, ledger, guests, shutdowns, network, onFileStep } = this.#deps
     const paths = this.#paths(uid)
     await seeds.remove(uid)
+    onFileStep?.('seed-removed')
     await this.#steps.removeFiles([paths.nvram, paths.console])
+    onFileStep?.('vm-files-removed')
     ledger.release(uid)
     guests.forget(uid)
     shutdowns.delete(uid)

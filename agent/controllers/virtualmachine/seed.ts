@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { OnFileStep } from '../../seams.ts'
 
 export interface SeedContent {
   readonly uid: string
@@ -15,11 +16,13 @@ export type MakeIso = (folder: string, output: string, signal: AbortSignal) => P
 export class Seeds {
   readonly #folder: string
   readonly #makeIso: MakeIso
+  readonly #onFileStep: OnFileStep
 
   /** `folder`: `<stateDir>/seeds`, made when absent. */
-  constructor(folder: string, makeIso: MakeIso) {
+  constructor(folder: string, makeIso: MakeIso, onFileStep: OnFileStep = () => undefined) {
     this.#folder = folder
     this.#makeIso = makeIso
+    this.#onFileStep = onFileStep
   }
 
   /** Path of the seed with exactly this content, made when absent. Atomic; the name holds the content's digest. */
@@ -39,7 +42,9 @@ export class Seeds {
       await writeFile(join(files, 'user-data'), content.userData, { mode: 0o600 })
       const iso = join(work, 'seed.iso')
       await this.#makeIso(files, iso, signal)
+      this.#onFileStep('seed-made')
       await rename(iso, path)
+      this.#onFileStep('seed-placed')
     } finally {
       await rm(work, { recursive: true, force: true })
     }

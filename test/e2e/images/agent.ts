@@ -6,6 +6,7 @@ import { toConfig } from '../../../agent/config.ts'
 import { STORAGE_INDEXES } from '../../../agent/controllers/virtualdisk/users.ts'
 import type { AgentCore } from '../../../agent/core.ts'
 import { NAMESPACES, STORAGE_CLASSES } from '../../../agent/names.ts'
+import { NO_SEAMS } from '../../../agent/seams.ts'
 import type { Storage } from '../../../agent/storage/index.ts'
 import { createStorageSide } from '../../../agent/storage-controllers.ts'
 import { INDEXES } from '../../../agent/wiring.ts'
@@ -69,7 +70,8 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   const events = new EventRecorder({ reader, resources, clock, log, component: 'test', instance: 'test' })
   // Never connected: no VM runs here, so nothing is asked of it.
   const libvirt = new LibvirtPool({ socketPath: join(stateDir, 'no-libvirt'), uri: 'qemu:///system' })
-  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt }
+  const { onFileStep } = NO_SEAMS
+  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep }
   await createOnce(resources, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } })
   await createOnce<StorageClass>(resources, STORAGE_CLASSES, {
     apiVersion: 'storage.k8s.io/v1',
