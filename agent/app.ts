@@ -24,7 +24,18 @@ import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners, requestLimits } from './listen.ts'
-import { CONFIG_MAPS, DISKS, EVENTS, IMAGES, ROLE_BINDINGS, ROLES, SECRETS, VM_OPERATIONS, VMS } from './names.ts'
+import {
+  CONFIG_MAPS,
+  DISKS,
+  EVENTS,
+  IMAGES,
+  NODES,
+  ROLE_BINDINGS,
+  ROLES,
+  SECRETS,
+  VM_OPERATIONS,
+  VMS,
+} from './names.ts'
 import { NO_SEAMS, type Seams } from './seams.ts'
 import { createStorageSide } from './storage-controllers.ts'
 import { agentStreams } from './streams/index.ts'
@@ -50,6 +61,12 @@ export interface AgentOptions {
 export interface Agent {
   /** Ends everything in order; guests run on. */
   stop(): Promise<void>
+  /** Resolves once libvirt was asked for the first time, whatever came of it. */
+  readonly settled: Promise<void>
+  /** What the agent is doing, in one line. */
+  status(): string
+  /** Resolves, or throws, when the store has answered through its writer. Writes nothing. */
+  ask(): Promise<unknown>
 }
 
 /** Resolves when the API listens. @throws with words for the operator when it cannot */
@@ -125,6 +142,9 @@ export async function startAgent({ config, log, clock, version, seams = NO_SEAMS
   events.start()
   lifeline.start()
   return {
+    settled: lifeline.settled,
+    status: () => lifeline.status(),
+    ask: () => store.transact([{ op: 'check', key: { resource: NODES, namespace: '', name: config.nodeName } }]),
     stop: async () => {
       keeping.abort()
       await server.close()

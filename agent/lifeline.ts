@@ -28,6 +28,11 @@ export class Lifeline {
   #survey: Survey | null = null
   #problem = 'libvirt was not asked yet'
   #running: Promise<void> | null = null
+  #settle: () => void = () => undefined
+  /** Resolves after the first attempt, whatever came of it. */
+  readonly settled = new Promise<void>((resolve) => {
+    this.#settle = resolve
+  })
 
   constructor(deps: LifelineDeps) {
     this.#deps = deps
@@ -47,6 +52,16 @@ export class Lifeline {
   requireReady(): void {
     if (this.#session === null) throw new Error(this.#problem)
     if (!this.#deps.core.libvirt.connected) throw new Error('libvirt does not answer')
+  }
+
+  /** What there is to say in one line. */
+  status(): string {
+    try {
+      this.requireReady()
+      return 'Virtual machines are looked after'
+    } catch (error) {
+      return `The API answers; virtual machines are not looked after: ${messageOf(error)}`
+    }
   }
 
   /** Where a machine's guest is reached; null while that is not known. @throws ApiError ServiceUnavailable before libvirt answers */
@@ -83,9 +98,11 @@ export class Lifeline {
         if (signal.aborted) return
         this.#problem = messageOf(error)
         log.warn({ err: error }, `virtual machines are not looked after yet: ${this.#problem}`)
+        this.#settle()
         await clock.sleep(RETRY_MS, signal).catch(() => undefined)
       }
     }
+    this.#settle()
   }
 
   async #begin(signal: AbortSignal): Promise<void> {

@@ -1,13 +1,17 @@
 // The program `berth-agent`: arguments, configuration, log, signals. Everything else is in app.ts.
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { systemClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
+import { isJournal, journalPrefix, journalStream } from '../lib/journal.ts'
+import { takeServiceManager } from '../lib/service-manager.ts'
 import { startAgent } from './app.ts'
 import { CERTS_OPTIONS, CERTS_USAGE, certs } from './certs.ts'
+import { checkConfig } from './check-config.ts'
 import { type AgentConfig, ConfigError, loadConfig } from './config.ts'
 import { judgeKvm, probeKvm } from './host/index.ts'
+import { Supervision } from './supervision.ts'
 
 const DEFAULT_CONFIG = '/etc/berth/agent.yaml'
 /** An orderly end takes this long at most; guests do not depend on it. */
@@ -17,6 +21,7 @@ const UMASK = 0o066
 const EXIT = { ok: 0, failed: 1, usage: 2, kvmNotUsable: 3 } as const
 
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
+berth-agent --check-config [--config FILE]       whether the agent would take the configuration; exit code 2 when not
 berth-agent probe-kvm                            measure whether KVM runs guest code; exit code 3 when it does not
 ${CERTS_USAGE}berth-agent --version
 `
@@ -24,6 +29,7 @@ ${CERTS_USAGE}berth-agent --version
 const OPTIONS = {
   config: { type: 'string' },
   'state-dir': { type: 'string' },
+  'check-config': { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -42,12 +48,24 @@ export const version = (): string => {
 
 async function main(): Promise<number> {
   if (process.argv.includes('certs')) return certsMain()
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: OPTIONS })
+  const { values, positionals } = argumentsOf(OPTIONS)
   if (values.help) return print(USAGE)
   if (values.version) return print(`berth-agent ${version()}\n`)
   if (positionals[0] === 'probe-kvm' && positionals.length === 1) return probe()
   if (positionals.length > 0) throw new ConfigError(`unknown argument ${positionals[0]}\n${USAGE}`)
-  return run(await configOf(values))
+  const config = await configOf(values)
+  if (!values['check-config']) return run(config)
+  await checkConfig(config)
+  return print('the configuration is good\n')
+}
+
+/** @throws ConfigError */
+function argumentsOf<T extends NonNullable<ParseArgsConfig['options']>>(options: T) {
+  try {
+    return parseArgs({ allowPositionals: true, options })
+  } catch (error) {
+    throw new ConfigError(messageOf(error))
+  }
 }
 
 async function configOf(values: { readonly config?: string; readonly 'state-dir'?: string }): Promise<AgentConfig> {
@@ -56,7 +74,7 @@ async function configOf(values: { readonly config?: string; readonly 'state-dir'
 }
 
 async function certsMain(): Promise<number> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { ...OPTIONS, ...CERTS_OPTIONS } })
+  const { values, positionals } = argumentsOf({ ...OPTIONS, ...CERTS_OPTIONS })
   const [first, ...words] = positionals
   if (first !== 'certs') throw new ConfigError(`unknown argument ${first}\n${USAGE}`)
   if (values.help) return print(CERTS_USAGE)
@@ -65,7 +83,12 @@ async function certsMain(): Promise<number> {
 
 async function run(config: AgentConfig): Promise<number> {
   process.umask(UMASK)
-  const log = pino({ level: config.log.level, redact: ['headers.authorization', 'token', 'userData'] })
+  const manager = takeServiceManager(process.env)
+  const out = pino.destination(1)
+  const log = pino(
+    { level: config.log.level, redact: ['headers.authorization', 'token', 'userData'] },
+    isJournal(process.env) ? journalStream((line) => out.write(line)) : out,
+  )
   let end: (code: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {
     end = resolve
@@ -79,8 +102,11 @@ async function run(config: AgentConfig): Promise<number> {
   const agent = await startAgent({ config, log, clock: systemClock, version: version() })
   log.info({ version: version(), node: process.version, nodeName: config.nodeName }, 'the agent is up')
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(EXIT.ok))
+  const supervision = new Supervision({ manager, clock: systemClock, log, ...agent })
+  supervision.start()
   const code = await ended
   setTimeout(() => process.exit(EXIT.failed), STOP_TIMEOUT_MS).unref()
+  await supervision.stop()
   await agent.stop()
   return code
 }
@@ -99,6 +125,6 @@ function print(text: string): number {
 try {
   process.exit(await main())
 } catch (error) {
-  process.stderr.write(`berth-agent: ${messageOf(error)}\n`)
-  process.exit(error instanceof ConfigError || error instanceof TypeError ? EXIT.usage : EXIT.failed)
+  process.stderr.write(`${isJournal(process.env, 2) ? journalPrefix(60) : ''}berth-agent: ${messageOf(error)}\n`)
+  process.exit(error instanceof ConfigError ? EXIT.usage : EXIT.failed)
 }

@@ -145,15 +145,27 @@ export class TlsKeeper {
   }
 }
 
-async function load({ files, clientCaFile }: TlsKeeperOptions, own: TlsIdentity): Promise<Loaded> {
-  const further = clientCaFile === undefined ? [] : [await pemOf('tls.clientCaFile', clientCaFile)]
+async function load(options: TlsKeeperOptions, own: TlsIdentity): Promise<Loaded> {
+  const { identity, further } = await readTlsFiles(options)
   const clientCas = [own.ca, ...further]
-  if (files === undefined) return { key: own.key, cert: `${own.cert}${own.ca}`, ca: own.ca, clientCas }
+  return { ...(identity ?? { key: own.key, cert: `${own.cert}${own.ca}`, ca: own.ca }), clientCas }
+}
+
+/** The operator's own files: certificate and key, if any, and further authorities of clients. @throws Error with words for the operator */
+export async function readTlsFiles({ files, clientCaFile }: Pick<TlsKeeperOptions, 'files' | 'clientCaFile'>): Promise<{
+  readonly identity: { readonly key: string; readonly cert: string; readonly ca: string } | null
+  readonly further: readonly string[]
+}> {
+  const further = clientCaFile === undefined ? [] : [await pemOf('tls.clientCaFile', clientCaFile)]
+  if (files === undefined) return { identity: null, further }
   const cert = await pemOf('tls.certFile', files.certFile)
   const key = await readPem('tls.keyFile', files.keyFile)
   if (!fitsKey(cert, key))
     throw new Error(`tls.keyFile ${files.keyFile} is not the key of tls.certFile ${files.certFile}`)
-  return { key, cert, ca: files.caFile === undefined ? '' : await pemOf('tls.caFile', files.caFile), clientCas }
+  return {
+    identity: { key, cert, ca: files.caFile === undefined ? '' : await pemOf('tls.caFile', files.caFile) },
+    further,
+  }
 }
 
 async function readPem(name: string, path: string): Promise<string> {
