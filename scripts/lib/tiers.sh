@@ -2,8 +2,8 @@
 # One tier of tests: run it, keep its log and counts in test-results/, remember how long it took. Needs common.sh.
 
 RESULTS=$ROOT/test-results
-# Parallel lists, one entry per step: name, seconds, passed, failed.
-NAMES=() SECONDS_TAKEN=() PASSED=() FAILED=()
+# A line per step that ended: name, seconds, passed, failed.
+LEDGER=$RESULTS/ledger.tsv
 
 # Put before a command: it runs under an init of its own that reaps, so that whatever a test leaves behind ends with it.
 # Mounts stay common: the names of network namespaces are mounts.
@@ -27,8 +27,11 @@ step() {
   [ $code != 124 ] || echo "$name was ended after $limit seconds"
   # A run that failed without a failed test (a crash, no test file at all) counts as one.
   if [ $code != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
-  NAMES+=("$name") SECONDS_TAKEN+=($((SECONDS - begun))) PASSED+=("$passed") FAILED+=("$failed")
+  entry "$name" $((SECONDS - begun)) "$passed" "$failed"
 }
+
+# entry NAME SECONDS PASSED FAILED
+entry() { printf '%s\t%d\t%d\t%d\n' "$@" >>"$LEDGER"; }
 
 # counts FILE: "passed failed" of vitest's JSON report; a file that could not be loaded has no tests and counts as one failure
 counts() {
@@ -45,16 +48,27 @@ vitest_tier() {
   step "$name" "$limit" "$@" --reporter=default --reporter=json --outputFile.json="$RESULTS/$name.json"
 }
 
-# ledger: the closing table and the last line; 1 when anything failed
+# beside COMMAND FIRST SECOND: runs it with each argument at once; what the second prints comes when both have ended
+beside() {
+  local said=$RESULTS/beside.log second=0
+  "$1" "$3" >"$said" 2>&1 &
+  "$1" "$2"
+  wait $! || second=$?
+  cat "$said"
+  rm "$said"
+  return $second
+}
+
+# ledger: the closing table and the last line; 1 when anything failed. The total is what passed on the clock.
 ledger() {
-  local i passed=0 failed=0 total=0
+  local name seconds passed failed all_passed=0 all_failed=0
   printf '\n%-14s %8s %8s %8s\n' STEP SECONDS PASSED FAILED
-  for i in "${!NAMES[@]}"; do
-    printf '%-14s %8d %8d %8d\n' "${NAMES[i]}" "${SECONDS_TAKEN[i]}" "${PASSED[i]}" "${FAILED[i]}"
-    passed=$((passed + PASSED[i])) failed=$((failed + FAILED[i])) total=$((total + SECONDS_TAKEN[i]))
-  done
-  printf '%-14s %8d\n' total "$total"
-  [ $failed = 0 ] || echo "logs and what failed tests left are in $RESULTS"
-  echo "$passed passed, $failed failed"
-  [ $failed = 0 ]
+  while IFS=$'\t' read -r name seconds passed failed; do
+    printf '%-14s %8d %8d %8d\n' "$name" "$seconds" "$passed" "$failed"
+    all_passed=$((all_passed + passed)) all_failed=$((all_failed + failed))
+  done <"$LEDGER"
+  printf '%-14s %8d\n' total $SECONDS
+  [ $all_failed = 0 ] || echo "logs and what failed tests left are in $RESULTS"
+  echo "$all_passed passed, $all_failed failed"
+  [ $all_failed = 0 ]
 }
