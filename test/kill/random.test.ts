@@ -1,7 +1,7 @@
 // SIGKILL of the agent at random moments while clients create, start, stop, change, import and delete. BERTH_SEED replays a run.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { messageOf } from '../../lib/errors.ts'
+import { isApiError, messageOf } from '../../lib/errors.ts'
 import { keepEvidence, type Lab, openLab } from '../support/lab.ts'
 import { Space } from '../support/space.ts'
 import { checkInvariants, converged } from './invariants.ts'
@@ -40,9 +40,10 @@ class Ledger {
   readonly alive = new Map<string, 'there' | 'asked' | 'gone'>()
   count = 0
 
+  /** Those that may be there. */
   machines(): string[] {
     return [...this.alive].flatMap(([key, state]) =>
-      key.startsWith('VirtualMachine/') && state === 'there' ? [key.slice(15)] : [],
+      key.startsWith('VirtualMachine/') && state !== 'gone' ? [key.slice(15)] : [],
     )
   }
 }
@@ -83,7 +84,9 @@ async function act(random: () => number, ledger: Ledger): Promise<void> {
     ledger.alive.set(`VirtualImage/${name}`, 'there')
   } else {
     ledger.alive.set(`VirtualMachine/${one}`, 'asked')
-    await space.delete('VirtualMachine', one)
+    await space.delete('VirtualMachine', one).catch((error) => {
+      if (!isApiError(error, 'NotFound')) throw error
+    })
     ledger.alive.set(`VirtualMachine/${one}`, 'gone')
   }
 }
