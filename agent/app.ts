@@ -4,13 +4,16 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { apiMetrics } from '../lib/apiserver/metrics.ts'
 import { createApiServer } from '../lib/apiserver/server.ts'
 import type { Clock } from '../lib/clock.ts'
 import { EventRecorder } from '../lib/controllers/event-recorder.ts'
 import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../lib/controllers/owners.ts'
+import { Metrics } from '../lib/metrics/metrics.ts'
 import { Cache } from '../lib/reconcile/cache.ts'
+import { ControllerMetrics } from '../lib/reconcile/metrics.ts'
 import { openSqliteStore } from '../lib/store/sqlite/open.ts'
 import { KINDS } from '../schemas/index.ts'
 import { sizeFitsClass } from './admission.ts'
@@ -24,6 +27,8 @@ import { hostReport } from './host-report.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners, requestLimits } from './listen.ts'
+import { AGENT_METRICS } from './metrics/catalogue.ts'
+import { collectAgent, countCalls, countCommits, resourceLabels } from './metrics/index.ts'
 import {
   CONFIG_MAPS,
   DISKS,
@@ -75,11 +80,15 @@ export async function startAgent({ config, log, clock, version, seams = NO_SEAMS
   // Guests' files lie below: QEMU's user must be able to pass, and nobody to look.
   await mkdir(stateDir, { recursive: true, mode: 0o711 })
   await chmod(stateDir, 0o711)
+  const metrics = new Metrics({ clock, log, catalogue: AGENT_METRICS })
+  const observer = new ControllerMetrics(metrics)
+  metrics.collect(observer)
   const sqlite = await openSqliteStore({
     path: join(stateDir, 'berth.db'),
     seal: { keyFile: join(stateDir, 'secret.key'), fields: SEALED },
     clock,
     log,
+    observer: countCommits(metrics),
   })
   const store = seams.store(sqlite)
   const reader = new Cache({
@@ -90,12 +99,25 @@ export async function startAgent({ config, log, clock, version, seams = NO_SEAMS
   await reader.start()
 
   const sockets = await chooseSockets(config.libvirt)
-  const libvirt = seams.libvirt({ socketPath: sockets.qemu, uri: config.libvirt.uri })
+  const counted = countCalls(metrics)
+  const libvirt = seams.libvirt({ socketPath: sockets.qemu, uri: config.libvirt.uri, ...counted('qemu') })
   const networks =
-    sockets.network === null ? libvirt : seams.libvirt({ socketPath: sockets.network, uri: 'network:///system' })
+    sockets.network === null
+      ? libvirt
+      : seams.libvirt({ socketPath: sockets.network, uri: 'network:///system', ...counted('network') })
   const recordEvent: Pick<EventRecorder, 'record'> = { record: (object, text) => events.record(object, text) }
   const access = await openAgentAccess(config, clock)
   const audit = await openAudit(config, clock, log)
+  const streams = agentStreams({
+    libvirt,
+    reader,
+    events: recordEvent,
+    log,
+    clock,
+    reach: (uid) => lifeline.reach(uid),
+  })
+  const api = apiMetrics({ counts: metrics, resources: new Set(resourceLabels(streams)) })
+  metrics.collect(api.collector)
   const server = await createApiServer({
     store,
     kinds: KINDS,
@@ -107,12 +129,16 @@ export async function startAgent({ config, log, clock, version, seams = NO_SEAMS
     limits: requestLimits(config),
     admission: [sizeFitsClass, oneDefaultClass(reader)],
     completions: [classByDefault(reader)],
-    ...agentStreams({ libvirt, reader, events: recordEvent, log, clock, reach: (uid) => lifeline.reach(uid) }),
+    ...streams,
     reports: [
       hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal)),
       ...(audit === null ? [] : [audit.report]),
     ],
-    ...(audit === null ? {} : { observe: audit.observe }),
+    observe: (exchange, outcome) => {
+      api.observe(exchange, outcome)
+      audit?.observe(exchange, outcome)
+    },
+    metrics: () => metrics.scrape(),
     readiness: [{ name: 'libvirt', check: async () => lifeline.requireReady() }],
   })
   const { resources } = server
@@ -125,16 +151,28 @@ export async function startAgent({ config, log, clock, version, seams = NO_SEAMS
     instance: config.nodeName,
   })
   const { onFileStep } = seams
-  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep }
+  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep, metrics, observer }
   await createFirstObjects(resources, stateDir)
   await server.keepDefaultRoles()
   const { storage, controllers: storageControllers } = await createStorageSide(core)
   const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, version })
   const controllers = [
-    createGarbageCollector({ reader, resources, kinds: KINDS, clock, log }),
-    createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log }),
+    createGarbageCollector({ reader, resources, kinds: KINDS, clock, log, observer }),
+    createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log, observer }),
     ...storageControllers,
   ]
+  const { imports } = storage
+  collectAgent(metrics, {
+    component: COMPONENT,
+    version,
+    reader,
+    store,
+    stateDir,
+    libvirt,
+    networks,
+    imports,
+    access,
+  })
   await openListeners(server, config, access)
   const keeping = new AbortController()
   void access.tls.keep(log, keeping.signal)

@@ -3,6 +3,8 @@ import type { Resources } from '../lib/apiserver/resources.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
+import type { Metrics } from '../lib/metrics/metrics.ts'
+import type { ControllerObserver } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { AgentConfig } from './config.ts'
 import type { Log } from './log.ts'
@@ -18,4 +20,8 @@ export interface AgentCore {
   readonly libvirt: LibvirtPool
   /** Told of each step on files. */
   readonly onFileStep: OnFileStep
+  /** Counts troubles, takes part in scrapes. Metrics are declared in agent/metrics/catalogue.ts. */
+  readonly metrics: Metrics
+  /** For every controller. */
+  readonly observer: ControllerObserver
 }

@@ -20,6 +20,7 @@ import { hostAddresses } from './host/addresses.ts'
 import { allocatableMemory, readInventory, runHostChecks, type Survey } from './host/index.ts'
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
+import { ledgerCollector } from './metrics/host.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
 import type { Volumes } from './storage/volumes.ts'
@@ -47,7 +48,7 @@ export interface SessionDeps {
 export async function startSession(deps: SessionDeps, signal: AbortSignal): Promise<Session> {
   const { core, networks, volumes, survey } = deps
   const { facts } = survey
-  const { reader, resources, libvirt, clock, log, events, config } = core
+  const { reader, resources, libvirt, clock, log, events, config, observer } = core
   const ledger = new Ledger({
     milliCores: Math.round(facts.cores * config.capacity.cpuOvercommit * 1000),
     memoryBytes: allocatableMemory(facts.memoryBytes),
@@ -72,6 +73,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       reconciler,
       clock,
       log,
+      observer,
       concurrency,
       keys: () => reader.list(resource).map((object) => toKey(nameOf(object))),
     })
@@ -133,6 +135,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     await Promise.all([ended, network.stop()])
     throw error
   }
+  const forgetLedger = core.metrics.collect(ledgerCollector(ledger))
   wireVirtualMachines(reader, vms)
   wireOperations(reader, operations)
   wireClasses(reader, classes)
@@ -144,6 +147,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     controllers,
     reach: (uid) => network.reach(uid),
     stop: async () => {
+      forgetLedger()
       guests.close()
       await Promise.all(controllers.map((each) => each.stop()))
       stopping.abort()

@@ -26,7 +26,7 @@ export interface StorageSide {
 
 /** Opens the storage and tidies up after an earlier life. The controllers start when told. */
 export async function createStorageSide(core: AgentCore): Promise<StorageSide> {
-  const { reader, resources, events, clock, log, config, libvirt, onFileStep } = core
+  const { reader, resources, events, clock, log, config, libvirt, onFileStep, observer } = core
   const storage = await openStorage({
     stateDir: config.stateDir,
     importer: importerConfig(config),
@@ -46,6 +46,7 @@ export async function createStorageSide(core: AgentCore): Promise<StorageSide> {
       reconciler,
       clock,
       log,
+      observer,
       concurrency: CONCURRENCY,
       keys: () => reader.list(resource).map((object) => toKey(nameOf(object))),
     })

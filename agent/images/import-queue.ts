@@ -41,11 +41,21 @@ const ATTEMPTS = 6
 const RETRY_MS = 5_000
 const RETRY_MAX_MS = 300_000
 
+export interface ImportCounts {
+  readonly queued: number
+  readonly running: number
+  readonly failed: number
+  /** Milliseconds that the import which waits longest has been waiting; 0 when none waits. */
+  readonly oldestMs: number
+}
+
 interface Entry {
   readonly job: ImportJob
   readonly meter: SpeedMeter
   readonly abort: AbortController
   attempt: number
+  /** Since when it waits for its turn, in monotonic milliseconds. */
+  queuedAt: number
   state: 'queued' | 'running' | 'failed' | 'done'
   progress: ImportProgress | null
   failure: { readonly message: string; readonly retryAt: number | null } | null
@@ -78,6 +88,18 @@ export class ImportQueue {
         const { message = '', retryAt = null } = entry.failure ?? {}
         return { kind: 'failed', message, attempt: entry.attempt, retryAt }
       }
+    }
+  }
+
+  counts(): ImportCounts {
+    const entries = [...this.#entries.values()]
+    const waiting = entries.filter(({ state }) => state === 'queued')
+    const since = Math.min(...waiting.map(({ queuedAt }) => queuedAt))
+    return {
+      queued: waiting.length,
+      running: this.#running,
+      failed: entries.filter(({ state }) => state === 'failed').length,
+      oldestMs: waiting.length === 0 ? 0 : this.#deps.clock.monotonic() - since,
     }
   }
 
@@ -119,6 +141,7 @@ export class ImportQueue {
       meter: new SpeedMeter(this.#deps.clock),
       abort: new AbortController(),
       attempt: 0,
+      queuedAt: this.#deps.clock.monotonic(),
       state: 'queued',
       progress: null,
       failure: null,
@@ -134,6 +157,7 @@ export class ImportQueue {
   #requeue(entry: Entry): void {
     const { uid } = entry.job.request.claim
     entry.state = 'queued'
+    entry.queuedAt = this.#deps.clock.monotonic()
     entry.progress = null
     this.#entries.delete(uid)
     this.#entries.set(uid, entry)

@@ -19,6 +19,8 @@ export const ROLES = {
   user: ['d8:use:role:user', 'd8:manage:virtualization:viewer'],
   editor: ['d8:use:role:manager', 'd8:manage:virtualization:manager'],
   admin: ['d8:use:role:admin', 'd8:manage:virtualization:manager'],
+  /** For Prometheus: nothing but `/metrics`. */
+  metrics: ['berth:metrics'],
 } as const
 
 export interface CreateOptions {
@@ -32,6 +34,8 @@ export interface CreateOptions {
 export async function createToken(session: Session, options: CreateOptions, user: string): Promise<void> {
   const { client, io, namespace } = session
   if (options.cluster && options.role === undefined) throw new UsageError('--cluster needs --role')
+  if (options.role === 'metrics' && !options.cluster)
+    throw new UsageError('the role metrics is about no namespace: add --cluster')
   const expires = options.expires === undefined ? null : expiry(options.expires, io.clock.now())
   const token = randomBytes(32).toString('base64url')
   const catalog = await client.catalog(io.signal)

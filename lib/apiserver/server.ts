@@ -43,6 +43,8 @@ export interface ApiServerOptions {
   readonly reads?: readonly ReadSubresource[]
   readonly reports?: readonly Report[]
   readonly readiness?: readonly ReadinessCheck[]
+  /** The answer of `/metrics`, in Prometheus' text format. */
+  readonly metrics?: () => Promise<string>
   /** Kinds that are asked, not stored, beside the reviews of access. */
   readonly virtual?: readonly VirtualKind[]
   /** Requests over TCP that one identity, and wrong credentials that one address, may send. */
@@ -118,6 +120,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     version,
     authorizer,
     virtual: [...reviewKinds({ authorizer, tokens: access.tokens }), ...(options.virtual ?? [])],
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
   })
   const { app, handler } = createApp(log, guard)
   addRoutes(app, {

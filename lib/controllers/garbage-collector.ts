@@ -3,7 +3,7 @@
 import type { Resources } from '../apiserver/resources.ts'
 import type { Clock } from '../clock.ts'
 import { fromKey, type KubeObject, type NamespacedName, nameOf, toKey } from '../object.ts'
-import { Controller } from '../reconcile/controller.ts'
+import { Controller, type ControllerObserver } from '../reconcile/controller.ts'
 import type { ReconcileLog } from '../reconcile/log.ts'
 import type { Reader } from '../reconcile/reader.ts'
 import { objectsOf } from '../reconcile/sources.ts'
@@ -20,6 +20,7 @@ export interface GarbageCollectorOptions {
   readonly kinds: readonly OwnedKind[]
   readonly clock: Clock
   readonly log: ReconcileLog
+  readonly observer?: ControllerObserver
 }
 
 /** Objects in work at the same time; their writes share commits. */
@@ -48,6 +49,7 @@ export function createGarbageCollector(options: GarbageCollectorOptions): Contro
     concurrency: CONCURRENCY,
     clock,
     log,
+    ...(options.observer === undefined ? {} : { observer: options.observer }),
     *keys() {
       for (const { resource } of kinds) {
         for (const object of reader.list(resource)) if (concerns(object)) yield anyKey(resource, nameOf(object))

@@ -3,7 +3,7 @@ import type { Resources } from '../apiserver/resources.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { type Condition, fromKey, type KubeObject, nameOf, toKey } from '../object.ts'
-import { Controller } from '../reconcile/controller.ts'
+import { Controller, type ControllerObserver } from '../reconcile/controller.ts'
 import type { ReconcileLog } from '../reconcile/log.ts'
 import type { Reader } from '../reconcile/reader.ts'
 import { itself, on } from '../reconcile/sources.ts'
@@ -23,6 +23,7 @@ export interface NamespaceControllerOptions {
   readonly order: readonly string[]
   readonly clock: Clock
   readonly log: ReconcileLog
+  readonly observer?: ControllerObserver
 }
 
 /** Deletions asked for at the same time; they share commits. */
@@ -45,6 +46,7 @@ export function createNamespaceController(options: NamespaceControllerOptions): 
     concurrency: 4,
     clock,
     log,
+    ...(options.observer === undefined ? {} : { observer: options.observer }),
     keys: () => reader.list(NAMESPACES).map((namespace) => toKey(nameOf(namespace))),
   })
   on(reader, NAMESPACES, itself, controller)

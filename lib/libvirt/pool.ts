@@ -5,7 +5,7 @@ import { type About, askAbout, type Features } from './about.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHandlers, Wait } from './connection-options.ts'
-import { ConnectionLost } from './errors.ts'
+import { ConnectionLost, LibvirtError, LibvirtTimeout } from './errors.ts'
 import { EventHub, type EventKind, type EventOptions, type LibvirtEvent } from './events.ts'
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.ts'
 import { Lane } from './lane.ts'
@@ -28,7 +28,17 @@ export interface LibvirtPoolOptions {
   readonly keepalive?: KeepaliveOptions
   readonly clock?: Clock
   /** Told after each change; `connected` comes when the subscriptions are in place again. */
+  /** Told of each call when it has ended. Must not throw. */
+  readonly onCall?: (call: EndedCall) => void
   readonly onState?: (state: 'connected' | 'disconnected', cause?: Error) => void
+}
+
+/** What became of a call. `lost`: the connection ended or there was none; `cancelled`: the caller gave up. */
+export interface EndedCall {
+  readonly procedure: string
+  readonly outcome: 'ok' | 'error' | 'timeout' | 'lost' | 'cancelled'
+  /** Milliseconds, with the wait for a connection. */
+  readonly ms: number
 }
 
 export interface CallOptions {
@@ -98,7 +108,8 @@ export class LibvirtPool {
    */
   call<N extends CallName>(name: N, args: ArgsOf<N>, options: CallOptions = {}): Promise<ResultOf<N>> {
     const lane = options.lane === 'light' ? this.#light : this.#work
-    return lane.call(name, args, this.#waitOf(options))
+    const answer = lane.call(name, args, this.#waitOf(options))
+    return this.#options.onCall === undefined ? answer : this.#told(name, answer, this.#options.onCall)
   }
 
   /**
@@ -161,6 +172,19 @@ export class LibvirtPool {
     this.#light.close()
     this.#work.close()
     await Promise.all([...this.#connections].map((connection) => connection.close()))
+  }
+
+  async #told<T>(procedure: string, answer: Promise<T>, tell: (call: EndedCall) => void): Promise<T> {
+    const began = this.#clock.monotonic()
+    let outcome: EndedCall['outcome'] = 'ok'
+    try {
+      return await answer
+    } catch (error) {
+      outcome = outcomeOf(error)
+      throw error
+    } finally {
+      tell({ procedure, outcome, ms: this.#clock.monotonic() - began })
+    }
   }
 
   get #timeoutMs(): number {
@@ -276,6 +300,12 @@ export class LibvirtPool {
       }
     }
   }
+}
+
+function outcomeOf(error: unknown): EndedCall['outcome'] {
+  if (error instanceof LibvirtError) return 'error'
+  if (error instanceof LibvirtTimeout) return 'timeout'
+  return error instanceof ConnectionLost ? 'lost' : 'cancelled'
 }
 
 function addressOf({ socketPath, tcp }: LibvirtPoolOptions): Address {

@@ -17,6 +17,13 @@ export type PassResult =
 
 export type PassCounts = Readonly<Record<PassResult['kind'], number>>
 
+/** Hears of controllers and their passes, for metrics. Must not throw. */
+export interface ControllerObserver {
+  started(controller: Controller): void
+  stopped(controller: Controller): void
+  passed(controller: Controller, result: PassResult['kind'], ms: number): void
+}
+
 export interface ControllerOptions {
   readonly name: string
   readonly reconciler: Reconciler
@@ -33,6 +40,7 @@ export interface ControllerOptions {
   readonly backoff?: Backoff
   /** Called after each pass. Must not throw. */
   readonly onOutcome?: (key: string, result: PassResult) => void
+  readonly observer?: ControllerObserver
 }
 
 const PASS_TIMEOUT_MS = 300_000
@@ -45,7 +53,8 @@ export class Controller {
   readonly #queue: KeyedQueue
   readonly #backoff: Backoff
   readonly #stopping = new AbortController()
-  readonly #passes = new Set<AbortController>()
+  /** Those under way, and when they began, in monotonic milliseconds. */
+  readonly #passes = new Map<AbortController, number>()
   readonly #counts: Record<PassResult['kind'], number> = { done: 0, again: 0, error: 0, terminal: 0, stopped: 0 }
   #workers: readonly Promise<void>[] = []
 
@@ -75,6 +84,7 @@ export class Controller {
     this.resync()
     this.#workers = Array.from({ length: concurrency }, () => this.#work())
     if (keys !== undefined) this.#workers = [...this.#workers, this.#resyncLoop()]
+    this.#options.observer?.started(this)
   }
 
   /**
@@ -86,7 +96,7 @@ export class Controller {
     const reason = new Error(`controller ${this.name} is stopping`)
     this.#stopping.abort(reason)
     this.#queue.clear()
-    for (const pass of this.#passes) pass.abort(reason)
+    for (const pass of this.#passes.keys()) pass.abort(reason)
     const waiting = new AbortController()
     const ended = await Promise.race([
       Promise.all(this.#workers).then(() => true),
@@ -97,6 +107,7 @@ export class Controller {
     ])
     waiting.abort()
     if (!ended) log.error({ controller: this.name, passes: this.#passes.size }, 'passes did not end when told to')
+    this.#options.observer?.stopped(this)
     return ended
   }
 
@@ -110,14 +121,27 @@ export class Controller {
     return this.#queue.depth
   }
 
+  /** Milliseconds that the key which waits longest for a worker has been ready; 0 when none is. */
+  get oldestMs(): number {
+    return this.#queue.oldestMs
+  }
+
+  /** Passes under way, and the milliseconds since the longest of them began. */
+  get running(): { readonly passes: number; readonly oldestMs: number } {
+    const [first] = this.#passes.values()
+    return { passes: this.#passes.size, oldestMs: first === undefined ? 0 : this.#options.clock.monotonic() - first }
+  }
+
   async #work(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       const key = await this.#queue.take(signal).catch(() => null)
       if (key === null) return
+      const began = this.#options.clock.monotonic()
       const result = await this.#pass(key)
       this.#queue.done(key)
       this.#counts[result.kind] += 1
+      this.#options.observer?.passed(this, result.kind, this.#options.clock.monotonic() - began)
       this.#options.onOutcome?.(key, result)
     }
   }
@@ -136,7 +160,7 @@ export class Controller {
     const facts = { controller: this.name, key, reconcileId: randomUUID() }
     const pass = new AbortController()
     const timer = new AbortController()
-    this.#passes.add(pass)
+    this.#passes.set(pass, clock.monotonic())
     clock.sleep(passTimeoutMs, timer.signal).then(
       () => {
         log.warn({ ...facts, passTimeoutMs }, 'a pass takes too long and is aborted')

@@ -10,7 +10,8 @@ interface Delay {
 
 export class KeyedQueue {
   readonly #clock: Clock
-  readonly #ready = new Set<string>()
+  /** Since when, in monotonic milliseconds, by key. */
+  readonly #ready = new Map<string, number>()
   readonly #inWork = new Set<string>()
   /** Added while in work: ready as soon as that ends. */
   readonly #repeat = new Set<string>()
@@ -24,6 +25,13 @@ export class KeyedQueue {
   /** Keys that are ready and wait for a worker. */
   get depth(): number {
     return this.#ready.size
+  }
+
+  /** Milliseconds that the key which waits longest has been ready; 0 when none is. */
+  get oldestMs(): number {
+    // Taken in the order in which they became ready, so the first is the oldest.
+    for (const since of this.#ready.values()) return this.#clock.monotonic() - since
+    return 0
   }
 
   /** Asks for a pass of `key` after `afterMs`. Of several delays the earliest counts; a key that is ready stays so. */
@@ -88,13 +96,13 @@ export class KeyedQueue {
 
   #makeReady(key: string): void {
     if (this.#inWork.has(key)) this.#repeat.add(key)
-    else this.#ready.add(key)
+    else if (!this.#ready.has(key)) this.#ready.set(key, this.#clock.monotonic())
     this.#match()
   }
 
   #match(): void {
     for (const taker of this.#takers) {
-      const [key] = this.#ready
+      const [key] = this.#ready.keys()
       if (key === undefined) return
       this.#ready.delete(key)
       this.#takers.delete(taker)

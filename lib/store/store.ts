@@ -90,6 +90,8 @@ export interface Store {
   readonly id: string
   /** The newest committed revision. */
   revision(): Revision
+  /** Changes up to this revision are no longer kept; each later one is a record of the change log. */
+  compacted(): Revision
   get(key: StoreKey): Promise<Entry | null>
   list(resource: string, options?: ListOptions): Promise<ListResult>
   /** All or nothing. One entry per operation; null for `delete` and `check`. @throws StoreError */

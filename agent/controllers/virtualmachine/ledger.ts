@@ -62,6 +62,10 @@ export class Ledger {
     return null
   }
 
+  get limits(): Limits {
+    return this.#limits
+  }
+
   /** Sums of what is held. */
   used(): { readonly milliCores: number; readonly memoryBytes: bigint } {
     let milliCores = 0

@@ -67,6 +67,7 @@ export const ROLE_NAMES = {
   discovery: 'system:discovery',
   basicUser: 'system:basic-user',
   dictionary: 'berth:dictionary',
+  metrics: 'berth:metrics',
 } as const
 
 /** `ClusterRole`s by name. */
@@ -106,6 +107,8 @@ export function defaultRoles(input: DefaultRolesInput): ReadonlyMap<string, read
     ],
     [ROLE_NAMES.discovery, [{ nonResourceURLs: [...DISCOVERY], verbs: ['get'] }]],
     [ROLE_NAMES.basicUser, BASIC_USER],
+    // Tells names of machines in every namespace: bound to nobody but who is told so.
+    [ROLE_NAMES.metrics, [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }]],
     [ROLE_NAMES.dictionary, rules(['dictionary'], READ)],
   ])
 }

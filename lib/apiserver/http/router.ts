@@ -1,5 +1,6 @@
 // From a checked request to an answer: discovery, documents, health, resources.
 import { ApiError } from '../../errors.ts'
+import { METRICS_TYPE } from '../../metrics/samples.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Admitted } from '../auth/guard.ts'
@@ -53,6 +54,8 @@ export interface RouterOptions {
   readonly virtual: readonly VirtualKind[]
   /** For rights beyond that of the request itself. */
   readonly authorizer: Authorizer
+  /** The answer of `/metrics`; without it there is no such path. */
+  readonly metrics?: () => Promise<string>
 }
 
 export class Router {
@@ -176,10 +179,14 @@ export class Router {
   async #other(parts: readonly string[], request: ApiRequest): Promise<Answer> {
     const path = parts.join('/')
     if (path === '')
-      return json({ paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v3', '/readyz', '/version'] })
+      return json({
+        paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'],
+      })
     if (path === 'version') return json(versionInfo(this.#options.version))
     if (path === 'healthz' || path === 'livez') return text('ok')
     if (path === 'readyz') return this.#ready(request.query)
+    const { metrics } = this.#options
+    if (path === 'metrics' && metrics !== undefined) return { code: 200, type: METRICS_TYPE, body: await metrics() }
     if (path === 'openapi/v3') return json(this.#openapi.index())
     if (path === 'openapi/v2') return { code: 200, type: OPENAPI_V2_TYPE, body: '' }
     const [openapi, v3, root, group, version, ...more] = parts

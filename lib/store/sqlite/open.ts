@@ -14,6 +14,7 @@ import { migrate } from './migrations.ts'
 import { type MetaRow, Rows } from './rows.ts'
 import { SqliteStore } from './sqlite-store.ts'
 import { LOG_LIMITS, type LogLimits } from './trim.ts'
+import type { CommitObserver } from './writer.ts'
 
 export interface SqliteStoreOptions {
   /** The database file; made with mode 0600 when absent. `-wal`, `-shm` and `.lock` files are beside it. */
@@ -29,6 +30,7 @@ export interface SqliteStoreOptions {
   readonly clock?: Clock
   readonly log?: StoreLog
   readonly limits?: LogLimits
+  readonly observer?: CommitObserver
   /** Size of the database file at most; writes beyond are refused with `unavailable`. Default: the disk's. */
   readonly maxBytes?: number
 }
@@ -76,7 +78,8 @@ function assemble(db: Database.Database, options: SqliteStoreOptions, unlock: ()
   }
   const codec = new Codec(sealer === undefined ? undefined : { sealer, fields: seal?.fields ?? {} })
   inspect(db, path)
-  return new SqliteStore({ db, path, rows, codec, meta, clock, log, limits, unlock })
+  const observer = options.observer === undefined ? {} : { observer: options.observer }
+  return new SqliteStore({ db, path, rows, codec, meta, clock, log, limits, unlock, ...observer })
 }
 
 function configure(db: Database.Database, { path, maxBytes }: SqliteStoreOptions): void {

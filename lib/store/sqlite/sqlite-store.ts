@@ -25,7 +25,7 @@ import { SharedValues } from './shared-values.ts'
 import { readToken, writeToken } from './token.ts'
 import { type LogLimits, trimLoop, trimOnce } from './trim.ts'
 import { Watchers, type WatchScope } from './watchers.ts'
-import { Writer, type Written } from './writer.ts'
+import { type CommitObserver, Writer, type Written } from './writer.ts'
 
 /** Changes that a watcher who is far behind reads from disk at a time. */
 const READ_AHEAD = 100
@@ -39,6 +39,7 @@ export interface SqliteStoreParts {
   readonly clock: Clock
   readonly log: StoreLog
   readonly limits: LogLimits
+  readonly observer?: CommitObserver
   /** Gives the process lock back. */
   readonly unlock: () => void
 }
@@ -63,7 +64,17 @@ export class SqliteStore implements Store {
     this.#compacted = meta.compacted
     this.#recent = new RecentChanges(meta.revision)
     const onCommit = (written: readonly Written[]) => this.#committed(written)
-    this.#writer = new Writer({ db, path, rows, codec, values: this.#values, clock, revision: meta.revision, onCommit })
+    this.#writer = new Writer({
+      db,
+      path,
+      rows,
+      codec,
+      values: this.#values,
+      clock,
+      revision: meta.revision,
+      onCommit,
+      ...(parts.observer === undefined ? {} : { observer: parts.observer }),
+    })
     this.#watchers = new Watchers({
       revision: () => this.revision(),
       read: (resource, after) => this.#changesAfter(resource, after),
@@ -73,6 +84,10 @@ export class SqliteStore implements Store {
 
   revision(): Revision {
     return this.#writer.revision
+  }
+
+  compacted(): Revision {
+    return this.#compacted
   }
 
   async get(key: StoreKey): Promise<Entry | null> {

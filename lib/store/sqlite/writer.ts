@@ -39,6 +39,13 @@ export interface WriterOptions {
   readonly revision: Revision
   /** Called after each commit, before any of its promises resolves. */
   readonly onCommit: (written: readonly Written[]) => void
+  readonly observer?: CommitObserver
+}
+
+/** Hears of each commit, for metrics. Must not throw. */
+export interface CommitObserver {
+  /** @param changes that are on the disk now; 0 when it failed. @param ms that it took */
+  committed(outcome: 'ok' | 'failed', changes: number, ms: number): void
 }
 
 /** The one writer of a database. */
@@ -78,17 +85,21 @@ export class Writer {
     if (this.#pending.length > 0) setImmediate(() => this.#commit())
     if (group.length === 0) return
     const before = this.#revision
+    const { clock, observer } = this.#options
+    const began = clock.monotonic()
     let attempts: readonly Attempt[]
     try {
       if (this.#failure !== null) throw this.#failure
       attempts = this.#onDisk(group)
     } catch (error) {
       this.#revision = before
+      observer?.committed('failed', 0, clock.monotonic() - began)
       const failure = toStoreError(error, this.#options.path)
       if (isFatal(error)) this.#failure = failure
       for (const request of group) request.reject(failure)
       return
     }
+    observer?.committed('ok', Number(this.#revision - before), clock.monotonic() - began)
     this.#publish(attempts)
   }
 

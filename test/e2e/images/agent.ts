@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { toConfig } from '../../../agent/config.ts'
 import { STORAGE_INDEXES } from '../../../agent/controllers/virtualdisk/users.ts'
 import type { AgentCore } from '../../../agent/core.ts'
+import { AGENT_METRICS } from '../../../agent/metrics/catalogue.ts'
 import { NAMESPACES, STORAGE_CLASSES } from '../../../agent/names.ts'
 import { NO_SEAMS } from '../../../agent/seams.ts'
 import type { Storage } from '../../../agent/storage/index.ts'
@@ -16,8 +17,10 @@ import { systemClock } from '../../../lib/clock.ts'
 import { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
 import { isApiError } from '../../../lib/errors.ts'
 import { LibvirtPool } from '../../../lib/libvirt/index.ts'
+import { Metrics } from '../../../lib/metrics/metrics.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import { Cache } from '../../../lib/reconcile/cache.ts'
+import { ControllerMetrics } from '../../../lib/reconcile/metrics.ts'
 import { openSqliteStore } from '../../../lib/store/sqlite/open.ts'
 import { KINDS, type StorageClass } from '../../../schemas/index.ts'
 
@@ -71,7 +74,9 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   // Never connected: no VM runs here, so nothing is asked of it.
   const libvirt = new LibvirtPool({ socketPath: join(stateDir, 'no-libvirt'), uri: 'qemu:///system' })
   const { onFileStep } = NO_SEAMS
-  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep }
+  const metrics = new Metrics({ clock, log, catalogue: AGENT_METRICS })
+  const observer = new ControllerMetrics(metrics)
+  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep, metrics, observer }
   await createOnce(resources, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } })
   await createOnce<StorageClass>(resources, STORAGE_CLASSES, {
     apiVersion: 'storage.k8s.io/v1',

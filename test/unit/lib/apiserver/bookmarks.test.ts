@@ -44,6 +44,7 @@ it('sends one each 30 seconds, with the newest revision that is safe to resume f
 const forgetful = (store: Store): Store => ({
   id: store.id,
   revision: () => store.revision(),
+  compacted: () => store.compacted(),
   get: (key) => store.get(key),
   list: (resource, options) => store.list(resource, options),
   transact: (ops) => store.transact(ops),
