@@ -188,6 +188,7 @@ export function buildProgram(io: Io): Command {
         'user',
         'editor',
         'admin',
+        'metrics',
       ]),
     )
     .option('--cluster', 'bind the role in all namespaces')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { AGENT_METRICS } from '../../../../agent/metrics/catalogue.ts'
 import * as agentCatalogue from '../../../../agent/metrics/catalogue.ts'
+import { AGENT_METRICS } from '../../../../agent/metrics/catalogue.ts'
 import * as serverCatalogue from '../../../../lib/metrics/catalogue.ts'
 
 const UNITS = /_(seconds|bytes|cores|fraction|ratio)(_total)?$/

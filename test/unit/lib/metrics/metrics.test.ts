@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { SCRAPE_DURATION, SCRAPE_ERROR } from '../../../../lib/metrics/catalogue.ts'
 import { counter, gauge, histogram, sum } from '../../../../lib/metrics/define.ts'
 import { type Collector, Metrics } from '../../../../lib/metrics/metrics.ts'
-import { SCRAPE_DURATION, SCRAPE_ERROR } from '../../../../lib/metrics/catalogue.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 
 const DOORS = counter('doors_total', 'Doors opened', ['colour'])
