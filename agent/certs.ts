@@ -7,7 +7,8 @@ import { issueClient, peekIdentity, renewIdentity } from '../lib/apiserver/auth/
 import { kubeconfig } from '../lib/apiserver/auth/kubeconfig.ts'
 import { TlsKeeper } from '../lib/apiserver/auth/tls-keeper.ts'
 import { systemClock } from '../lib/clock.ts'
-import { type AgentConfig, ConfigError } from './config.ts'
+import type { AgentConfig } from './config.ts'
+import { ConfigError } from './config-error.ts'
 import { keeperOptions, serverUrl } from './listen.ts'
 
 export const CERTS_USAGE = `berth-agent certs show                           the certificates of the API: names, authority, end
@@ -39,12 +40,12 @@ export interface IssueOptions {
 export async function certs(config: AgentConfig, words: readonly string[], options: IssueOptions): Promise<string> {
   const [verb, ...more] = words
   const given = (['user', 'group', 'days', 'server', 'out'] as const).find((name) => options[name] !== undefined)
-  if (more.length > 0) throw new ConfigError(`unknown argument ${more[0]}\n${CERTS_USAGE}`)
+  if (more.length > 0) throw new ConfigError('command line', `unknown argument ${more[0]}\n${CERTS_USAGE}`)
   if (verb === 'issue') return issue(config, options)
-  if (given !== undefined) throw new ConfigError(`--${given} belongs to certs issue\n${CERTS_USAGE}`)
+  if (given !== undefined) throw new ConfigError('command line', `--${given} belongs to certs issue\n${CERTS_USAGE}`)
   if (verb === 'show') return show(config)
   if (verb === 'renew') return renew(config)
-  throw new ConfigError(`certs needs show, renew or issue\n${CERTS_USAGE}`)
+  throw new ConfigError('command line', `certs needs show, renew or issue\n${CERTS_USAGE}`)
 }
 
 const folderOf = (config: AgentConfig): string => join(config.stateDir, KEYS_FOLDER)
@@ -92,11 +93,11 @@ async function renew(config: AgentConfig): Promise<string> {
 
 async function issue(config: AgentConfig, options: IssueOptions): Promise<string> {
   const { user, group: groups = [], days = String(DEFAULT_DAYS), out } = options
-  if (user === undefined) throw new ConfigError(`certs issue needs --user NAME\n${CERTS_USAGE}`)
-  if (!/^\d{1,5}$/.test(days)) throw new ConfigError('--days must be a whole number')
+  if (user === undefined) throw new ConfigError('command line', `certs issue needs --user NAME\n${CERTS_USAGE}`)
+  if (!/^\d{1,5}$/.test(days)) throw new ConfigError('command line', '--days must be a whole number')
   const server = options.server ?? serverUrl(config)
   if (server === null || !URL.canParse(server) || new URL(server).protocol !== 'https:')
-    throw new ConfigError('--server must be the https URL under which clients reach this agent')
+    throw new ConfigError('command line', '--server must be the https URL under which clients reach this agent')
   const credentials = await issueClient(folderOf(config), { user, groups, days: Number(days) })
   const tls = await TlsKeeper.peek(keeperOptions(config, systemClock))
   const serverName = tls.nameFor(new URL(server).hostname.replace(/^\[|\]$/g, ''))

@@ -4,6 +4,8 @@ import { hostname } from 'node:os'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { type Static, Type } from 'typebox'
 import { parse } from 'yaml'
+import { messageOf } from '../lib/errors.ts'
+import { ConfigError, type ConfigFault } from './config-error.ts'
 
 const closed = { additionalProperties: false } as const
 
@@ -206,36 +208,32 @@ export const AgentConfigSchema = Type.Object(
 
 export type AgentConfig = Static<typeof AgentConfigSchema>
 
-/** A configuration that can't be used; the message names each key. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
 /** Checks and completes a parsed document. @throws ConfigError */
 export function toConfig(document: unknown): AgentConfig {
   const config = structuredClone(document ?? {}) as Record<string, unknown>
-  if (typeof config !== 'object' || Array.isArray(config)) throw new ConfigError('the configuration is not a mapping')
+  const noMapping = 'the configuration is not a mapping'
+  if (typeof config !== 'object' || Array.isArray(config)) throw new ConfigError(noMapping, noMapping)
   config.nodeName ??= hostname().toLowerCase()
   const options = { allErrors: true, useDefaults: true, strict: false, meta: false, validateSchema: false }
   const validate = new Ajv2020(options).compile(AgentConfigSchema)
   if (validate(config)) return config as AgentConfig
-  const lines = (validate.errors ?? []).map(({ instancePath, message, params }) => {
+  const found = (validate.errors ?? []).map(({ instancePath, message, params }): readonly [ConfigFault, string] => {
     const key = instancePath.slice(1).replaceAll('/', '.')
-    if ('additionalProperty' in params) return `${key === '' ? '' : `${key}.`}${params.additionalProperty}: unknown key`
-    return `${key}: ${message}`
+    if (!('additionalProperty' in params)) return ['KEY: …', `${key}: ${message}`]
+    return ['KEY: unknown key', `${key === '' ? '' : `${key}.`}${params.additionalProperty}: unknown key`]
   })
-  throw new ConfigError(lines.join('; '))
+  throw new ConfigError(found[0]?.[0] ?? 'KEY: …', found.map(([, line]) => line).join('; '))
 }
 
 /** Reads the file; a missing file means defaults when `optional`. @throws ConfigError */
 export async function loadConfig(path: string, optional: boolean): Promise<AgentConfig> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (optional && error.code === 'ENOENT') return ''
-    throw new ConfigError(`cannot read ${path}: ${error.message}`)
+    throw new ConfigError('cannot read FILE', `cannot read ${path}: ${error.message}`)
   })
   try {
     return toConfig(parse(text))
   } catch (error) {
-    throw new ConfigError(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new ConfigError(error instanceof ConfigError ? error.fault : 'not YAML', `${path}: ${messageOf(error)}`)
   }
 }

@@ -9,7 +9,9 @@ import { takeServiceManager } from '../lib/service-manager.ts'
 import { startAgent } from './app.ts'
 import { CERTS_OPTIONS, CERTS_USAGE, certs } from './certs.ts'
 import { checkConfig } from './check-config.ts'
-import { type AgentConfig, ConfigError, loadConfig } from './config.ts'
+import { type AgentConfig, loadConfig } from './config.ts'
+import { ConfigError } from './config-error.ts'
+import { EXIT } from './exit-codes.ts'
 import { judgeKvm, probeKvm } from './host/index.ts'
 import { Supervision } from './supervision.ts'
 
@@ -18,7 +20,6 @@ const DEFAULT_CONFIG = '/etc/berth/agent.yaml'
 const STOP_TIMEOUT_MS = 20_000
 /** What the agent and its programs make is root's alone; folders may be passed through, as QEMU's own user must. */
 const UMASK = 0o066
-const EXIT = { ok: 0, failed: 1, usage: 2, kvmNotUsable: 3 } as const
 
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
 berth-agent --check-config [--config FILE]       whether the agent would take the configuration; exit code 2 when not
@@ -52,7 +53,7 @@ async function main(): Promise<number> {
   if (values.help) return print(USAGE)
   if (values.version) return print(`berth-agent ${version()}\n`)
   if (positionals[0] === 'probe-kvm' && positionals.length === 1) return probe()
-  if (positionals.length > 0) throw new ConfigError(`unknown argument ${positionals[0]}\n${USAGE}`)
+  if (positionals.length > 0) throw new ConfigError('command line', `unknown argument ${positionals[0]}\n${USAGE}`)
   const config = await configOf(values)
   if (!values['check-config']) return run(config)
   await checkConfig(config)
@@ -64,7 +65,7 @@ function argumentsOf<T extends NonNullable<ParseArgsConfig['options']>>(options:
   try {
     return parseArgs({ allowPositionals: true, options })
   } catch (error) {
-    throw new ConfigError(messageOf(error))
+    throw new ConfigError('command line', messageOf(error))
   }
 }
 
@@ -76,7 +77,7 @@ async function configOf(values: { readonly config?: string; readonly 'state-dir'
 async function certsMain(): Promise<number> {
   const { values, positionals } = argumentsOf({ ...OPTIONS, ...CERTS_OPTIONS })
   const [first, ...words] = positionals
-  if (first !== 'certs') throw new ConfigError(`unknown argument ${first}\n${USAGE}`)
+  if (first !== 'certs') throw new ConfigError('command line', `unknown argument ${first}\n${USAGE}`)
   if (values.help) return print(CERTS_USAGE)
   return print(await certs(await configOf(values), words, values))
 }

@@ -1,6 +1,7 @@
-// Runs one command line and turns its end into an exit code: 0 done, 1 an error, 2 a wrong command line, 130 interrupted.
+// Runs one command line and turns its end into an exit code.
 import { CommanderError } from 'commander'
 import { plainBooleans } from './booleans.ts'
+import { EXIT } from './exit-codes.ts'
 import { failureLines } from './failure.ts'
 import { painter } from './format/colour.ts'
 import { type Io, note } from './io.ts'
@@ -12,18 +13,18 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io)
   try {
     await program.parseAsync(plainBooleans(program, argv))
-    return 0
+    return EXIT.done
   } catch (error) {
     return report(error, io)
   }
 }
 
 function report(error: unknown, io: Io): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
   if (error instanceof Failed) return error.exitCode
-  if (io.signal.aborted) return 130
+  if (io.signal.aborted) return EXIT.interrupted
   const paint = painter(io, io.stderr)
   const [first = 'failed', ...more] = failureLines(error)
   note(io, [`${paint('red', 'error:')} ${first}`, ...more].join('\n'))
-  return error instanceof UsageError ? 2 : 1
+  return error instanceof UsageError ? EXIT.usage : EXIT.failed
 }

@@ -1,4 +1,5 @@
-// A command line that asks for something impossible: exit code 2.
+// A command line that asks for something impossible.
+import { EXIT } from './exit-codes.ts'
 
 /** The message says what to write instead. */
 export class UsageError extends Error {
@@ -10,7 +11,7 @@ export class Failed extends Error {
   override readonly name = 'Failed'
   readonly exitCode: number
 
-  constructor(exitCode = 1) {
+  constructor(exitCode: number = EXIT.failed) {
     super()
     this.exitCode = exitCode
   }

@@ -16,7 +16,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'lib/controllers': ['lib', 'schemas'],
   agent: ['lib', 'schemas'],
   cli: ['lib', 'schemas'],
-  scripts: ['lib', 'schemas', 'agent', 'test'],
+  scripts: ['lib', 'schemas', 'agent', 'cli', 'test'],
   test: ['lib', 'schemas', 'agent', 'cli', 'scripts', 'vitest.config.ts'],
 }
 

@@ -19,10 +19,13 @@ export interface ProbeTimings {
   readonly kvm: readonly ProbeRun[]
 }
 
-export interface KvmVerdict {
-  readonly usable: boolean
-  /** Reason of the Node's condition. */
-  readonly reason: 'KVMUsable' | 'NoKVMDevice' | 'KVMFailed' | 'KVMHangs' | 'KVMSlowerThanEmulation'
+/** Why KVM is not usable: a reason of the Node's condition. */
+export type KvmFailure = 'NoKVMDevice' | 'KVMFailed' | 'KVMHangs' | 'KVMSlowerThanEmulation'
+
+export type KvmVerdict = Judged &
+  ({ readonly usable: true; readonly reason: 'KVMUsable' } | { readonly usable: false; readonly reason: KvmFailure })
+
+interface Judged {
   /** A sentence for an operator. */
   readonly message: string
   /** KVM's time for the loop over emulation's; 1 and more is bad. Absent when there is nothing to compare. */

@@ -6,6 +6,7 @@ import { cpuLabels } from './cpu-features.ts'
 import type { DomainCapabilities } from './domain-capabilities.ts'
 import type { HostIdentity } from './identity.ts'
 import type { Inventory } from './inventory.ts'
+import type { CHECK_REASONS, NodeReady } from './node-conditions.ts'
 
 export interface NodeFacts {
   readonly nodeName: string
@@ -97,8 +98,7 @@ export function nodeConditions(
 
 type Finding = Omit<NodeCondition, 'lastTransitionTime'>
 
-/** Ready says that VMs can be started here: libvirt answers and the accelerator is settled. */
-function readyCondition({ accelerator, checks }: NodeFacts): Finding {
+function readyCondition({ accelerator, checks }: NodeFacts): NodeReady & { readonly message: string } {
   const broken = checks.find(({ id, status }) => (id === 'libvirt' || id === 'qemu') && status === 'fail')
   if (broken !== undefined) {
     return { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message: broken.message }
@@ -111,11 +111,11 @@ function readyCondition({ accelerator, checks }: NodeFacts): Finding {
 }
 
 /** True when the check found all well, False when it did not, Unknown when the host does not tell. */
-function checkCondition({ condition, status, unknown, message, detail }: CheckResult): Finding[] {
+function checkCondition({ condition, status, unknown, message, reason }: CheckResult): Finding[] {
   if (condition === undefined) return []
   const holds = unknown ? 'Unknown' : status === 'ok' ? 'True' : 'False'
-  const reason = /^[A-Z][A-Za-z]+$/.test(detail ?? '') ? (detail ?? '') : REASONS[holds]
-  return [{ type: condition, status: holds, reason, message }]
+  const plain: keyof typeof CHECK_REASONS = REASONS[holds]
+  return [{ type: condition, status: holds, reason: reason ?? plain, message }]
 }
 
 const REASONS = { True: 'CheckPassed', False: 'CheckFailed', Unknown: 'CheckInconclusive' } as const

@@ -1,11 +1,25 @@
 // Why an import did not work: whether trying again can help, and words for the object's condition.
+import type { Advice } from '../../lib/advice.ts'
 
-/**
- * `transport`: the network or the server failed, a later try may work.
- * `host`: this host failed (disk full, a program missing), a later try may work.
- * `refused`: what was asked for or what came is not acceptable; only a new spec can mend it.
- */
-export type ImportFault = 'transport' | 'host' | 'refused'
+/** Whose fault it is, with what an operator reads about it. */
+export const IMPORT_FAULTS = {
+  transport: {
+    means:
+      'The network or the server failed: no address, no answer, a broken or stalled download, an answer of the server that may pass. It is tried six times, with growing waits.',
+    todo: 'Try the URL with `curl` on the host. `importer.stallTimeoutSeconds` and `importer.totalTimeoutSeconds` bound slow servers.',
+  },
+  host: {
+    means: 'This host failed: no space, a program missing, or programs that cannot be confined. It is tried six times.',
+    todo: 'Free space or install what is missing (`berth host check`).',
+  },
+  refused: {
+    means:
+      'What was asked for or what came is not acceptable, and is not tried again: a wrong checksum, an address that is not allowed, an answer such as 404, a damaged file, a format that is not known, an image that names other files, is encrypted or larger than `importer.maxVirtualBytes`.',
+    todo: 'Mend the source and change `spec`, or create the object again. A server on this host or on a link-local address must be listed in `importer.allow`. An image with a backing file is made whole by `qemu-img convert`, on a machine that has both files.',
+  },
+} as const satisfies Readonly<Record<string, Advice>>
+
+export type ImportFault = keyof typeof IMPORT_FAULTS
 
 /** The message is one sentence without a full stop, for an operator. It never holds credentials. */
 export class ImportError extends Error {

@@ -2,10 +2,12 @@
 import type WebSocket from 'ws'
 import type { ConnectSubresource, ConnectTarget } from '../../lib/apiserver/connect.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
+import type { EventText } from '../../lib/controllers/event-text.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { ConnectionLost, type Domain, type LibvirtPool } from '../../lib/libvirt/index.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
+import { AGENT_EVENTS } from '../events.ts'
 import { CLOSE, closeSocket, type Ending } from './ending.ts'
 import { keepAlive } from './heartbeat.ts'
 import { ClientInput } from './input.ts'
@@ -31,7 +33,7 @@ export interface Device {
   /** Who ends it when nobody else did. */
   readonly owner: string
   /** Reason of the event that tells of a take-over. */
-  readonly preempted: string
+  readonly preempted: keyof typeof AGENT_EVENTS.table
   /** How long a client may take nothing before it is given up, ms. */
   readonly patienceMs: number
   /** Refuses before the upgrade what the running domain does not have. */
@@ -42,12 +44,7 @@ export interface Device {
 export interface StreamDeps {
   readonly libvirt: Pick<LibvirtPool, 'call' | 'stream'>
   readonly reader: Pick<Reader, 'get'>
-  readonly events: {
-    record(
-      object: KubeObject,
-      event: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string },
-    ): void
-  }
+  readonly events: { record(object: KubeObject, text: EventText): void }
   readonly log: { info(facts: object, message: string): void; warn(facts: object, message: string): void }
   readonly clock?: Clock
 }
@@ -117,11 +114,13 @@ export class ExclusiveStream implements ConnectSubresource {
       const session = this.#sessions.take(machine.metadata.uid, { holder: target.user, client: target.client })
       log.info(facts, `${label} connected`)
       if (session.displaced !== null)
-        events.record(machine, {
-          type: 'Warning',
-          reason: preempted,
-          message: `${describe(session.info)} took the ${label} over from ${describe(session.displaced)}`,
-        })
+        events.record(
+          machine,
+          AGENT_EVENTS.text(
+            preempted,
+            `${describe(session.info)} took the ${label} over from ${describe(session.displaced)}`,
+          ),
+        )
       ending = await this.#serve(machine, session, { socket, input, signal })
     } catch (error) {
       ending = { code: CLOSE.internal, reason: messageOf(error) }

@@ -7,16 +7,9 @@ import { type KubeObject, nameOf } from '../object.ts'
 import { RateLimit } from '../rate-limit.ts'
 import type { ReconcileLog } from '../reconcile/log.ts'
 import type { Reader } from '../reconcile/reader.ts'
+import type { EventText } from './event-text.ts'
 
 const EVENTS = 'events'
-
-export interface EventText {
-  readonly type: 'Normal' | 'Warning'
-  /** CamelCase, for programs. */
-  readonly reason: string
-  /** A sentence, for people. Never contains secret values. Shortened to 1,024 characters. */
-  readonly message: string
-}
 
 export interface EventRecorderOptions {
   /** Holds `events`. */

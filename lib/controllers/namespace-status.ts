@@ -1,6 +1,7 @@
 // What a namespace on its way out says about what is left in it: Kubernetes' conditions, reasons and wording.
 import { timestamp } from '../clock.ts'
 import type { Condition, KubeObject } from '../object.ts'
+import type { NamespaceCondition } from './namespace-conditions.ts'
 
 /** Objects of one resource that are still there. */
 export interface Remaining {
@@ -8,12 +9,12 @@ export interface Remaining {
   readonly objects: readonly KubeObject[]
 }
 
-type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+type Finding = NamespaceCondition & { readonly message: string }
 
 const FINE = { status: 'False', message: '' } as const
 
 function contentFailure(failures: readonly string[]): Finding {
-  const type = 'NamespaceDeletionContentFailure'
+  const type = 'NamespaceDeletionContentFailure' as const
   if (failures.length === 0) return { type, ...FINE, reason: 'ContentDeleted' }
   const message = `Failed to delete all resource types, ${failures.length} remaining: ${failures.slice(0, 5).join('; ')}`
   return { type, status: 'True', reason: 'ContentDeletionFailed', message }

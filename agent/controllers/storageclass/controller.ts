@@ -1,11 +1,12 @@
 // StorageClass: whether its folder can hold disks on this host. It has no status, so an event says what is wrong.
 
-import type { EventText } from '../../../lib/controllers/event-recorder.ts'
+import type { EventText } from '../../../lib/controllers/event-text.ts'
 import { messageOf } from '../../../lib/errors.ts'
 import { fromKey, type KubeObject } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { StorageClass } from '../../../schemas/index.ts'
+import { AGENT_EVENTS } from '../../events.ts'
 import { STORAGE_CLASSES } from '../../names.ts'
 import type { DirDriver } from '../../storage/dir-driver.ts'
 
@@ -36,7 +37,7 @@ export class StorageClassReconciler implements Reconciler {
       return DONE
     } catch (error) {
       const message = `The folder ${folder} can't hold disks on this host: ${messageOf(error)}`
-      events.record(storageClass, { type: 'Warning', reason: 'FolderNotUsable', message })
+      events.record(storageClass, AGENT_EVENTS.text('FolderNotUsable', message))
       return again(RETRY_MS, 'the folder of the storage class is not usable')
     }
   }

@@ -1,11 +1,12 @@
 // VirtualDisk: load, observe, plan, run, say.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
-import type { EventText } from '../../../lib/controllers/event-recorder.ts'
+import type { EventText } from '../../../lib/controllers/event-text.ts'
 import { messageOf } from '../../../lib/errors.ts'
 import { fromKey, type KubeObject, type NamespacedName, toKey } from '../../../lib/object.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { VirtualDisk, VirtualDiskStatus } from '../../../schemas/index.ts'
+import { AGENT_EVENTS } from '../../events.ts'
 import type { ImportQueue } from '../../images/import-queue.ts'
 import { recorded } from '../../images/recorded.ts'
 import { DISKS } from '../../names.ts'
@@ -109,9 +110,9 @@ export class DiskReconciler implements Reconciler {
     if (after === undefined || after.phase === before) return
     const message = after.conditions?.find(({ type }) => type === 'Ready')?.message ?? ''
     if (after.phase === 'Ready' && before !== 'Resizing') {
-      events.record(disk, { type: 'Normal', reason: 'DataSourceImportCompleted', message: 'The disk is ready' })
+      events.record(disk, AGENT_EVENTS.text('DataSourceImportCompleted', 'The disk is ready'))
     } else if (after.phase === 'Failed' || after.phase === 'PVCLost') {
-      events.record(disk, { type: 'Warning', reason: 'DataSourceImportFailed', message })
+      events.record(disk, AGENT_EVENTS.text('DataSourceImportFailed', message))
     }
   }
 }

@@ -1,10 +1,11 @@
 // What a disk's status says. Pure.
 import { basename } from 'node:path'
-import { type ConditionState, getCondition, removeCondition, setCondition } from '../../../lib/conditions.ts'
+import { getCondition, removeCondition } from '../../../lib/conditions.ts'
 import type { Condition } from '../../../lib/object.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
 import type { VirtualDisk, VirtualDiskStatus } from '../../../schemas/index.ts'
 import { importing, percent, speedOf } from '../virtualimage/status.ts'
+import { DISK_CONDITIONS, type DiskCondition } from './conditions.ts'
 import { goDuration } from './duration.ts'
 import type { DiskHave, SourceHave } from './observe.ts'
 import { baseOf, growthOf, holders, sizeProblem } from './plan.ts'
@@ -20,18 +21,17 @@ export interface DiskStatusInputs {
 }
 
 type Phase = NonNullable<VirtualDiskStatus['phase']>
-type Said = Omit<ConditionState, 'type'>
-
-const no = (reason: string, message = ''): Said => ({ status: 'False', reason, message })
-const yes = (reason: string, message = ''): Said => ({ status: 'True', reason, message })
+type Of<Type extends DiskCondition['type']> = Extract<DiskCondition, { type: Type }>
+/** Takes a condition away. */
+type Gone = { readonly type: DiskCondition['type'] }
 
 export function diskStatus(inputs: DiskStatusInputs): VirtualDiskStatus {
   const { disk, before, have, now } = inputs
   const { phase, ready } = stateOf(inputs)
   const generation = disk.metadata.generation
   const conditions = conditionsOf(inputs, ready).reduce<readonly Condition[]>(
-    (list, [type, said]) =>
-      said === null ? removeCondition(list, type) : setCondition(list, { type, ...said }, generation, now),
+    (list, said) =>
+      'status' in said ? DISK_CONDITIONS.set(list, said, generation, now) : removeCondition(list, said.type),
     before?.conditions ?? [],
   )
   return {
@@ -50,45 +50,62 @@ export function diskStatus(inputs: DiskStatusInputs): VirtualDiskStatus {
   }
 }
 
-function stateOf({ have, fault, now }: DiskStatusInputs): { readonly phase: Phase; readonly ready: Said } {
+function stateOf({ have, fault, now }: DiskStatusInputs): { readonly phase: Phase; readonly ready: Of<'Ready'> } {
   if (have.disk !== null) return existing(have)
   if (have.storageClass.kind !== 'found') {
-    return { phase: 'Pending', ready: no('StorageClassIsNotReady', classText(have)) }
+    return { phase: 'Pending', ready: notReady('StorageClassIsNotReady', classText(have)) }
   }
   const { source } = have
-  if (source.kind === 'unknown') return { phase: 'Failed', ready: no('ProvisioningFailed', sourceText(source)) }
+  if (source.kind === 'unknown') return { phase: 'Failed', ready: notReady('ProvisioningFailed', sourceText(source)) }
   if (source.kind === 'image' && source.found !== 'ready') {
     const reason = source.found === 'missing' ? 'DatasourceIsNotFound' : 'DatasourceIsNotReady'
-    return { phase: 'Pending', ready: no(reason, sourceText(source)) }
+    return { phase: 'Pending', ready: notReady(reason, sourceText(source)) }
   }
   if (source.kind === 'http' && source.image === null) {
-    const state = importing(source.import, now)
-    return { phase: state.phase === 'ImageLost' ? 'Failed' : state.phase, ready: state.ready }
+    return importing(source.import, now)
   }
   const problem = sizeProblem(have, baseOf(source)) ?? fault
-  if (problem !== null) return { phase: 'Failed', ready: no('ProvisioningFailed', problem) }
-  return { phase: 'Provisioning', ready: no('Provisioning', 'the disk is being made') }
+  if (problem !== null) return { phase: 'Failed', ready: notReady('ProvisioningFailed', problem) }
+  return { phase: 'Provisioning', ready: notReady('Provisioning', 'the disk is being made') }
 }
 
-function existing(have: DiskHave): { readonly phase: Phase; readonly ready: Said } {
+const notReady = (reason: Exclude<Of<'Ready'>['reason'], 'Ready'>, message: string): Of<'Ready'> => ({
+  type: 'Ready',
+  status: 'False',
+  reason,
+  message,
+})
+
+function existing(have: DiskHave): { readonly phase: Phase; readonly ready: Of<'Ready'> } {
   if (!have.present) {
     const message = `${have.disk?.path ?? 'the file'} or the image below it is missing on this host; the disk is ready again when it is back`
-    return { phase: 'PVCLost', ready: no('PVCLost', message) }
+    return { phase: 'PVCLost', ready: notReady('PVCLost', message) }
   }
-  return { phase: growthOf(have) === null ? 'Ready' : 'Resizing', ready: yes('Ready') }
+  return {
+    phase: growthOf(have) === null ? 'Ready' : 'Resizing',
+    ready: { type: 'Ready', status: 'True', reason: 'Ready' },
+  }
 }
 
-/** Null takes a condition away. */
-function conditionsOf(inputs: DiskStatusInputs, ready: Said): readonly (readonly [string, Said | null])[] {
+function conditionsOf(inputs: DiskStatusInputs, ready: Of<'Ready'>): readonly (DiskCondition | Gone)[] {
   const { have } = inputs
   const by = holders(have)
   return [
-    ['DatasourceReady', datasource(have)],
-    ['StorageClassReady', storageClass(have)],
-    ['Ready', ready],
-    ['InUse', by.length > 0 ? yes('AttachedToVirtualMachine', attachedText(by)) : no('NotInUse')],
-    ['Resizing', resizing(inputs)],
-    ['Terminating', have.deleting ? yes('CleanupPending', inputs.fault ?? terminatingText(by)) : null],
+    datasource(have),
+    storageClass(have),
+    ready,
+    by.length > 0
+      ? { type: 'InUse', status: 'True', reason: 'AttachedToVirtualMachine', message: attachedText(by) }
+      : { type: 'InUse', status: 'False', reason: 'NotInUse' },
+    resizing(inputs),
+    have.deleting
+      ? {
+          type: 'Terminating',
+          status: 'True',
+          reason: 'CleanupPending',
+          message: inputs.fault ?? terminatingText(by),
+        }
+      : { type: 'Terminating' },
   ]
 }
 
@@ -98,12 +115,16 @@ const terminatingText = (by: readonly string[]): string =>
   by.length === 0 ? 'the files are being removed' : `${attachedText(by)}: the disk stays until then`
 
 /** A disk that exists needs its source no more. */
-function datasource({ disk, source }: DiskHave): Said {
-  if (disk !== null || source.kind === 'blank' || source.kind === 'http') return yes('DatasourceReady')
-  if (source.kind === 'unknown') return no('ImageNotReady', sourceText(source))
-  if (source.found === 'ready') return yes('DatasourceReady')
-  const prefix = source.ref.kind === 'ClusterVirtualImage' ? 'Cluster' : ''
-  return no(`${prefix}Image${source.found === 'missing' ? 'NotFound' : 'NotReady'}`, sourceText(source))
+function datasource({ disk, source }: DiskHave): Of<'DatasourceReady'> {
+  const ready = { type: 'DatasourceReady', status: 'True', reason: 'DatasourceReady' } as const
+  if (disk !== null || source.kind === 'blank' || source.kind === 'http') return ready
+  const not = { type: 'DatasourceReady', status: 'False', message: sourceText(source) } as const
+  if (source.kind === 'unknown') return { ...not, reason: 'ImageNotReady' }
+  if (source.found === 'ready') return ready
+  const missing = source.found === 'missing'
+  return source.ref.kind === 'ClusterVirtualImage'
+    ? { ...not, reason: missing ? 'ClusterImageNotFound' : 'ClusterImageNotReady' }
+    : { ...not, reason: missing ? 'ImageNotFound' : 'ImageNotReady' }
 }
 
 function sourceText(source: SourceHave): string {
@@ -114,22 +135,23 @@ function sourceText(source: SourceHave): string {
   return source.phase === 'Ready' ? `${label} has no file on this host` : `${label} is ${source.phase}`
 }
 
-const storageClass = (have: DiskHave): Said =>
+const storageClass = (have: DiskHave): Of<'StorageClassReady'> =>
   have.disk !== null || have.storageClass.kind === 'found'
-    ? yes('StorageClassReady')
-    : no('StorageClassNotReady', classText(have))
+    ? { type: 'StorageClassReady', status: 'True', reason: 'StorageClassReady' }
+    : { type: 'StorageClassReady', status: 'False', reason: 'StorageClassNotReady', message: classText(have) }
 
 function classText({ storageClass: have }: DiskHave): string {
   if (have.kind === 'missing') return `the StorageClass ${have.name} does not exist`
   return have.kind === 'no-default' ? 'no StorageClass is named, and none is marked as the default' : ''
 }
 
-function resizing({ have, fault }: DiskStatusInputs): Said | null {
+function resizing({ have, fault }: DiskStatusInputs): Of<'Resizing'> | Gone {
   const bytes = growthOf(have)
-  if (bytes === null || have.deleting || !have.present) return null
+  if (bytes === null || have.deleting || !have.present) return { type: 'Resizing' }
   const by = holders(have)
   const waits = by.length > 0 ? `; the virtual machine ${someOf(by)} has it open` : ''
-  return yes('InProgress', fault ?? `the disk is being grown to ${formatBytes(bytes)}${waits}`)
+  const message = fault ?? `the disk is being grown to ${formatBytes(bytes)}${waits}`
+  return { type: 'Resizing', status: 'True', reason: 'InProgress', message }
 }
 
 function volumeFields({ disk, storageClass: have }: DiskHave): Partial<VirtualDiskStatus> {

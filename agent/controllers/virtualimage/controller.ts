@@ -1,9 +1,10 @@
 // VirtualImage and ClusterVirtualImage: load, observe, plan, run, say. The two kinds differ in names only.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
-import type { EventText } from '../../../lib/controllers/event-recorder.ts'
+import type { EventText } from '../../../lib/controllers/event-text.ts'
 import { fromKey, type KubeObject, type NamespacedName, toKey } from '../../../lib/object.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
+import { AGENT_EVENTS } from '../../events.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import type { ImportQueue } from '../../images/import-queue.ts'
 import { recorded } from '../../images/recorded.ts'
@@ -99,16 +100,16 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
     const before = image.status?.phase
     if (have.deleting) return
     if (have.image !== null && before !== 'Ready' && before !== 'ImageLost') {
-      events.record(image, { type: 'Normal', reason: 'DataSourceImportCompleted', message: 'The image is ready' })
+      events.record(image, AGENT_EVENTS.text('DataSourceImportCompleted', 'The image is ready'))
     }
     if (isLost(have) && before === 'Ready') {
-      events.record(image, { type: 'Warning', reason: 'ImageLost', message: 'The file of the image is missing' })
+      events.record(image, AGENT_EVENTS.text('ImageLost', 'The file of the image is missing'))
     }
     if (have.image === null && have.import?.kind === 'running' && before !== 'Provisioning') {
-      events.record(image, { type: 'Normal', reason: 'DataSourceImportStarted', message: 'The download has begun' })
+      events.record(image, AGENT_EVENTS.text('DataSourceImportStarted', 'The download has begun'))
     }
     if (have.image === null && have.import?.kind === 'failed' && before !== 'Failed') {
-      events.record(image, { type: 'Warning', reason: 'DataSourceImportFailed', message: have.import.message })
+      events.record(image, AGENT_EVENTS.text('DataSourceImportFailed', have.import.message))
     }
   }
 }

@@ -1,13 +1,14 @@
 // What an image's status says. Pure.
 
 import { timestamp } from '../../../lib/clock.ts'
-import { type ConditionState, removeCondition, setCondition } from '../../../lib/conditions.ts'
+import { removeCondition } from '../../../lib/conditions.ts'
 import type { Condition } from '../../../lib/object.ts'
 import { humanBytes } from '../../../lib/quantity.ts'
 import type { VirtualImageStatus } from '../../../schemas/index.ts'
 import type { ImportState } from '../../images/import-queue.ts'
 import type { Speed } from '../../images/speed.ts'
 import { someOf } from '../virtualdisk/users.ts'
+import { IMAGE_CONDITIONS, type IMPORT_REASONS, type ImageCondition } from './conditions.ts'
 import type { AnyImage, ImageHave } from './observe.ts'
 
 export interface ImageStatusInputs {
@@ -21,7 +22,13 @@ type Phase = 'Pending' | 'Provisioning' | 'Ready' | 'Failed' | 'Terminating' | '
 
 interface State {
   readonly phase: Phase
-  readonly ready: Omit<ConditionState, 'type'>
+  readonly ready: Extract<ImageCondition, { type: 'Ready' }>
+}
+
+/** What a source on its way comes to; disks say the same. */
+interface Importing {
+  readonly phase: 'Pending' | 'Provisioning' | 'Failed'
+  readonly ready: Extract<State['ready'], { reason: keyof typeof IMPORT_REASONS }>
 }
 
 /** Fields that both kinds of image have. */
@@ -30,7 +37,9 @@ export function imageStatus({ image, before, have, now }: ImageStatusInputs): Vi
   const generation = image.metadata.generation
   const conditions = conditionsOf(have, state, image.kind).reduce<readonly Condition[]>(
     (list, condition) =>
-      'status' in condition ? setCondition(list, condition, generation, now) : removeCondition(list, condition.type),
+      'status' in condition
+        ? IMAGE_CONDITIONS.set(list, condition, generation, now)
+        : removeCondition(list, condition.type),
     before?.conditions ?? [],
   )
   return {
@@ -49,34 +58,36 @@ export function imageStatus({ image, before, have, now }: ImageStatusInputs): Vi
 export const isLost = ({ claim, image, import: running }: Pick<ImageHave, 'claim' | 'image' | 'import'>): boolean =>
   claim === 'fits' && image === null && running?.kind !== 'running'
 
+const READY = { type: 'Ready' } as const
+
 function stateOf(have: ImageHave, now: number): State {
-  if (have.image !== null) return { phase: 'Ready', ready: { status: 'True', reason: 'Ready' } }
+  if (have.image !== null) return { phase: 'Ready', ready: { ...READY, status: 'True', reason: 'Ready' } }
   if (isLost(have)) {
     const message = 'the file of the image is missing on this host; the image is ready again when it is back'
-    return { phase: 'ImageLost', ready: { status: 'False', reason: 'ImageLost', message } }
+    return { phase: 'ImageLost', ready: { ...READY, status: 'False', reason: 'ImageLost', message } }
   }
   return importing(have.import, now)
 }
 
-/** Phase and Ready condition while a source is on its way; disks say the same. */
-export function importing(state: ImportState | null, now: number): State & { readonly phase: Phase } {
+/** Phase and Ready condition while a source is on its way. */
+export function importing(state: ImportState | null, now: number): Importing {
   switch (state?.kind) {
     case undefined:
     case 'queued': {
       const ahead = state?.ahead ?? 0
       const message = ahead > 0 ? `waits for its turn: ${ahead} imports come first` : ''
-      return { phase: 'Pending', ready: { status: 'False', reason: 'ProvisioningNotStarted', message } }
+      return { phase: 'Pending', ready: { ...READY, status: 'False', reason: 'ProvisioningNotStarted', message } }
     }
     case 'running':
     case 'done': {
       const converting = state.kind === 'done' || state.progress?.stage === 'convert'
       const message = converting ? 'the image is being converted' : 'the image is being downloaded'
-      return { phase: 'Provisioning', ready: { status: 'False', reason: 'Provisioning', message } }
+      return { phase: 'Provisioning', ready: { ...READY, status: 'False', reason: 'Provisioning', message } }
     }
     case 'failed':
       return {
         phase: 'Failed',
-        ready: { status: 'False', reason: 'ProvisioningFailed', message: failureText(state, now) },
+        ready: { ...READY, status: 'False', reason: 'ProvisioningFailed', message: failureText(state, now) },
       }
   }
 }
@@ -87,7 +98,7 @@ function failureText({ message, attempt, retryAt }: Extract<ImportState, { kind:
   return attempt > 1 ? `${message}; gave up after ${attempt} attempts` : message
 }
 
-type Change = ConditionState | { readonly type: string }
+type Change = ImageCondition | { readonly type: 'Terminating' }
 
 function conditionsOf(have: ImageHave, { ready }: State, kind: string): readonly Change[] {
   const by = usedBy(have)
@@ -96,7 +107,7 @@ function conditionsOf(have: ImageHave, { ready }: State, kind: string): readonly
     ...(kind === 'VirtualImage'
       ? [{ type: 'StorageClassReady', status: 'True', reason: 'DVCRTypeUsed', message: '' } as const]
       : []),
-    { type: 'Ready', ...ready },
+    ready,
     by === null
       ? { type: 'InUse', status: 'False', reason: 'NotInUse' }
       : { type: 'InUse', status: 'True', reason: inUseReason(have), message: by },
@@ -112,8 +123,7 @@ function conditionsOf(have: ImageHave, { ready }: State, kind: string): readonly
 }
 
 /** DVP has a reason for VMs only: its disks are copies, ours read through the image. */
-const inUseReason = ({ users }: ImageHave): string =>
-  users.vms.length > 0 ? 'AttachedToVirtualMachine' : 'UsedByVirtualDisk'
+const inUseReason = ({ users }: ImageHave) => (users.vms.length > 0 ? 'AttachedToVirtualMachine' : 'UsedByVirtualDisk')
 
 /** In words, who needs the image; null when nobody does. */
 export function usedBy({ users }: ImageHave): string | null {

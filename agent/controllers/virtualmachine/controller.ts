@@ -8,6 +8,7 @@ import { fromKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
+import { AGENT_EVENTS } from '../../events.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { VM_CLEANUP, VMS } from '../../names.ts'
 import type { OnFileStep } from '../../seams.ts'
@@ -87,7 +88,7 @@ export class VirtualMachineReconciler implements Reconciler {
       } catch (error) {
         if (signal.aborted) throw error
         failure = error
-        this.#deps.events.record(vm, { type: 'Warning', reason: 'FailedStep', message: messageOf(error) })
+        this.#deps.events.record(vm, AGENT_EVENTS.text('FailedStep', messageOf(error)))
       }
     }
     return again(100, 'the virtual machine keeps changing')
@@ -199,7 +200,7 @@ export class VirtualMachineReconciler implements Reconciler {
   async #try(
     vm: VirtualMachine,
     step: DeviceStep,
-    reason: string,
+    reason: 'Attached' | 'Detaching',
     run: () => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
@@ -219,7 +220,7 @@ export class VirtualMachineReconciler implements Reconciler {
     attempts.set(uid, { step: step.do, since: last?.since ?? at, at, fault })
     if (fault === null && last === undefined) this.#tell(vm, reason, label)
     if (fault !== null && fault !== last?.fault)
-      this.#deps.events.record(vm, { type: 'Warning', reason: 'FailedStep', message: `${label}: ${fault}` })
+      this.#deps.events.record(vm, AGENT_EVENTS.text('FailedStep', `${label}: ${fault}`))
   }
 
   #forgetAttempts(uid: string, assessment: Assessment | null): void {
@@ -274,7 +275,7 @@ export class VirtualMachineReconciler implements Reconciler {
     return { nvram: join(folders.nvram, `${uid}.fd`), console: join(folders.console, `${uid}.log`) }
   }
 
-  #tell(vm: VirtualMachine, reason: string, message: string): void {
-    this.#deps.events.record(vm, { type: 'Normal', reason, message })
+  #tell(vm: VirtualMachine, reason: keyof typeof AGENT_EVENTS.table, message: string): void {
+    this.#deps.events.record(vm, AGENT_EVENTS.text(reason, message))
   }
 }

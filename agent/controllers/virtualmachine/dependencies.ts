@@ -21,7 +21,10 @@ export interface Dependencies {
   readonly coreFraction: string
   readonly cpu: CpuPlan | null
   readonly classProblem: string | null
-  readonly sizingProblem: { readonly reason: string; readonly message: string } | null
+  readonly sizingProblem: {
+    readonly reason: 'VirtualMachineClassNotFound' | 'SizingPolicyNotMatched'
+    readonly message: string
+  } | null
   readonly devices: readonly Device[]
   readonly devicesProblem: string | null
   /** Block devices of the spec and of the domain whose objects are there, ready or not. */

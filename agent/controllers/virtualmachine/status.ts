@@ -1,11 +1,11 @@
 // What is seen of a VM -> its status. Pure. Phases, conditions and reasons are DVP's (vmcondition, phases of VirtualMachine).
 import { timestamp } from '../../../lib/clock.ts'
-import { setCondition } from '../../../lib/conditions.ts'
 import { topology } from '../../../lib/domain/index.ts'
 import type { Condition } from '../../../lib/object.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
+import { VM_CONDITIONS, type VmCondition } from './conditions.ts'
 import type { Dependencies } from './dependencies.ts'
 import { deviceStatus } from './device-status.ts'
 import { fractionOf, milliCoresOf, overheadOf } from './domain-plan.ts'
@@ -170,45 +170,46 @@ function launchTimes({ times }: BerthStatus): Record<string, string> {
 /** Go's duration text, as DVP writes it. */
 const seconds = (ms: number): string => `${Math.max(0, Math.round(ms)) / 1000}s`
 
-type Truth = Condition['status']
-
 function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition[] {
   const { dependencies: needs, guest, changes, hotplug, vm, now } = inputs
   let list: readonly Condition[] = inputs.before?.conditions ?? []
-  const set = (type: string, status: Truth, reason: string, message = '') => {
-    list = setCondition(list, { type, status, reason, message }, vm.metadata.generation ?? 0, now)
+  const set = (state: VmCondition, message = '') => {
+    list = VM_CONDITIONS.set(list, { ...state, message }, vm.metadata.generation ?? 0, now)
   }
-  const ready = (type: string, problem: string | null, whenReady: string, whenNot: string) =>
-    set(type, problem === null ? 'True' : 'False', problem === null ? whenReady : whenNot, problem ?? '')
+  const ready = (problem: string | null, whenReady: VmCondition, whenNot: VmCondition) =>
+    set(problem === null ? whenReady : whenNot, problem ?? '')
 
-  ready('VirtualMachineClassReady', needs.classProblem, 'VirtualMachineClassReady', 'VirtualMachineClassNotReady')
-  const devicesProblem = [needs.devicesProblem ?? [], ...hotplug.refused].flat().join('; ') || null
-  ready('BlockDevicesReady', devicesProblem, 'BlockDevicesReady', 'BlockDevicesNotReady')
-  ready('ProvisioningReady', needs.provisioningProblem, 'ProvisioningReady', 'ProvisioningNotReady')
   ready(
-    'SizingPolicyMatched',
-    needs.sizingProblem?.message ?? null,
-    'SizingPolicyMatched',
-    needs.sizingProblem?.reason ?? '',
+    needs.classProblem,
+    { type: 'VirtualMachineClassReady', status: 'True', reason: 'VirtualMachineClassReady' },
+    { type: 'VirtualMachineClassReady', status: 'False', reason: 'VirtualMachineClassNotReady' },
   )
-  const [runs, reason, message] = running(inputs, active)
-  set('Running', runs, reason, message)
-  const agent = active && guest !== null
-  set('AgentReady', agent ? 'True' : 'False', agent ? 'AgentReady' : 'AgentNotReady', agent ? '' : agentHint(active))
+  ready(
+    [needs.devicesProblem ?? [], ...hotplug.refused].flat().join('; ') || null,
+    { type: 'BlockDevicesReady', status: 'True', reason: 'BlockDevicesReady' },
+    { type: 'BlockDevicesReady', status: 'False', reason: 'BlockDevicesNotReady' },
+  )
+  ready(
+    needs.provisioningProblem,
+    { type: 'ProvisioningReady', status: 'True', reason: 'ProvisioningReady' },
+    { type: 'ProvisioningReady', status: 'False', reason: 'ProvisioningNotReady' },
+  )
+  const sizing = { type: 'SizingPolicyMatched' } as const
+  if (needs.sizingProblem === null) set({ ...sizing, status: 'True', reason: 'SizingPolicyMatched' })
+  else set({ ...sizing, status: 'False', reason: needs.sizingProblem.reason }, needs.sizingProblem.message)
+  set(...running(inputs, active))
+  if (active && guest !== null) set({ type: 'AgentReady', status: 'True', reason: 'AgentReady' })
+  else set({ type: 'AgentReady', status: 'False', reason: 'AgentNotReady' }, agentHint(active))
   const waits = changes.length > 0
-  set(
-    'AwaitingRestartToApplyConfiguration',
-    waits ? 'True' : 'False',
-    waits ? 'ChangesPendingRestart' : 'NoRestartRequired',
-    waits ? `a restart applies ${changes.map(({ path }) => path).join(', ')}` : '',
-  )
+  const restart = { type: 'AwaitingRestartToApplyConfiguration' } as const
+  const awaited = `a restart applies ${changes.map(({ path }) => path).join(', ')}`
+  if (waits) set({ ...restart, status: 'True', reason: 'ChangesPendingRestart' }, awaited)
+  else set({ ...restart, status: 'False', reason: 'NoRestartRequired' })
   const open = [...(waits ? ['changes wait for a restart'] : []), ...hotplug.pending]
-  const applied = open.length === 0
-  set(
-    'ConfigurationApplied',
-    applied ? 'True' : 'False',
-    applied ? 'ConfigurationApplied' : 'ConfigurationNotApplied',
-    open.join('; '),
+  ready(
+    open.join('; ') || null,
+    { type: 'ConfigurationApplied', status: 'True', reason: 'ConfigurationApplied' },
+    { type: 'ConfigurationApplied', status: 'False', reason: 'ConfigurationNotApplied' },
   )
   return list
 }
@@ -216,17 +217,18 @@ function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition
 const agentHint = (active: boolean): string =>
   active ? 'qemu-guest-agent does not answer in the guest' : 'the guest does not run'
 
-function running(inputs: StatusInputs, active: boolean): readonly [Truth, string, string] {
+function running(inputs: StatusInputs, active: boolean): readonly [state: VmCondition, message: string] {
+  const not = { type: 'Running', status: 'False' } as const
   if (active) {
     return inputs.view?.state === 'paused'
-      ? ['False', 'GuestNotRunning', 'the guest is paused']
-      : ['True', 'Running', '']
+      ? [{ ...not, reason: 'GuestNotRunning' }, 'the guest is paused']
+      : [{ type: 'Running', status: 'True', reason: 'Running' }, '']
   }
-  if (inputs.failure !== null) return ['False', 'InternalVirtualMachineError', inputs.failure]
-  if (inputs.wanted !== 'On') return ['False', 'NotRunning', stoppedBy(inputs)]
-  if (inputs.dependencies.bootProblem !== null) return ['False', 'NoBootableDevice', inputs.dependencies.bootProblem]
-  const blocker = startBlocker(inputs)
-  return blocker === null ? ['False', 'PodNotStarted', 'the start is under way'] : ['False', 'PodNotStarted', blocker]
+  if (inputs.failure !== null) return [{ ...not, reason: 'InternalVirtualMachineError' }, inputs.failure]
+  if (inputs.wanted !== 'On') return [{ ...not, reason: 'NotRunning' }, stoppedBy(inputs)]
+  const { bootProblem } = inputs.dependencies
+  if (bootProblem !== null) return [{ ...not, reason: 'NoBootableDevice' }, bootProblem]
+  return [{ ...not, reason: 'PodNotStarted' }, startBlocker(inputs) ?? 'the start is under way']
 }
 
 function stoppedBy({ berth, vm }: StatusInputs): string {

@@ -1,10 +1,11 @@
 // What a class comes to on this host -> its status. Pure. Conditions and reasons are DVP's (vmclasscondition).
-import { setCondition } from '../../../lib/conditions.ts'
+import type { ConditionOf } from '../../../lib/conditions.ts'
 import type { CpuPlan } from '../../../lib/domain/index.ts'
 import { linesOf, unsatisfied } from '../../../lib/placement/selectors.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
 import type { Node, VirtualMachineClass } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
+import { CLASS_CONDITIONS } from './conditions.ts'
 import { cpuOf } from './cpu.ts'
 
 export type ClassStatus = NonNullable<VirtualMachineClass['status']>
@@ -43,22 +44,18 @@ export function buildClassStatus(inputs: ClassInputs): ClassStatus {
   const problem = classProblem(inputs)
   const generation = vmClass.metadata.generation ?? 0
   let conditions = before?.conditions ?? []
-  const set = (type: string, status: 'True' | 'False', reason: string, message: string) => {
-    conditions = setCondition(conditions, { type, status, reason, message }, generation, now)
+  const set = (state: ConditionOf<typeof CLASS_CONDITIONS.table>) => {
+    conditions = CLASS_CONDITIONS.set(conditions, state, generation, now)
   }
-  set(
-    'Ready',
-    problem === null ? 'True' : 'False',
-    problem === null ? 'SuitableNodesFound' : 'NoSuitableNodesFound',
-    problem ?? '',
-  )
-  set('Discovered', 'False', 'DiscoverySkip', '')
-  set(
-    'InUse',
-    usedBy.length > 0 ? 'True' : 'False',
-    'VirtualMachineClassInUse',
-    usedBy.length > 0 ? `used by ${shown(usedBy)}` : 'no virtual machine uses it',
-  )
+  if (problem === null) set({ type: 'Ready', status: 'True', reason: 'SuitableNodesFound' })
+  else set({ type: 'Ready', status: 'False', reason: 'NoSuitableNodesFound', message: problem })
+  set({ type: 'Discovered', status: 'False', reason: 'DiscoverySkip' })
+  set({
+    type: 'InUse',
+    status: usedBy.length > 0 ? 'True' : 'False',
+    reason: 'VirtualMachineClassInUse',
+    message: usedBy.length > 0 ? `used by ${shown(usedBy)}` : 'no virtual machine uses it',
+  })
   const deleted = vmClass.metadata.deletionTimestamp !== undefined
   return {
     ...before,

@@ -2,7 +2,6 @@
 // Order of writes, so that a kill between any two is harmless: this one's InProgress, superseded ones, the VM's request.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
-import { setCondition } from '../../../lib/conditions.ts'
 import { fromKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
@@ -10,6 +9,7 @@ import type { VirtualMachine, VirtualMachineOperation } from '../../../schemas/i
 import { VM_OPERATIONS, VMS } from '../../names.ts'
 import { finish, type PowerRequest } from '../virtualmachine/power.ts'
 import { berthOf, type VmStatus } from '../virtualmachine/status.ts'
+import { OPERATION_CONDITIONS, type OperationCondition } from './conditions.ts'
 import { hasEnded, planOperation } from './plan.ts'
 import { isExpired, type PowerType } from './rules.ts'
 
@@ -21,6 +21,23 @@ export const operationVmKey = (operation: VirtualMachineOperation): string =>
 /** Another operation's end wakes those that wait for it; this is for the case that the wake was lost. */
 const WAIT_MS = 5_000
 const EXPIRY_CHECK_MS = 3_600_000
+
+type Completed = Extract<OperationCondition, { type: 'Completed' }>
+type NotCompleted = Extract<Completed, { status: 'False' }>
+
+const COMPLETED = { type: 'Completed' } as const
+const not = (reason: NotCompleted['reason'], message = ''): NotCompleted => ({
+  ...COMPLETED,
+  status: 'False',
+  reason,
+  message,
+})
+
+const UNDER_WAY = {
+  Start: 'StartInProgress',
+  Stop: 'StopInProgress',
+  Restart: 'RestartInProgress',
+} as const satisfies Record<PowerType, NotCompleted['reason']>
 
 type OperationStatus = NonNullable<VirtualMachineOperation['status']>
 
@@ -51,19 +68,19 @@ export class OperationReconciler implements Reconciler {
       case 'nothing':
         return DONE
       case 'wait':
-        await this.#report(operation, 'Pending', 'False', 'NotReadyToBeExecuted', step.message)
+        await this.#report(operation, 'Pending', not('NotReadyToBeExecuted', step.message))
         return again(WAIT_MS, step.message)
       case 'fail':
-        await this.#report(operation, 'Failed', 'False', step.reason, step.message)
+        await this.#report(operation, 'Failed', not(step.reason, step.message))
         return DONE
       case 'complete':
-        await this.#report(operation, 'Completed', 'True', 'OperationCompleted', '')
+        await this.#report(operation, 'Completed', { ...COMPLETED, status: 'True', reason: 'OperationCompleted' })
         return DONE
       case 'ask':
         // This one first: an operation that waits must not slip in between the two.
-        await this.#report(operation, 'InProgress', 'False', `${operation.spec.type}InProgress`, '')
+        await this.#report(operation, 'InProgress', not(UNDER_WAY[operation.spec.type as PowerType]))
         for (const older of step.supersede)
-          await this.#report(older, 'Superseded', 'False', 'Superseded', `${operation.metadata.name} took its place`)
+          await this.#report(older, 'Superseded', not('Superseded', `${operation.metadata.name} took its place`))
         if (vm !== null) await this.#ask(operation, vm)
         return DONE
     }
@@ -89,26 +106,19 @@ export class OperationReconciler implements Reconciler {
   async #report(
     operation: VirtualMachineOperation,
     phase: OperationStatus['phase'],
-    completed: 'True' | 'False',
-    reason: string,
-    message: string,
+    completed: Completed,
   ): Promise<void> {
     const { metadata } = operation
     const target = { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
     const now = this.#deps.clock.now()
     const generation = metadata.generation ?? 0
     await this.#deps.resources.modifyStatus<VirtualMachineOperation>(VM_OPERATIONS, target, (status) => {
-      const done = setCondition(
-        status?.conditions ?? [],
-        { type: 'Completed', status: completed, reason, message },
-        generation,
-        now,
-      )
+      const done = OPERATION_CONDITIONS.set(status?.conditions ?? [], completed, generation, now)
       const signalled = phase === 'InProgress' || phase === 'Completed'
       const conditions = signalled
-        ? setCondition(
+        ? OPERATION_CONDITIONS.set(
             done,
-            { type: 'SignalSent', status: 'True', reason: 'SignalSentSuccess', message: '' },
+            { type: 'SignalSent', status: 'True', reason: 'SignalSentSuccess' },
             generation,
             now,
           )

@@ -1,12 +1,18 @@
 // What to do next about one operation. Pure; the VM's controller does the work, this only asks and watches.
 import type { VirtualMachine, VirtualMachineOperation } from '../../../schemas/index.ts'
 import { berthOf } from '../virtualmachine/status.ts'
+import type { OperationCondition } from './conditions.ts'
 import { type PowerType, refusalOf, supersedes } from './rules.ts'
+
+type FailureReason = Exclude<
+  Extract<OperationCondition, { type: 'Completed'; status: 'False' }>['reason'],
+  `${string}InProgress`
+>
 
 export type OperationStep =
   | { readonly do: 'nothing' }
   | { readonly do: 'wait'; readonly message: string }
-  | { readonly do: 'fail'; readonly reason: string; readonly message: string }
+  | { readonly do: 'fail'; readonly reason: FailureReason; readonly message: string }
   | { readonly do: 'complete' }
   /** Mark the older ones, then ask the VM. */
   | { readonly do: 'ask'; readonly supersede: readonly VirtualMachineOperation[] }

@@ -1,7 +1,8 @@
 /** The shape of a host check and of its answer. */
+import type { Advice } from '../../../lib/advice.ts'
 import type { EfiFirmware } from '../firmware.ts'
 import type { HostReader } from '../host-reader.ts'
-import type { KvmVerdict } from '../kvm-judge.ts'
+import type { KvmFailure, KvmVerdict } from '../kvm-judge.ts'
 
 /** `warn`: guests run, but worse or less safely. `fail`: something that guests need is not there. `info`: a fact. */
 export type CheckStatus = 'ok' | 'warn' | 'fail' | 'info'
@@ -16,6 +17,8 @@ export interface Finding {
   readonly remedy?: string
   /** The host does not tell; the condition is Unknown then. */
   readonly unknown?: true
+  /** Says more than that the check failed. */
+  readonly reason?: KvmFailure
 }
 
 export interface CheckResult extends Finding {
@@ -42,5 +45,6 @@ export interface HostCheck {
   readonly id: string
   readonly title: string
   readonly condition?: string
+  readonly advice: Advice
   run(context: CheckContext, signal: AbortSignal): Promise<Finding>
 }

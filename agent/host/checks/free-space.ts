@@ -10,6 +10,11 @@ export const freeSpaceCheck: HostCheck = {
   id: 'free-space',
   title: 'Space for disks and images',
   condition: 'SufficientSpace',
+  advice: {
+    means:
+      'The file system of the state folder has at least 10 GiB and a tenth free. Under 1 GiB the check fails: guests may pause and the database may refuse writes.',
+    todo: 'Delete images and disks that nobody needs, or put `stateDir` on a larger file system.',
+  },
   run: async ({ host, stateDir }) => {
     const { freeBytes, totalBytes } = await host.space(stateDir)
     const percent = totalBytes === 0n ? 0n : (freeBytes * 100n) / totalBytes

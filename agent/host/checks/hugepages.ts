@@ -7,6 +7,9 @@ const TRANSPARENT = '/sys/kernel/mm/transparent_hugepage/enabled'
 export const hugepagesCheck: HostCheck = {
   id: 'hugepages',
   title: 'Large memory pages',
+  advice: {
+    means: 'Tells of large memory pages; nothing depends on them.',
+  },
   run: async ({ host }) => {
     const sizes = await host.list(FOLDER)
     const reserved = await Promise.all(

@@ -7,6 +7,10 @@ export const iommuCheck: HostCheck = {
   id: 'iommu',
   title: 'Devices can be passed through',
   condition: 'IOMMUAvailable',
+  advice: {
+    means: 'An IOMMU is on, which device passthrough needs. Nothing else does.',
+    todo: 'Switch on VT-d or AMD-Vi in the firmware; boot with `intel_iommu=on`.',
+  },
   run: async ({ host }) => {
     const groups = await host.list(GROUPS)
     const detail = `${groups.length} groups in ${GROUPS}`

@@ -7,6 +7,10 @@ export const isoToolCheck: HostCheck = {
   id: 'iso-tool',
   title: 'Tool for provisioning disks',
   condition: 'ISOToolAvailable',
+  advice: {
+    means: 'A program that writes ISO files is there. Without it no machine with `spec.provisioning` starts.',
+    todo: 'Install `genisoimage` or `xorriso`.',
+  },
   run: async ({ host }, signal) => {
     for (const program of PROGRAMS) {
       const answer = await host.run(program, ['--version'], signal)

@@ -8,6 +8,10 @@ export const libvirtVersionCheck: HostCheck = {
   id: 'libvirt',
   title: 'libvirt',
   condition: 'LibvirtAvailable',
+  advice: {
+    means: 'The agent is connected to a libvirt that is new enough.',
+    todo: 'Start libvirtd (or virtqemud); check `libvirt.socket` in the configuration. Machines run on without it; nothing can be started or changed.',
+  },
   run: async ({ libvirtVersion }) => {
     if (libvirtVersion === undefined) {
       const remedy = 'Start libvirtd (or virtqemud) and check libvirt.socket in the configuration.'

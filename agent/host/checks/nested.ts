@@ -7,6 +7,10 @@ export const nestedCheck: HostCheck = {
   id: 'nested-virtualization',
   title: 'Guests can run virtual machines',
   condition: 'NestedVirtualization',
+  advice: {
+    means: 'Guests may run machines of their own.',
+    todo: 'Where guests need it: load kvm_intel or kvm_amd with `nested=1`.',
+  },
   run: async ({ host }) => {
     for (const module of MODULES) {
       const path = `/sys/module/${module}/parameters/nested`

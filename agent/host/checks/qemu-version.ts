@@ -8,6 +8,10 @@ export const qemuVersionCheck: HostCheck = {
   id: 'qemu',
   title: 'QEMU',
   condition: 'QEMUAvailable',
+  advice: {
+    means: 'libvirt finds QEMU, and it is new enough.',
+    todo: 'Install `qemu-system-x86`; see the log of libvirt.',
+  },
   run: async ({ qemuVersion }) => {
     if (qemuVersion === undefined) {
       const remedy = 'Install qemu-system-x86 and see the log of libvirt.'

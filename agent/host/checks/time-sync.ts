@@ -9,6 +9,10 @@ export const timeSyncCheck: HostCheck = {
   id: 'time-sync',
   title: 'The clock is synchronized',
   condition: 'TimeSynchronized',
+  advice: {
+    means: 'The clock is synchronized. Wrong time breaks certificates, tokens and the clocks of guests.',
+    todo: 'Install chrony, or enable systemd-timesyncd. Unknown means that nothing on the host tells.',
+  },
   run: async ({ host }, signal) => {
     for (const ask of SOURCES) {
       const finding = await ask(host, signal)

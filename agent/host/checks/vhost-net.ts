@@ -6,6 +6,10 @@ export const vhostNetCheck: HostCheck = {
   id: 'vhost-net',
   title: 'Fast guest networking',
   condition: 'VhostNetAvailable',
+  advice: {
+    means: '`/dev/vhost-net` is there. Without it packets of guests cost more CPU.',
+    todo: '`modprobe vhost_net`.',
+  },
   run: async ({ host }) => {
     if (await host.exists(DEVICE)) return { status: 'ok', message: `${DEVICE} is there.` }
     return {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, toConfig } from '../../../agent/config.ts'
+import { toConfig } from '../../../agent/config.ts'
+import { ConfigError } from '../../../agent/config-error.ts'
 import { configurationDoc } from '../../../scripts/gen-configuration-doc.ts'
 
 describe('the configuration', () => {

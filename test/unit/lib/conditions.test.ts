@@ -1,9 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { getCondition, isTrue, removeCondition, setCondition } from '../../../lib/conditions.ts'
+import { defineConditions, getCondition, isTrue, removeCondition } from '../../../lib/conditions.ts'
 
 const T0 = Date.parse('2026-01-01T00:00:00Z')
 const T1 = Date.parse('2026-01-01T00:05:00.789Z')
 const ready = { type: 'Ready', status: 'False', reason: 'Provisioning', message: 'downloading' } as const
+
+const { set: setCondition } = defineConditions('Thing', {
+  AgentReady: { means: 'It answers.', reasons: { AgentNotReady: { status: 'False', means: 'It does not.' } } },
+  Ready: {
+    means: 'It is ready.',
+    reasons: {
+      Provisioning: { status: ['False', 'True'], means: 'It comes.' },
+      Ready: { status: 'True', means: 'It is.' },
+    },
+  },
+  Running: { means: 'It runs.', reasons: { Running: { status: 'True', means: 'It does.' } } },
+})
 
 describe('setCondition', () => {
   it('adds a condition with the time and generation', () => {

@@ -130,7 +130,12 @@ describe('host checks', () => {
   })
 
   it('turn what breaks into a finding', async () => {
-    const broken: HostCheck = { id: 'x', title: 'X', run: () => Promise.reject(new Error('disk on fire')) }
+    const broken: HostCheck = {
+      id: 'x',
+      title: 'X',
+      advice: { means: 'It is well.' },
+      run: () => Promise.reject(new Error('disk on fire')),
+    }
     const [result] = await runHostChecks(context(), systemClock, signal, [broken])
     expect(result).toMatchObject({
       id: 'x',
@@ -141,7 +146,12 @@ describe('host checks', () => {
   })
 
   it('do not wait for one that hangs', async () => {
-    const hung: HostCheck = { id: 'x', title: 'X', run: () => new Promise(() => undefined) }
+    const hung: HostCheck = {
+      id: 'x',
+      title: 'X',
+      advice: { means: 'It is well.' },
+      run: () => new Promise(() => undefined),
+    }
     const quick = { ...systemClock, sleep: () => Promise.resolve() }
     const [result] = await runHostChecks(context(), quick, signal, [hung])
     expect(result?.message).toMatch(/had not ended after 10 s/)

@@ -24,7 +24,7 @@ const facts: NodeFacts = {
       condition: 'KVMUsable',
       status: 'fail',
       message: 'slow',
-      detail: 'KVMSlowerThanEmulation',
+      reason: 'KVMSlowerThanEmulation',
     },
     { id: 'iommu', title: 'IOMMU', condition: 'IOMMUAvailable', status: 'info', message: 'none', detail: '0 groups' },
     {

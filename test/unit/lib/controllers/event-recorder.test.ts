@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest'
 import { EventRecorder } from '../../../../lib/controllers/event-recorder.ts'
+import { defineEvents } from '../../../../lib/controllers/event-text.ts'
 import { RateLimit } from '../../../../lib/rate-limit.ts'
 import type { Event } from '../../../../schemas/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { scratch } from '../../../support/scratch.ts'
 import { NODES, openWorld, secret, type World } from './world.ts'
 
-const STARTED = { type: 'Normal', reason: 'Started', message: 'The guest is running.' } as const
+const SAID = defineEvents({
+  Started: { type: 'Normal', about: 'Secret', means: 'It runs.' },
+  NoKvm: { type: 'Warning', about: 'Node', means: 'It is slow.' },
+})
+const STARTED = SAID.text('Started', 'The guest is running.')
 
 async function setup(options: { readonly ttlMs?: number; readonly maxEvents?: number; readonly dir?: string } = {}) {
   const clock = new ManualClock()
@@ -84,7 +89,7 @@ test('the same text counts up one event, at once, later and after a restart; ano
 test('the event of an object without a namespace is in default', async () => {
   const { world, recorder, flushed } = await setup()
   const node = await world.resources.create(NODES, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-1' } })
-  recorder.record(node, { type: 'Warning', reason: 'NoKvm', message: 'KVM is slower than emulation.' })
+  recorder.record(node, SAID.text('NoKvm', 'KVM is slower than emulation.'))
   await flushed()
   const [event] = eventsOf(world)
   expect([event?.metadata.namespace, event?.involvedObject.namespace]).toEqual(['default', undefined])
@@ -107,7 +112,7 @@ test('recording never fails its caller, whatever the store says', async () => {
   recorder.record(object, STARTED)
   await flushed()
   await world.store.close()
-  recorder.record(object, { ...STARTED, reason: 'Other' })
+  recorder.record(object, SAID.text('NoKvm', 'Other.'))
   await flushed()
   await recorder.stop()
   recorder.record(object, STARTED)
@@ -139,7 +144,7 @@ test('events that were not repeated for an hour are deleted, a repeated one stay
   const object = await secret(world, 'web')
   recorder.start()
   recorder.record(object, STARTED)
-  recorder.record(object, { ...STARTED, reason: 'Once' })
+  recorder.record(object, SAID.text('NoKvm', 'Once.'))
   await flushed()
   await clock.advance(50 * 60_000)
   recorder.record(object, STARTED)

@@ -1,0 +1,125 @@
+// What a VirtualMachine's conditions may say. Types and reasons are DVP's (vmcondition).
+import { type ConditionOf, defineConditions } from '../../../lib/conditions.ts'
+
+const SEE_MESSAGE = 'The message names what is missing; the machine goes on by itself when it is there.'
+
+export const VM_CONDITIONS = defineConditions('VirtualMachine', {
+  VirtualMachineClassReady: {
+    means: 'The class exists and its CPU runs on this host.',
+    reasons: {
+      VirtualMachineClassReady: { status: 'True', means: 'It does.' },
+      VirtualMachineClassNotReady: {
+        status: 'False',
+        means: 'The class does not exist, or asks for a CPU that this host does not have.',
+        todo: 'Create the class, name another one in `spec.virtualMachineClassName`, or change `spec.cpu` of the class. `berth host check` and the labels of the Node list what the CPU has.',
+      },
+    },
+  },
+  BlockDevicesReady: {
+    means: 'Every disk and image of `spec.blockDeviceRefs` can be used.',
+    reasons: {
+      BlockDevicesReady: { status: 'True', means: 'They can.' },
+      BlockDevicesNotReady: {
+        status: 'False',
+        means:
+          'One of them does not exist, is not ready, is in use by another machine, or could not be attached to the running one.',
+        todo: `${SEE_MESSAGE} Look at that disk or image with \`berth describe\`; take it out of \`spec.blockDeviceRefs\` if it is not wanted.`,
+      },
+    },
+  },
+  ProvisioningReady: {
+    means: 'The user data of `spec.provisioning` is there.',
+    reasons: {
+      ProvisioningReady: { status: 'True', means: 'It is, or none is asked for.' },
+      ProvisioningNotReady: {
+        status: 'False',
+        means: 'The Secret does not exist or lacks the key `userData`.',
+        todo: 'Create the Secret, or add the key.',
+      },
+    },
+  },
+  SizingPolicyMatched: {
+    means: 'Cores, core fraction and memory are what the class allows.',
+    reasons: {
+      SizingPolicyMatched: { status: 'True', means: 'They are.' },
+      SizingPolicyNotMatched: {
+        status: 'False',
+        means: 'They are not; a machine that runs already runs on.',
+        todo: 'The message lists each difference: change `spec.cpu` or `spec.memory`, or the sizing policies of the class.',
+      },
+      VirtualMachineClassNotFound: {
+        status: 'False',
+        means: 'There is no class to compare with.',
+        todo: 'Create the class or name another one.',
+      },
+    },
+  },
+  Running: {
+    means: 'The guest runs.',
+    reasons: {
+      Running: { status: 'True', means: 'It does.' },
+      GuestNotRunning: {
+        status: 'False',
+        means:
+          'QEMU is there, the guest is paused: by hand, or because the host has no room left for a write of the guest.',
+        todo: 'Look for free space (`berth host check`), then resume it with `virsh resume NAMESPACE.NAME`.',
+      },
+      InternalVirtualMachineError: {
+        status: 'False',
+        means: 'libvirt or QEMU refused the last step; the message has its words. It is tried again, ever more seldom.',
+        todo: 'Mend what the message says. More is in the log of libvirt and in `/var/log/libvirt/qemu/NAMESPACE.NAME.log`.',
+      },
+      NotRunning: {
+        status: 'False',
+        means: 'It is not wanted to run; the message says who stopped it.',
+        todo: 'To start it: a VirtualMachineOperation `Start` (`berth start NAME`), or a run policy that keeps it on.',
+      },
+      NoBootableDevice: {
+        status: 'False',
+        means: 'The first device to boot is an image that is no ISO, and an image is read-only.',
+        todo: 'Make a VirtualDisk from the image and put it first.',
+      },
+      PodNotStarted: {
+        status: 'False',
+        means:
+          'It is wanted to run and waits; the message says for what (the name of the reason is DVP’s; there is no pod). With free capacity missing it starts when another machine ends.',
+        todo: 'Nothing when the start is under way. Otherwise make room, or mend what the message names.',
+      },
+    },
+  },
+  AgentReady: {
+    means: '`qemu-guest-agent` answers in the guest.',
+    reasons: {
+      AgentReady: { status: 'True', means: 'It does.' },
+      AgentNotReady: {
+        status: 'False',
+        means: 'The guest does not run, has not booted yet, or has no agent. The machine works without.',
+        todo: 'Install and start `qemu-guest-agent` in the guest to see its operating system and addresses.',
+      },
+    },
+  },
+  AwaitingRestartToApplyConfiguration: {
+    means: 'Changes of the spec wait for a restart; `status.restartAwaitingChanges` lists them.',
+    reasons: {
+      ChangesPendingRestart: {
+        status: 'True',
+        means: 'They do. A reboot from inside the guest applies them too.',
+        todo: 'Restart the machine when it suits: `berth restart NAME`.',
+      },
+      NoRestartRequired: { status: 'False', means: 'Nothing waits.' },
+    },
+  },
+  ConfigurationApplied: {
+    means: 'The running machine is what the spec says.',
+    reasons: {
+      ConfigurationApplied: { status: 'True', means: 'It is.' },
+      ConfigurationNotApplied: {
+        status: 'False',
+        means: 'Changes wait for a restart, or a device is still on its way in or out.',
+        todo: 'Restart, or wait. A guest that does not let a disk go must unmount it first.',
+      },
+    },
+  },
+})
+
+export type VmCondition = ConditionOf<typeof VM_CONDITIONS.table>

@@ -1,0 +1,19 @@
+// How the program `berth-agent` ends.
+import type { Advice } from '../lib/advice.ts'
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, kvmNotUsable: 3 } as const
+
+/** What an operator reads about each. */
+export const EXIT_ADVICE: Readonly<Record<keyof typeof EXIT, Advice>> = {
+  ok: { means: 'Stopped as asked, or the command is done. Guests run on.' },
+  failed: {
+    means:
+      'It could not start (the database, its key, an address or certificate is not usable), met an error that nothing handled, or did not stop in 20 s. Guests run on, and what was acknowledged is stored.',
+    todo: 'Read the last lines of its log: they say what to do. systemd starts it again.',
+  },
+  usage: {
+    means: 'The command line or the configuration is wrong.',
+    todo: 'See [configuration errors](#configuration-errors). Starting it again does not help.',
+  },
+  kvmNotUsable: { means: '`berth-agent probe-kvm` found that KVM does not run guest code, or slower than emulation.' },
+}
