@@ -6,6 +6,7 @@ import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import type { AgentCore } from './core.ts'
 import type { CheckContext, CheckResult, Survey } from './host/index.ts'
 import { runHostChecks, surveyHost, systemHost } from './host/index.ts'
+import { LibvirtReports } from './libvirt-reports.ts'
 import type { Reach } from './network/main-network.ts'
 import { type Session, startSession } from './session.ts'
 import type { Volumes } from './storage/volumes.ts'
@@ -23,6 +24,7 @@ export interface LifelineDeps {
 
 export class Lifeline {
   readonly #deps: LifelineDeps
+  readonly #libvirt: LibvirtReports
   readonly #stopping = new AbortController()
   #session: Session | null = null
   #survey: Survey | null = null
@@ -36,21 +38,25 @@ export class Lifeline {
 
   constructor(deps: LifelineDeps) {
     this.#deps = deps
+    this.#libvirt = new LibvirtReports({ ...deps.core, session: () => this.#session })
   }
 
   start(): void {
+    this.#libvirt.start()
     this.#running = this.#live()
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the agent is stopping'))
-    await this.#running
+    await Promise.all([this.#running, this.#libvirt.stop()])
     await this.#session?.stop()
   }
 
   /** @throws Error in words while virtual machines are not looked after */
   requireReady(): void {
     if (this.#session === null) throw new Error(this.#problem)
+    const trouble = this.#libvirt.trouble()
+    if (trouble !== null && trouble.reason !== 'LibvirtSlow') throw new Error(trouble.message)
     if (!this.#deps.core.libvirt.connected) throw new Error('libvirt does not answer')
   }
 
@@ -96,8 +102,10 @@ export class Lifeline {
         await this.#begin(signal)
       } catch (error) {
         if (signal.aborted) return
+        const known = this.#problem
         this.#problem = messageOf(error)
-        log.warn({ err: error }, `virtual machines are not looked after yet: ${this.#problem}`)
+        const say = known === this.#problem ? log.debug.bind(log) : log.warn.bind(log)
+        say({ err: error }, `virtual machines are not looked after yet: ${this.#problem}`)
         this.#settle()
         await clock.sleep(RETRY_MS, signal).catch(() => undefined)
       }
@@ -112,6 +120,10 @@ export class Lifeline {
       if (!pool.connected) await pool.connect({ signal, timeoutMs: CONNECT_TIMEOUT_MS })
     this.#survey ??= await surveyHost({ config, libvirt: core.libvirt, host: systemHost, clock }, signal)
     log.info({ accelerator: this.#survey.accelerator, machine: this.#survey.facts.machineType }, 'host surveyed')
-    this.#session = await startSession({ core, networks, volumes, version, survey: this.#survey }, signal)
+    const libvirtTrouble = () => this.#libvirt.trouble()
+    this.#session = await startSession(
+      { core, networks, volumes, version, survey: this.#survey, libvirtTrouble },
+      signal,
+    )
   }
 }

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
-import { nameOf, toKey } from '../lib/object.ts'
+import { fromKey, nameOf, toKey } from '../lib/object.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
@@ -20,6 +20,7 @@ import { hostAddresses } from './host/addresses.ts'
 import { allocatableMemory, readInventory, runHostChecks, type Survey } from './host/index.ts'
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
+import type { LibvirtTrouble } from './libvirt-health.ts'
 import { ledgerCollector } from './metrics/host.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
@@ -33,6 +34,8 @@ export interface Session {
   readonly controllers: readonly Controller[]
   /** Where a machine's guest is reached from this host; null while that is not known. */
   reach(uid: string): Reach | null
+  /** A trouble with libvirt began or ended: the Node says so; at its end every virtual machine is looked at. */
+  libvirtChanged(over: boolean): void
   stop(): Promise<void>
 }
 
@@ -43,6 +46,8 @@ export interface SessionDeps {
   readonly volumes: Volumes
   readonly survey: Survey
   readonly version: string
+  /** What is wrong with libvirt now. */
+  readonly libvirtTrouble: () => LibvirtTrouble | null
 }
 
 export async function startSession(deps: SessionDeps, signal: AbortSignal): Promise<Session> {
@@ -61,11 +66,19 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     log,
     ...(config.network.cidr === undefined ? {} : { cidr: config.network.cidr }),
     onAddress: (mac) => wake(reader, VMS_BY_MAC, mac, vms),
-    onReady: () => vms.resync(),
+    onChange: () => {
+      const problem = network.problem()
+      const node = reader.get(NODES, fromKey(nodeKey))
+      if (node !== null && problem !== null)
+        events.record(node, { type: 'Warning', reason: 'NetworkDown', message: problem })
+      nodes.enqueue(nodeKey)
+      if (problem === null) vms.resync()
+    },
   })
   const folders = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
   const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso, core.onFileStep)
   const shutdowns = new Map<string, string>()
+  const nodeKey = toKey({ namespace: '', name: facts.nodeName })
 
   const controller = (name: string, resource: string, reconciler: Reconciler, concurrency: number) =>
     new Controller({
@@ -100,7 +113,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   )
   // One at a time: which of two operations of a machine goes first is decided from what the others' statuses say.
   const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 1)
-  const nodes = controller('node', NODES, nodeReconciler(deps), 1)
+  const nodes = controller('node', NODES, nodeReconciler(deps, network), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
@@ -141,11 +154,15 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   wireClasses(reader, classes)
   on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
   const controllers = [nodes, classes, operations, vms]
-  nodes.enqueue(toKey({ namespace: '', name: facts.nodeName }))
+  nodes.enqueue(nodeKey)
   for (const each of controllers) each.start()
   return {
     controllers,
     reach: (uid) => network.reach(uid),
+    libvirtChanged: (over) => {
+      nodes.enqueue(nodeKey)
+      if (over) vms.resync()
+    },
     stop: async () => {
       forgetLedger()
       guests.close()
@@ -160,14 +177,17 @@ function wake(reader: Reader, index: string, value: string, sink: KeySink): void
   for (const vm of reader.byIndex(index, value)) sink.enqueue(toKey(nameOf(vm)))
 }
 
-/** The Node's facts are found anew at each look: hourly, and when somebody touched the object. */
-function nodeReconciler({ core, survey, version }: SessionDeps): NodeReconciler {
+function nodeReconciler(
+  { core, survey, version, libvirtTrouble }: SessionDeps,
+  network: Pick<MainNetwork, 'problem'>,
+): NodeReconciler {
   const { reader, resources, clock, config, log } = core
   return new NodeReconciler({
     reader,
     resources,
     clock,
     nodeName: config.nodeName,
+    troubles: () => ({ libvirt: brief(libvirtTrouble()), network: network.problem() }),
     facts: async (signal) => {
       const inventory = await readInventory(signal).catch((error: unknown) => {
         log.warn({ err: error }, 'the hardware inventory could not be read')
@@ -188,3 +208,6 @@ function nodeReconciler({ core, survey, version }: SessionDeps): NodeReconciler 
     },
   })
 }
+
+const brief = (trouble: LibvirtTrouble | null): { readonly reason: string; readonly message: string } | null =>
+  trouble === null ? null : { reason: trouble.reason, message: trouble.message }

@@ -144,3 +144,10 @@ export const isApiError = (error: unknown, reason: StatusReason): error is ApiEr
 
 /** The text of anything that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The message of the innermost cause: what really happened, without the layers that passed it on. */
+export function rootMessageOf(error: unknown): string {
+  let one = error
+  while (one instanceof Error && one.cause instanceof Error) one = one.cause
+  return messageOf(one)
+}

@@ -9,5 +9,14 @@ export { type HostIdentity, readIdentity } from './identity.ts'
 export { type Inventory, readInventory } from './inventory.ts'
 export { judgeKvm, type KvmVerdict, type ProbeTimings } from './kvm-judge.ts'
 export { probeKvm } from './kvm-probe.ts'
-export { type NodeCondition, type NodeFacts, newNode, nodeConditions, nodeLabels, nodeStatus } from './node-object.ts'
+export {
+  type NodeCondition,
+  type NodeFacts,
+  type NodeTroubles,
+  newNode,
+  nodeConditions,
+  nodeConditionsBlind,
+  nodeLabels,
+  nodeStatus,
+} from './node-object.ts'
 export { type Survey, type SurveyDeps, surveyHost } from './survey.ts'

@@ -22,6 +22,15 @@ export interface NodeFacts {
   readonly cpuOvercommit: number
 }
 
+/** What is wrong with the host at this moment; null where nothing is. */
+export interface NodeTroubles {
+  readonly libvirt: { readonly reason: string; readonly message: string } | null
+  /** In words, why there is no network for guests. */
+  readonly network: string | null
+}
+
+export const NO_TROUBLES: NodeTroubles = { libvirt: null, network: null }
+
 export interface NodeCondition {
   readonly type: string
   readonly status: 'True' | 'False' | 'Unknown'
@@ -46,12 +55,17 @@ export function nodeLabels(facts: NodeFacts, existing: Readonly<Record<string, s
 }
 
 /** @param now RFC 3339; the transition time of conditions that changed against `previous` */
-export function nodeStatus(facts: NodeFacts, now: string, previous: readonly NodeCondition[] = []) {
+export function nodeStatus(
+  facts: NodeFacts,
+  now: string,
+  previous: readonly NodeCondition[] = [],
+  troubles: NodeTroubles = NO_TROUBLES,
+) {
   const { identity, berthVersion, inventory } = facts
   return {
     capacity: capacityOf(identity),
     allocatable: allocatableOf(identity, facts.cpuOvercommit),
-    conditions: nodeConditions(facts, now, previous),
+    conditions: nodeConditions(facts, now, previous, troubles),
     addresses: [
       ...facts.addresses.map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: facts.nodeName },
@@ -87,18 +101,54 @@ export function nodeConditions(
   facts: NodeFacts,
   now: string,
   previous: readonly NodeCondition[] = [],
+  troubles: NodeTroubles = NO_TROUBLES,
 ): NodeCondition[] {
-  const found = [readyCondition(facts), ...facts.checks.flatMap(checkCondition)]
-  return found.map((condition) => {
-    const before = previous.find(({ type }) => type === condition.type)
-    const same = before !== undefined && before.status === condition.status
-    return { ...condition, lastTransitionTime: same ? before.lastTransitionTime : now }
-  })
+  const found = [readyCondition(facts, troubles), ...liveConditions(troubles), ...facts.checks.flatMap(checkCondition)]
+  return found.map((condition) => since(condition, now, previous))
+}
+
+/**
+ * The conditions of a Node whose host cannot be looked at, because libvirt has not answered since the agent began: what an earlier agent
+ * said of the hardware stays.
+ */
+export function nodeConditionsBlind(
+  troubles: NodeTroubles,
+  now: string,
+  previous: readonly NodeCondition[],
+): NodeCondition[] {
+  const message = troubles.libvirt?.message ?? ''
+  const found: readonly Finding[] = [
+    { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message },
+    ...liveConditions(troubles).filter(({ type }) => type === 'LibvirtReady'),
+  ]
+  const others = previous.filter(({ type }) => !found.some((condition) => condition.type === type))
+  return [...found.map((condition) => since(condition, now, previous)), ...others]
+}
+
+function since(condition: Finding, now: string, previous: readonly NodeCondition[]): NodeCondition {
+  const before = previous.find(({ type }) => type === condition.type)
+  const same = before !== undefined && before.status === condition.status
+  return { ...condition, lastTransitionTime: same ? before.lastTransitionTime : now }
+}
+
+/** A slow libvirt is told and still ready. */
+function liveConditions({ libvirt, network }: NodeTroubles): readonly Finding[] {
+  return [
+    libvirt === null
+      ? { type: 'LibvirtReady', status: 'True', reason: 'LibvirtAnswers', message: '' }
+      : { type: 'LibvirtReady', status: libvirt.reason === 'LibvirtSlow' ? 'True' : 'False', ...libvirt },
+    network === null
+      ? { type: 'NetworkUnavailable', status: 'False', reason: 'NetworkUp', message: '' }
+      : { type: 'NetworkUnavailable', status: 'True', reason: 'NetworkDown', message: network },
+  ]
 }
 
 type Finding = Omit<NodeCondition, 'lastTransitionTime'>
 
-function readyCondition({ accelerator, checks }: NodeFacts): NodeReady & { readonly message: string } {
+/** Ready says that VMs can be started here: libvirt answers and the accelerator is settled. */
+function readyCondition({ accelerator, checks }: NodeFacts, { libvirt }: NodeTroubles): Finding {
+  if (libvirt !== null && libvirt.reason !== 'LibvirtSlow')
+    return { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message: libvirt.message }
   const broken = checks.find(({ id, status }) => (id === 'libvirt' || id === 'qemu') && status === 'fail')
   if (broken !== undefined) {
     return { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message: broken.message }

@@ -19,8 +19,8 @@ export interface MainNetworkDeps {
   readonly cidr?: string
   /** The address of a VM's MAC has changed. */
   readonly onAddress: (mac: string) => void
-  /** The network can be used now and could not before. */
-  readonly onReady: () => void
+  /** The network can be used now and could not before, or the other way round: see {@link MainNetwork.problem}. */
+  readonly onChange: () => void
 }
 
 /** Where a guest of this host is reached. */
@@ -107,20 +107,24 @@ export class MainNetwork {
   }
 
   async #ensure(signal: AbortSignal): Promise<void> {
-    const { libvirt, cidr, log, onReady } = this.#deps
+    const { libvirt, cidr, log, onChange } = this.#deps
     try {
       const before = this.#network
       this.#network = await ensureNatNetwork({ libvirt, ...(cidr === undefined ? {} : { cidr }) }, signal)
       this.#problem = null
       if (before === null) {
         log.info({ network: this.#network.name, cidr: this.#network.cidr }, 'the NAT network is up')
-        onReady()
+        onChange()
       }
     } catch (error) {
       if (signal.aborted) return
+      const problem = messageOf(error)
+      const news = problem !== this.#problem
       this.#network = null
-      this.#problem = messageOf(error)
-      log.warn({ err: error }, `no network for virtual machines: ${this.#problem}`)
+      this.#problem = problem
+      if (!news) return
+      log.warn({ err: error }, `no network for virtual machines: ${problem}`)
+      onChange()
     }
   }
 }

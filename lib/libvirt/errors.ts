@@ -55,6 +55,21 @@ export class ConnectionLost extends Error {
   }
 }
 
+/** The peer holds the connection and says nothing, not even to the heartbeat's pings. */
+export class LibvirtSilent extends Error {
+  override readonly name = 'LibvirtSilent'
+}
+
+/**
+ * Whether libvirt is there and does not answer (it hangs), rather than away: by the error of a call or of a connection, through
+ * its causes.
+ */
+export function isSilence(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if (one instanceof LibvirtTimeout || one instanceof LibvirtSilent) return true
+  return false
+}
+
 /** The peer sent bytes that are not the protocol. Fatal to the connection: a length-prefixed stream has no way back. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'

@@ -1,7 +1,7 @@
 // Detects a peer that is there but silent: pings when nothing was heard, gives up when nothing comes back.
 
 import type { Clock } from './clock.ts'
-import { ProtocolError } from './errors.ts'
+import { LibvirtSilent, ProtocolError } from './errors.ts'
 import { encodeFrame, type Frame, FrameStatus, FrameType } from './frame.ts'
 
 /** "keep" in ASCII, libvirt's program number for keepalive messages. */
@@ -84,7 +84,7 @@ export class Keepalive {
       if (this.#stop.signal.aborted) return
       if (this.#paused || clock.monotonic() - this.#heardAt < options.intervalMs) continue
       if (this.#unanswered >= options.count) {
-        onDead(new Error(`libvirt answered none of ${options.count} keepalive pings`))
+        onDead(new LibvirtSilent(`libvirt answered none of ${options.count} keepalive pings`))
         return
       }
       this.#unanswered++

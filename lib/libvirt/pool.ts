@@ -70,6 +70,7 @@ export class LibvirtPool {
   #control: Connection | undefined
   #state: State = 'new'
   #about: About | undefined
+  #problem: Error | null = null
 
   constructor(options: LibvirtPoolOptions) {
     this.#options = options
@@ -97,6 +98,7 @@ export class LibvirtPool {
       await this.#attach(this.#waitOf(options))
     } catch (error) {
       if ((this.#state as State) === 'connecting') this.#state = 'new'
+      this.#problem = asError(error)
       throw error
     }
   }
@@ -141,6 +143,11 @@ export class LibvirtPool {
 
   get connected(): boolean {
     return this.#state === 'connected'
+  }
+
+  /** Why the connection was lost, or could not be made at the last try; null while there is one. */
+  get problem(): Error | null {
+    return this.#problem
   }
 
   /** What the driver can do. Known once connected; throws before. */
@@ -270,12 +277,14 @@ export class LibvirtPool {
     }
     this.#control = connection
     this.#state = 'connected'
+    this.#problem = null
     this.#light.adopt(connection)
     this.#tell('connected')
   }
 
   #onControlLost(cause: Error): void {
     this.#control = undefined
+    this.#problem = cause
     this.#hub.detach()
     if (this.#state === 'closed') return
     this.#state = 'disconnected'
@@ -297,6 +306,7 @@ export class LibvirtPool {
         return
       } catch (error) {
         if (signal.aborted) throw error
+        this.#problem = asError(error)
       }
     }
   }
@@ -307,6 +317,8 @@ function outcomeOf(error: unknown): EndedCall['outcome'] {
   if (error instanceof LibvirtTimeout) return 'timeout'
   return error instanceof ConnectionLost ? 'lost' : 'cancelled'
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
 
 function addressOf({ socketPath, tcp }: LibvirtPoolOptions): Address {
   if (socketPath !== undefined && tcp === undefined) return { socketPath }

@@ -1,14 +1,15 @@
 // The Node object of this host: its labels and status come from the host, spec and taints from people.
-// Looked at hourly (the controller's resync) and whenever somebody changes or deletes the object.
+// Looked at every ten minutes (the controller's resync), whenever somebody changes or deletes the object, and when a trouble of the
+// host begins or ends: that is told at once, with what is known of the rest.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import { type Clock, timestamp } from '../../../lib/clock.ts'
 import { isApiError } from '../../../lib/errors.ts'
-import { fromKey } from '../../../lib/object.ts'
+import { fromKey, type NamespacedName } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { Change } from '../../../lib/store/store.ts'
 import type { Node } from '../../../schemas/index.ts'
-import { type NodeFacts, newNode, nodeLabels, nodeStatus } from '../../host/index.ts'
+import { type NodeFacts, type NodeTroubles, newNode, nodeLabels, nodeStatus } from '../../host/index.ts'
 import { NODES } from '../../names.ts'
 
 export interface NodeDeps {
@@ -17,11 +18,18 @@ export interface NodeDeps {
   readonly clock: Clock
   /** What is found on the host now; may take seconds. */
   readonly facts: (signal: AbortSignal) => Promise<NodeFacts>
+  /** What is wrong now. */
+  readonly troubles: () => NodeTroubles
   readonly nodeName: string
 }
 
+/** Facts are found anew when they are older: the hardware inventory runs a dozen programs. */
+const FACTS_MS = 300_000
+
 export class NodeReconciler implements Reconciler {
   readonly #deps: NodeDeps
+
+  #known: { readonly facts: NodeFacts; readonly at: number } | null = null
 
   constructor(deps: NodeDeps) {
     this.#deps = deps
@@ -29,21 +37,31 @@ export class NodeReconciler implements Reconciler {
 
   /** Nodes of other names are somebody else's. */
   async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
-    const { reader, resources, clock, nodeName } = this.#deps
+    const { clock, nodeName } = this.#deps
     const name = fromKey(key)
     if (name.name !== nodeName) return DONE
+    const known = this.#known
+    if (known !== null) await this.#write(name, known.facts)
+    if (known !== null && clock.monotonic() - known.at < FACTS_MS) return DONE
     const facts = await this.#deps.facts(signal)
+    this.#known = { facts, at: clock.monotonic() }
+    await this.#write(name, facts)
+    return DONE
+  }
+
+  async #write(name: NamespacedName, facts: NodeFacts): Promise<void> {
+    const { reader, resources, clock, troubles } = this.#deps
     const now = timestamp(clock.now())
     if (reader.get<Node>(NODES, name) === null) await this.#create(facts, now)
     await resources.modify<Node>(NODES, name, (node) => withLabels(node, nodeLabels(facts, node.metadata.labels)))
     const node = reader.get<Node>(NODES, name)
-    if (node === null) return DONE
+    if (node === null) return
     await resources.modifyStatus<Node>(
       NODES,
       { ...name, uid: node.metadata.uid },
-      (status) => ({ ...status, ...nodeStatus(facts, now, status?.conditions ?? []) }) as unknown as Node['status'],
+      (status) =>
+        ({ ...status, ...nodeStatus(facts, now, status?.conditions ?? [], troubles()) }) as unknown as Node['status'],
     )
-    return DONE
   }
 
   async #create(facts: NodeFacts, now: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
 import { messageOf } from '../../../lib/errors.ts'
+import { LibvirtError } from '../../../lib/libvirt/index.ts'
 import { fromKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
@@ -24,6 +25,7 @@ import { domainRef, type LibvirtCalls, viewDomain } from './observe.ts'
 import { isActive, type Step } from './plan.ts'
 import type { Seeds } from './seed.ts'
 import { DomainSteps } from './steps.ts'
+import { isUnknown, markUnknown } from './unknown.ts'
 
 /** A pass that has not come to rest after so many looks starts anew from the queue. */
 const MAX_ROUNDS = 12
@@ -102,7 +104,7 @@ export class VirtualMachineReconciler implements Reconciler {
   ): Promise<{ look: Look; assessment: Assessment | null }> {
     const { deps, uid } = { deps: this.#deps, uid: vm.metadata.uid }
     const dom = domainRef(domainName(vm), uid)
-    const view = await viewDomain(deps.libvirt, dom, signal)
+    const view = await viewDomain(deps.libvirt, dom, signal).catch((error: unknown) => this.#unseen(vm, error))
     const active = isActive(view?.state ?? null)
     if (!active) {
       deps.guests.forget(uid)
@@ -137,6 +139,17 @@ export class VirtualMachineReconciler implements Reconciler {
     )
     this.#forgetAttempts(uid, assessment)
     return { look, assessment: written === null ? null : assessment }
+  }
+
+  /** libvirt is there and refuses to show this one: its status must not go on saying what was true before. */
+  async #unseen(vm: VirtualMachine, error: unknown): Promise<never> {
+    const { resources, events, clock } = this.#deps
+    if (error instanceof LibvirtError) {
+      const why = { reason: 'LibvirtRefuses', message: `libvirt does not say how it is: ${error.message}` }
+      if (!isUnknown(vm, why)) events.record(vm, { type: 'Warning', ...why })
+      await markUnknown(vm, why, { resources, now: clock.now(), holds: () => true })
+    }
+    throw error
   }
 
   #dependencies(vm: VirtualMachine, attached: readonly string[]): Promise<Dependencies> {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type NodeFacts, newNode, nodeConditions, nodeLabels } from '../../../../agent/host/node-object.ts'
+import {
+  type NodeFacts,
+  newNode,
+  nodeConditions,
+  nodeConditionsBlind,
+  nodeLabels,
+} from '../../../../agent/host/node-object.ts'
 
 const facts: NodeFacts = {
   nodeName: 'host-1',
@@ -78,6 +84,8 @@ describe('the Node object', () => {
     const seen = nodeConditions(facts, NOW).map(({ type, status, reason }) => [type, status, reason])
     expect(seen).toEqual([
       ['Ready', 'True', 'AgentReady'],
+      ['LibvirtReady', 'True', 'LibvirtAnswers'],
+      ['NetworkUnavailable', 'False', 'NetworkUp'],
       ['LibvirtAvailable', 'True', 'CheckPassed'],
       ['KVMUsable', 'False', 'KVMSlowerThanEmulation'],
       ['IOMMUAvailable', 'False', 'CheckFailed'],
@@ -100,6 +108,37 @@ describe('the Node object', () => {
     expect(ready({ checks })).toMatchObject({ status: 'False', reason: 'LibvirtNotReady', message: 'no connection' })
   })
 
+  it('says which troubles the host has now; a slow libvirt can still be worked with', () => {
+    const ready = (libvirt: { reason: string; message: string } | null, network: string | null) =>
+      nodeConditions(facts, NOW, [], { libvirt, network })
+        .slice(0, 3)
+        .map(({ type, status, reason, message }) => [type, status, reason, message])
+    expect(ready({ reason: 'LibvirtHangs', message: 'hangs' }, 'no bridge')).toEqual([
+      ['Ready', 'False', 'LibvirtNotReady', 'hangs'],
+      ['LibvirtReady', 'False', 'LibvirtHangs', 'hangs'],
+      ['NetworkUnavailable', 'True', 'NetworkDown', 'no bridge'],
+    ])
+    expect(ready({ reason: 'LibvirtSlow', message: 'slow' }, null)).toEqual([
+      ['Ready', 'True', 'AgentReady', 'KVM runs guest code.'],
+      ['LibvirtReady', 'True', 'LibvirtSlow', 'slow'],
+      ['NetworkUnavailable', 'False', 'NetworkUp', ''],
+    ])
+  })
+
+  it('of a host that cannot be looked at keeps what was found before, but does not call it ready', () => {
+    const before = nodeConditions(facts, BEFORE)
+    const after = nodeConditionsBlind(
+      { libvirt: { reason: 'LibvirtAway', message: 'away' }, network: null },
+      NOW,
+      before,
+    )
+    expect(after.slice(0, 2)).toMatchObject([
+      { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message: 'away', lastTransitionTime: NOW },
+      { type: 'LibvirtReady', status: 'False', reason: 'LibvirtAway', lastTransitionTime: NOW },
+    ])
+    expect(after.slice(2)).toEqual(before.slice(2))
+  })
+
   it('keeps the time of a condition that did not change', () => {
     const previous = [
       { type: 'Ready', status: 'False', reason: 'x', message: '', lastTransitionTime: BEFORE } as const,
@@ -112,7 +151,7 @@ describe('the Node object', () => {
       } as const,
     ]
     const times = nodeConditions(facts, NOW, previous).map((c) => c.lastTransitionTime)
-    expect(times).toEqual([NOW, BEFORE, NOW, NOW, NOW])
+    expect(times).toEqual([NOW, NOW, NOW, BEFORE, NOW, NOW, NOW])
   })
 
   it('keeps the labels of people and drops its own that hold no more', () => {
