@@ -2,6 +2,7 @@
 import { defineEvents } from '../lib/controllers/event-text.ts'
 
 const MACHINE = 'VirtualMachine'
+const NODE = 'Node'
 const IMAGES = 'VirtualImage, ClusterVirtualImage'
 
 export const AGENT_EVENTS = defineEvents({
@@ -23,6 +24,63 @@ export const AGENT_EVENTS = defineEvents({
     about: MACHINE,
     means: 'libvirt, QEMU or the host refused a step; the message has its words. It is tried again, ever more seldom.',
     todo: 'Mend what the message says. More is in the log of the agent and in `/var/log/libvirt/qemu/NAMESPACE.NAME.log`.',
+  },
+  Crashed: {
+    type: 'Warning',
+    about: MACHINE,
+    means:
+      'Its QEMU ended and nobody had asked Berth for that: it crashed, was killed, or somebody ended it with virsh. The run policies AlwaysOn and AlwaysOnUnlessStoppedManually start it again: at once, then after 5 s, and twice as long each further time, 5 min at most. A run of 5 min, or a changed spec, forgives.',
+    todo: 'Look into `/var/log/libvirt/qemu/NAMESPACE.NAME.log` and the host’s kernel log (out of memory?).',
+  },
+  PoweredOff: { type: 'Normal', about: MACHINE, means: 'The guest powered itself off.' },
+  Rebooted: {
+    type: 'Normal',
+    about: MACHINE,
+    means: 'The guest rebooted itself and got a new QEMU, which applies waiting changes.',
+  },
+  HostRestarted: {
+    type: 'Normal',
+    about: MACHINE,
+    means: 'The host was restarted while it ran. The run policy decides whether it is started again.',
+  },
+  PausedByDisk: {
+    type: 'Warning',
+    about: MACHINE,
+    means:
+      'A write of the guest failed on the host and QEMU paused the guest; it is let go on every 10 s until the write succeeds.',
+    todo: 'Make room on the file system of its disks (`berth host check`).',
+  },
+  LibvirtAway: {
+    type: 'Warning',
+    about: NODE,
+    means: 'libvirt cannot be reached. Guests run on; nothing is started, stopped or changed.',
+    todo: 'See the reason LibvirtAway of the condition LibvirtReady.',
+  },
+  LibvirtHangs: {
+    type: 'Warning',
+    about: NODE,
+    means: 'libvirt takes connections and does not answer.',
+    todo: 'See the reason LibvirtHangs of the condition LibvirtReady.',
+  },
+  LibvirtRefuses: {
+    type: 'Warning',
+    about: `${NODE}, ${MACHINE}`,
+    means:
+      'libvirt answers with errors where it should tell how it is, or how a machine is; the message has its words.',
+    todo: 'Look into the log of libvirt; restarting libvirtd disturbs no guest.',
+  },
+  LibvirtSlow: {
+    type: 'Warning',
+    about: NODE,
+    means: 'libvirt answers late.',
+    todo: 'See the reason LibvirtSlow of the condition LibvirtReady.',
+  },
+  LibvirtBack: { type: 'Normal', about: NODE, means: 'libvirt answers again; the message says after how long.' },
+  NetworkDown: {
+    type: 'Warning',
+    about: NODE,
+    means: 'There is no network for guests; the message says why. It is tried again every 5 s.',
+    todo: 'See the condition NetworkUnavailable.',
   },
   ConsoleSessionPreempted: {
     type: 'Warning',

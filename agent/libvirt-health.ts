@@ -5,6 +5,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { rootMessageOf } from '../lib/errors.ts'
 import { ConnectionLost, isSilence, LibvirtError, type LibvirtPool } from '../lib/libvirt/index.ts'
+import type { LibvirtTroubleReason } from './host/index.ts'
 
 const EVERY_MS = 2_000
 /** A question without an answer for so long: libvirt hangs. Its fastest calls take a tenth of a millisecond. */
@@ -19,10 +20,8 @@ const WORK_QUESTION_MS = 600_000
 /** Without an answer for so long, what is known of the virtual machines is no longer certain. */
 export const BLIND_MS = 10_000
 
-export type TroubleReason = 'LibvirtAway' | 'LibvirtHangs' | 'LibvirtRefuses' | 'LibvirtSlow'
-
 export interface LibvirtTrouble {
-  readonly reason: TroubleReason
+  readonly reason: LibvirtTroubleReason
   /** A sentence that does not change while the trouble lasts. */
   readonly message: string
   /** Monotonic milliseconds at which libvirt last was as it should be. */

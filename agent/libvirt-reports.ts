@@ -5,12 +5,15 @@ import type { Clock } from '../lib/clock.ts'
 import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
+import type { Collector, Metrics } from '../lib/metrics/metrics.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { Node } from '../schemas/index.ts'
 import { markNodeBlind } from './controllers/node/blind.ts'
 import { markAllUnknown } from './controllers/virtualmachine/unknown.ts'
+import { AGENT_EVENTS } from './events.ts'
 import { LibvirtHealth, type LibvirtTrouble } from './libvirt-health.ts'
 import type { Log } from './log.ts'
+import { LIBVIRT_ANSWER, LIBVIRT_TROUBLE } from './metrics/catalogue.ts'
 import { NODES } from './names.ts'
 
 export interface LibvirtReportsDeps {
@@ -21,13 +24,17 @@ export interface LibvirtReportsDeps {
   readonly resources: Resources
   readonly events: Pick<EventRecorder, 'record'>
   readonly libvirt: Pick<LibvirtPool, 'call' | 'problem'>
+  readonly metrics: Pick<Metrics, 'collect'>
   /** What looks after the machines; null before libvirt has answered for the first time. */
   readonly session: () => { libvirtChanged(over: boolean): void } | null
 }
 
+const REASONS = ['LibvirtAway', 'LibvirtHangs', 'LibvirtRefuses', 'LibvirtSlow'] as const
+
 export class LibvirtReports {
   readonly #deps: LibvirtReportsDeps
   readonly #health: LibvirtHealth
+  #forget: () => void = () => undefined
 
   constructor(deps: LibvirtReportsDeps) {
     this.#deps = deps
@@ -41,9 +48,11 @@ export class LibvirtReports {
 
   start(): void {
     this.#health.start()
+    this.#forget = this.#deps.metrics.collect(this.#collector())
   }
 
   stop(): Promise<void> {
+    this.#forget()
     return this.#health.stop()
   }
 
@@ -51,15 +60,27 @@ export class LibvirtReports {
     return this.#health.trouble()
   }
 
+  #collector(): Collector {
+    return {
+      name: 'libvirt health',
+      collect: (sink) => {
+        const now = this.#health.trouble()?.reason
+        for (const reason of REASONS) sink.add(LIBVIRT_TROUBLE, { reason }, Number(reason === now))
+        const { answerMs } = this.#health
+        if (answerMs !== null) sink.add(LIBVIRT_ANSWER, {}, answerMs / 1000)
+      },
+    }
+  }
+
   #changed(trouble: LibvirtTrouble | null, lastedMs: number): void {
     const { log, session } = this.#deps
     if (trouble === null) {
       const message = `libvirt answers again after ${Math.round(lastedMs / 1000)} s`
       log.info({ lastedMs: Math.round(lastedMs) }, message)
-      this.#tell('Normal', 'LibvirtBack', message)
+      this.#tell('LibvirtBack', message)
     } else {
       log.warn({ reason: trouble.reason }, trouble.message)
-      this.#tell('Warning', trouble.reason, trouble.message)
+      this.#tell(trouble.reason, trouble.message)
     }
     const looked = session()
     if (looked !== null) looked.libvirtChanged(trouble === null)
@@ -68,11 +89,13 @@ export class LibvirtReports {
 
   #blind(trouble: LibvirtTrouble): void {
     const { reader, resources, clock } = this.#deps
+    const { reason, message } = trouble
+    if (reason === 'LibvirtSlow') return
     const holds = () => {
       const now = this.#health.trouble()
       return now !== null && now.reason !== 'LibvirtSlow'
     }
-    this.#write('virtual machines', markAllUnknown(reader, trouble, { resources, now: clock.now(), holds }))
+    this.#write('virtual machines', markAllUnknown(reader, { reason, message }, { resources, now: clock.now(), holds }))
   }
 
   #nodeBlind(trouble: LibvirtTrouble): Promise<void> {
@@ -80,10 +103,10 @@ export class LibvirtReports {
     return markNodeBlind({ reader, resources, nodeName: config.nodeName }, trouble, clock.now())
   }
 
-  #tell(type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #tell(reason: keyof typeof AGENT_EVENTS.table, message: string): void {
     const { reader, events, config } = this.#deps
     const node = reader.get<Node>(NODES, { namespace: '', name: config.nodeName })
-    if (node !== null) events.record(node, { type, reason, message })
+    if (node !== null) events.record(node, AGENT_EVENTS.text(reason, message))
   }
 
   #write(what: string, written: Promise<void>): void {

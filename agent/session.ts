@@ -16,8 +16,9 @@ import { Seeds } from './controllers/virtualmachine/seed.ts'
 import { ClassReconciler } from './controllers/virtualmachineclass/controller.ts'
 import { OperationReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import type { AgentCore } from './core.ts'
+import { AGENT_EVENTS } from './events.ts'
 import { hostAddresses } from './host/addresses.ts'
-import { allocatableMemory, readInventory, runHostChecks, type Survey } from './host/index.ts'
+import { allocatableMemory, type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
 import type { LibvirtTrouble } from './libvirt-health.ts'
@@ -69,8 +70,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     onChange: () => {
       const problem = network.problem()
       const node = reader.get(NODES, fromKey(nodeKey))
-      if (node !== null && problem !== null)
-        events.record(node, { type: 'Warning', reason: 'NetworkDown', message: problem })
+      if (node !== null && problem !== null) events.record(node, AGENT_EVENTS.text('NetworkDown', problem))
       nodes.enqueue(nodeKey)
       if (problem === null) vms.resync()
     },
@@ -99,6 +99,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       libvirt,
       clock,
       events,
+      counts: core.metrics,
       facts,
       volumes,
       ledger,
@@ -209,5 +210,5 @@ function nodeReconciler(
   })
 }
 
-const brief = (trouble: LibvirtTrouble | null): { readonly reason: string; readonly message: string } | null =>
+const brief = (trouble: LibvirtTrouble | null): NodeTroubles['libvirt'] =>
   trouble === null ? null : { reason: trouble.reason, message: trouble.message }

@@ -9,6 +9,7 @@ export { type HostIdentity, readIdentity } from './identity.ts'
 export { type Inventory, readInventory } from './inventory.ts'
 export { judgeKvm, type KvmVerdict, type ProbeTimings } from './kvm-judge.ts'
 export { probeKvm } from './kvm-probe.ts'
+export type { LibvirtTroubleReason } from './node-conditions.ts'
 export {
   type NodeCondition,
   type NodeFacts,

@@ -19,7 +19,7 @@ export const NODE_CONDITIONS = defineConditions('Node', {
       LibvirtNotReady: {
         status: 'False',
         means: 'libvirt or its QEMU does not answer. Machines that run go on; nothing can be started.',
-        todo: 'See the conditions LibvirtAvailable and QEMUAvailable.',
+        todo: 'See the conditions LibvirtReady, LibvirtAvailable and QEMUAvailable.',
       },
       NoAccelerator: {
         status: 'False',
@@ -28,9 +28,52 @@ export const NODE_CONDITIONS = defineConditions('Node', {
       },
     },
   },
+  LibvirtReady: {
+    means: 'libvirt answers, by a question every two seconds.',
+    reasons: {
+      LibvirtAnswers: { status: 'True', means: 'It does, and fast.' },
+      LibvirtSlow: {
+        status: 'True',
+        means:
+          'It does, and takes longer than 1 s for its lightest answers, or work waits longer than 10 s for one of its workers.',
+        todo: 'Look for QEMUs that do not answer and for a host that is overloaded or swaps.',
+      },
+      LibvirtAway: {
+        status: 'False',
+        means: 'It cannot be reached. Guests run on; nothing is started, stopped or changed until it is back.',
+        todo: 'Start libvirtd (or virtqemud): `systemctl status libvirtd virtqemud`. What was asked meanwhile is done then.',
+      },
+      LibvirtHangs: {
+        status: 'False',
+        means: 'It takes connections and does not answer within 5 s. Guests run on.',
+        todo: 'See whether its process is stopped, and whether the host is out of memory or waits for a disk. Restarting libvirtd disturbs no guest.',
+      },
+      LibvirtRefuses: {
+        status: 'False',
+        means: 'It answers with errors; the message has its words.',
+        todo: 'Look into the log of libvirt; restarting libvirtd disturbs no guest.',
+      },
+    },
+  },
+  NetworkUnavailable: {
+    means: 'There is no network for guests on this host.',
+    reasons: {
+      NetworkUp: { status: 'False', means: 'There is.' },
+      NetworkDown: {
+        status: 'True',
+        means: 'There is none; the message says why. It is tried again every 5 s; machines that are to start wait.',
+        todo: 'Mend what the message says: a subnet in use (`network.cidr`), dnsmasq missing, libvirt away.',
+      },
+    },
+  },
 })
 
-export type NodeReady = ConditionOf<typeof NODE_CONDITIONS.table>
+export type NodeCondition = ConditionOf<typeof NODE_CONDITIONS.table>
+export type NodeReady = Extract<NodeCondition, { readonly type: 'Ready' }>
+export type LibvirtTroubleReason = Exclude<
+  Extract<NodeCondition, { readonly type: 'LibvirtReady' }>['reason'],
+  'LibvirtAnswers'
+>
 
 /** Of the conditions that are host checks. */
 export const CHECK_REASONS: Readonly<Record<'CheckPassed' | 'CheckFailed' | 'CheckInconclusive' | KvmFailure, Advice>> =

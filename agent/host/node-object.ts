@@ -6,7 +6,7 @@ import { cpuLabels } from './cpu-features.ts'
 import type { DomainCapabilities } from './domain-capabilities.ts'
 import type { HostIdentity } from './identity.ts'
 import type { Inventory } from './inventory.ts'
-import type { CHECK_REASONS, NodeReady } from './node-conditions.ts'
+import type { CHECK_REASONS, LibvirtTroubleReason, NodeReady, NodeCondition as NodeSays } from './node-conditions.ts'
 
 export interface NodeFacts {
   readonly nodeName: string
@@ -24,7 +24,7 @@ export interface NodeFacts {
 
 /** What is wrong with the host at this moment; null where nothing is. */
 export interface NodeTroubles {
-  readonly libvirt: { readonly reason: string; readonly message: string } | null
+  readonly libvirt: { readonly reason: LibvirtTroubleReason; readonly message: string } | null
   /** In words, why there is no network for guests. */
   readonly network: string | null
 }
@@ -117,7 +117,7 @@ export function nodeConditionsBlind(
   previous: readonly NodeCondition[],
 ): NodeCondition[] {
   const message = troubles.libvirt?.message ?? ''
-  const found: readonly Finding[] = [
+  const found: readonly Live[] = [
     { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message },
     ...liveConditions(troubles).filter(({ type }) => type === 'LibvirtReady'),
   ]
@@ -132,21 +132,33 @@ function since(condition: Finding, now: string, previous: readonly NodeCondition
 }
 
 /** A slow libvirt is told and still ready. */
-function liveConditions({ libvirt, network }: NodeTroubles): readonly Finding[] {
+function liveConditions({ libvirt, network }: NodeTroubles): readonly Live[] {
   return [
-    libvirt === null
-      ? { type: 'LibvirtReady', status: 'True', reason: 'LibvirtAnswers', message: '' }
-      : { type: 'LibvirtReady', status: libvirt.reason === 'LibvirtSlow' ? 'True' : 'False', ...libvirt },
+    libvirtCondition(libvirt),
     network === null
       ? { type: 'NetworkUnavailable', status: 'False', reason: 'NetworkUp', message: '' }
       : { type: 'NetworkUnavailable', status: 'True', reason: 'NetworkDown', message: network },
   ]
 }
 
+function libvirtCondition(trouble: NodeTroubles['libvirt']): Live {
+  const type = 'LibvirtReady'
+  if (trouble === null) return { type, status: 'True', reason: 'LibvirtAnswers', message: '' }
+  const { reason, message } = trouble
+  return reason === 'LibvirtSlow'
+    ? { type, status: 'True', reason, message }
+    : { type, status: 'False', reason, message }
+}
+
+type Live = NodeSays & { readonly message: string }
+
 type Finding = Omit<NodeCondition, 'lastTransitionTime'>
 
 /** Ready says that VMs can be started here: libvirt answers and the accelerator is settled. */
-function readyCondition({ accelerator, checks }: NodeFacts, { libvirt }: NodeTroubles): Finding {
+function readyCondition(
+  { accelerator, checks }: NodeFacts,
+  { libvirt }: NodeTroubles,
+): NodeReady & { readonly message: string } {
   if (libvirt !== null && libvirt.reason !== 'LibvirtSlow')
     return { type: 'Ready', status: 'False', reason: 'LibvirtNotReady', message: libvirt.message }
   const broken = checks.find(({ id, status }) => (id === 'libvirt' || id === 'qemu') && status === 'fail')

@@ -18,8 +18,18 @@ export const LIBVIRT_DURATION = histogram(
   ['procedure'],
 )
 
+export const LIBVIRT_TROUBLE = gauge('berth_libvirt_trouble', '1 for what is wrong with libvirt now, else 0', [
+  'reason',
+])
+export const LIBVIRT_ANSWER = gauge('berth_libvirt_answer_seconds', 'How long its last light answer took')
+
 // Troubles
 export const TROUBLES = counter('berth_troubles_total', 'Troubles that have no metric of their own', ['trouble'])
+export const VM_ENDS = counter(
+  'berth_vm_ends_total',
+  'Ends of runs: asked, power-off, reboot (with a new QEMU), crash (nobody asked for it), host (restarted)',
+  ['cause'],
+)
 
 // Imports
 export const IMPORTS = gauge('berth_imports', 'Imports of images and disks: queued, running, failed', ['state'])
@@ -182,7 +192,10 @@ export const AGENT_METRICS: readonly MetricDef[] = [
   LIBVIRT_DISCONNECTS,
   LIBVIRT_CALLS,
   LIBVIRT_DURATION,
+  LIBVIRT_TROUBLE,
+  LIBVIRT_ANSWER,
   TROUBLES,
+  VM_ENDS,
   IMPORTS,
   IMPORT_OLDEST,
   STATE_SIZE,

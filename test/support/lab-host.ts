@@ -165,6 +165,17 @@ export class LabHost {
     await this.#libvirtdReady(old)
   }
 
+  /** libvirtd takes connections and answers nothing while `work` runs; then it goes on. */
+  async whileLibvirtdFrozen(work: () => Promise<void>): Promise<void> {
+    const pid = await this.#libvirtdPid()
+    await this.signal('STOP', pid)
+    try {
+      await work()
+    } finally {
+      await this.signal('CONT', pid)
+    }
+  }
+
   /** As the host sees it. */
   async #libvirtdPid(): Promise<number> {
     return Number(await this.exec('pgrep', '-ox', 'libvirtd|virtqemud'))

@@ -193,6 +193,34 @@ export class Space {
     return await GuestConsole.open(this.host.client, this.namespace, vm)
   }
 
+  /** The Node of the host, once its condition `type` is as wanted. */
+  async untilNode(
+    type: string,
+    status: string,
+    seconds = 60,
+  ): Promise<Pick<Condition, 'status' | 'reason' | 'message'>> {
+    const nodes = await this.resource('Node')
+    let last: unknown
+    return await waitFor(
+      `Node ${this.host.name}: ${type} ${status}`,
+      seconds,
+      async () => {
+        const node = await this.host.client.objects.get(nodes, { namespace: '', name: this.host.name })
+        last = node.status
+        const seen = condition(node, type)
+        return seen.status === status && seen
+      },
+      () => JSON.stringify(last, null, 1),
+    )
+  }
+
+  /** Events about an object, by its kind and name; about one without a namespace they lie in `default`. */
+  async events(kind: string, name: string): Promise<readonly RecordedEvent[]> {
+    const namespace = kind === 'Node' ? 'default' : this.namespace
+    const { items } = await this.host.client.objects.list<RecordedEvent>(await this.resource('Event'), { namespace })
+    return items.filter(({ involvedObject: about }) => about.kind === kind && about.name === name)
+  }
+
   /** A console whose guest has booted to its prompt. */
   async booted(vm: string): Promise<GuestConsole> {
     const console = await this.console(vm)
@@ -243,6 +271,14 @@ export class Space {
   #name(name: string) {
     return { namespace: this.namespace, name }
   }
+}
+
+export interface RecordedEvent extends KubeObject {
+  readonly involvedObject: { readonly kind: string; readonly name: string }
+  readonly type: string
+  readonly reason: string
+  readonly message: string
+  readonly count: number
 }
 
 interface Draft {

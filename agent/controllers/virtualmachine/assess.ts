@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { SEED_ALIAS } from '../../../lib/domain/index.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
+import { crashPause } from './crash-loop.ts'
 import { type Dependencies, effective } from './dependencies.ts'
 import { memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
 import type { GuestInfo } from './guest-info.ts'
@@ -13,7 +14,16 @@ import { currentRefs, type LiveDevice, liveDevices } from './live-devices.ts'
 import type { DomainView } from './observe.ts'
 import { pendingChanges } from './pending-changes.ts'
 import { isActive, planVm, type Step } from './plan.ts'
-import { omit, type PowerRecord, settle, wantedPower } from './power.ts'
+import {
+  omit,
+  type PowerFacts,
+  type PowerRecord,
+  type ShutoffReason,
+  type StopCause,
+  settle,
+  stopCause,
+  wantedPower,
+} from './power.ts'
 import { type BerthStatus, berthOf, buildStatus, startBlocker, type VmStatus } from './status.ts'
 
 export interface Look {
@@ -23,6 +33,8 @@ export interface Look {
   /** Why QEMU's last run of this VM ended, when this agent heard it. */
   readonly qemuReason: string | null
   readonly lastSignal: number | null
+  /** When this agent last let a guest go on that a failed write had stopped; null when it did not. */
+  readonly lastResume: number | null
   /** By uid: what this agent last tried with block devices that would not come or go. */
   readonly attempts: ReadonlyMap<string, Attempt>
   readonly failure: string | null
@@ -36,11 +48,27 @@ export interface Assessment {
   readonly status: VmStatus
   readonly berth: BerthStatus
   readonly steps: readonly Step[]
-  /** Why a wanted start waits for something that no object tells about (capacity); null when it does not. */
-  readonly waits: string | null
+  /** Why a wanted start waits for something that no object tells about, and when to ask again; null when it does not. */
+  readonly waits: Waiting | null
+  /** A run that was over at this look, and why; null when none was. */
+  readonly ended: Ended | null
   /** uids of block devices that have yet to come or go while the VM runs. */
   readonly open: ReadonlySet<string>
 }
+
+/** A start that waits for capacity, for a pause or for its turn. */
+export interface Waiting {
+  readonly why: string
+  readonly afterMs: number
+}
+
+export interface Ended {
+  readonly cause: StopCause
+  readonly shutoff: ShutoffReason
+}
+
+/** How long a start that waits for capacity waits before it asks again. */
+const CAPACITY_RETRY_MS = 5_000
 
 export function assess(object: VirtualMachine, before: VmStatus | undefined, look: Look, ledger: Ledger): Assessment {
   const vm = effective(object, look.dependencies)
@@ -49,14 +77,20 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
   const active = isActive(view?.state ?? null)
   const applied = appliedSpec(view)
   const known = berthOf(before)
-  let power = settle(known.power, {
+  const seen: PowerFacts = {
     policy,
     active,
     shutoff: view?.shutoff ?? 'unknown',
     qemuReason: look.qemuReason,
     rebootEndsQemu: view?.observed.onReboot === 'destroy',
     bootId: look.facts.bootId,
-  })
+    now,
+    runningSince: known.times?.running ?? null,
+    generation: vm.metadata.generation ?? 0,
+  }
+  const ended =
+    !active && known.power.ran === true ? { cause: stopCause(known.power, seen), shutoff: seen.shutoff } : null
+  let power = settle(known.power, seen)
   const live = active ? liveDevices(view?.observed.disks ?? [], look.dependencies.known) : []
   const current = active && applied !== null ? withDevices(applied, vm.spec, live) : applied
   const changes = active && current !== null ? pendingChanges(current, vm.spec) : []
@@ -68,7 +102,7 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
   // A stop that is no longer wanted and that the guest did not heed is forgotten; one that it heeds still counts as asked.
   if (active && wanted !== 'Off' && power.stopSince !== undefined && now > power.stopSince + graceMs)
     power = omit(power, 'stopSince')
-  const waits = reserve(vm, applied, wanted === 'On', look, ledger)
+  const waits = reserve(vm, applied, wanted === 'On' ? power : null, look, ledger)
   const hotplug =
     active && current !== null && wanted !== 'Off'
       ? planHotplug({
@@ -82,7 +116,7 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
           now,
         })
       : NO_HOTPLUG
-  const blocked = startBlocker({ dependencies: look.dependencies, blocked: waits })
+  const blocked = startBlocker({ dependencies: look.dependencies, blocked: waits?.why ?? null })
   const steps =
     look.failure !== null
       ? []
@@ -97,7 +131,13 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
             onReboot: changes.length > 0 || bootsAnew(vm.spec, hotplug, view) ? 'destroy' : 'restart',
             devices: deviceSteps(hotplug, applied, current, view),
           },
-          { state: view?.state ?? null, onReboot: view?.observed.onReboot ?? 'restart', lastSignal: look.lastSignal },
+          {
+            state: view?.state ?? null,
+            onReboot: view?.observed.onReboot ?? 'restart',
+            lastSignal: look.lastSignal,
+            pausedByDisk: view?.pause === 'disk',
+            lastResume: look.lastResume,
+          },
           now,
         )
   const berth = remember(known, power, steps, {
@@ -107,8 +147,19 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
     agent: look.guest !== null,
     look,
   })
-  const status = buildStatus({ ...look, vm, before, berth, applied, changes, wanted, blocked: waits, live, hotplug })
-  return { status, berth, steps, waits, open: hotplug.open }
+  const status = buildStatus({
+    ...look,
+    vm,
+    before,
+    berth,
+    applied,
+    changes,
+    wanted,
+    blocked: waits?.why ?? null,
+    live,
+    hotplug,
+  })
+  return { status, berth, steps, waits, ended, open: hotplug.open }
 }
 
 /** The spec that the domain is made of by now: block devices come and go while it runs. */
@@ -185,14 +236,14 @@ function remember(
   }
 }
 
-/** Keeps the ledger true for this VM, and asks it for a start. Returns its refusal. */
+/** Keeps the ledger true for this VM, and asks it for a start. `starting`: its power record when it is to be started. */
 function reserve(
   vm: VirtualMachine,
   applied: VirtualMachineSpec | null,
-  start: boolean,
+  starting: PowerRecord | null,
   look: Look,
   ledger: Ledger,
-): string | null {
+): Waiting | null {
   const { uid, namespace, name } = vm.metadata
   const label = `${namespace}/${name}`
   if (look.view !== null && isActive(look.view.state)) {
@@ -200,12 +251,17 @@ function reserve(
     return null
   }
   const ready = startBlocker({ dependencies: look.dependencies, blocked: null }) === null
-  if (!start || !ready || look.failure !== null) {
+  const pause =
+    starting === null || starting.request !== undefined
+      ? null
+      : crashPause(starting.crashes, vm.metadata.generation ?? 0, look.now)
+  if (starting === null || !ready || look.failure !== null || pause !== null) {
     ledger.release(uid)
-    return null
+    return pause === null ? null : { why: pause.why, afterMs: pause.until - look.now }
   }
   const disks = look.dependencies.devices.filter(({ volume }) => !volume.readonly).map(({ volume }) => volume.path)
-  return ledger.admit(uid, holding(label, vm.spec, disks))
+  const refusal = ledger.admit(uid, holding(label, vm.spec, disks))
+  return refusal === null ? null : { why: refusal, afterMs: CAPACITY_RETRY_MS }
 }
 
 /** What a running domain holds by what it is made of, not by what is asked for now. */

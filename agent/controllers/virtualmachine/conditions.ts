@@ -2,6 +2,8 @@
 import { type ConditionOf, defineConditions } from '../../../lib/conditions.ts'
 
 const SEE_MESSAGE = 'The message names what is missing; the machine goes on by itself when it is there.'
+const LAST_SEEN = 'The guest runs on if it did; the rest of the status is the last that was seen.'
+const SEE_NODE = 'See the condition LibvirtReady of the Node.'
 
 export const VM_CONDITIONS = defineConditions('VirtualMachine', {
   VirtualMachineClassReady: {
@@ -61,8 +63,15 @@ export const VM_CONDITIONS = defineConditions('VirtualMachine', {
       GuestNotRunning: {
         status: 'False',
         means:
-          'QEMU is there, the guest is paused: by hand, or because the host has no room left for a write of the guest.',
-        todo: 'Look for free space (`berth host check`), then resume it with `virsh resume NAMESPACE.NAME`.',
+          'QEMU is there, the guest is paused; the message says why: by hand, or because the host has no room left for a write of the guest.',
+        todo: 'By hand: `virsh resume NAMESPACE.NAME`. A failed write: make room (`berth host check`), and it goes on by itself within 10 s.',
+      },
+      LibvirtAway: { status: 'Unknown', means: `libvirt has been away for 10 s. ${LAST_SEEN}`, todo: SEE_NODE },
+      LibvirtHangs: { status: 'Unknown', means: `libvirt has not answered for 10 s. ${LAST_SEEN}`, todo: SEE_NODE },
+      LibvirtRefuses: {
+        status: 'Unknown',
+        means: `libvirt answers with an error when it is asked how this machine is. ${LAST_SEEN}`,
+        todo: 'The message has libvirt’s words; look into its log. Restarting libvirtd disturbs no guest.',
       },
       InternalVirtualMachineError: {
         status: 'False',
@@ -82,7 +91,7 @@ export const VM_CONDITIONS = defineConditions('VirtualMachine', {
       PodNotStarted: {
         status: 'False',
         means:
-          'It is wanted to run and waits; the message says for what (the name of the reason is DVP’s; there is no pod). With free capacity missing it starts when another machine ends.',
+          'It is wanted to run and waits; the message says for what (the name of the reason is DVP’s; there is no pod). With free capacity missing it starts when another machine ends; a QEMU that ended again and again waits longer each time.',
         todo: 'Nothing when the start is under way. Otherwise make room, or mend what the message names.',
       },
     },

@@ -5,12 +5,14 @@ import type { Clock } from '../../../lib/clock.ts'
 import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
 import { messageOf } from '../../../lib/errors.ts'
 import { LibvirtError } from '../../../lib/libvirt/index.ts'
+import type { Counts } from '../../../lib/metrics/metrics.ts'
 import { fromKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import { AGENT_EVENTS } from '../../events.ts'
 import type { HostFacts } from '../../host/facts.ts'
+import { VM_ENDS } from '../../metrics/catalogue.ts'
 import { VM_CLEANUP, VMS } from '../../names.ts'
 import type { OnFileStep } from '../../seams.ts'
 import type { Volumes } from '../../storage/volumes.ts'
@@ -23,14 +25,13 @@ import type { Ledger } from './ledger.ts'
 import { attachedUids } from './live-devices.ts'
 import { domainRef, type LibvirtCalls, viewDomain } from './observe.ts'
 import { isActive, type Step } from './plan.ts'
+import { endOf, PAUSED_BY_DISK } from './power-words.ts'
 import type { Seeds } from './seed.ts'
 import { DomainSteps } from './steps.ts'
-import { isUnknown, markUnknown } from './unknown.ts'
+import { type Blindness, isUnknown, markUnknown } from './unknown.ts'
 
 /** A pass that has not come to rest after so many looks starts anew from the queue. */
 const MAX_ROUNDS = 12
-/** How long a start that waits for capacity waits before it asks again. */
-const CAPACITY_RETRY_MS = 5_000
 
 export interface VirtualMachineDeps {
   readonly reader: Reader
@@ -38,6 +39,7 @@ export interface VirtualMachineDeps {
   readonly libvirt: LibvirtCalls
   readonly clock: Clock
   readonly events: Pick<EventRecorder, 'record'>
+  readonly counts: Pick<Counts, 'inc'>
   readonly facts: HostFacts
   readonly volumes: Volumes
   readonly ledger: Ledger
@@ -65,6 +67,8 @@ export class VirtualMachineReconciler implements Reconciler {
   readonly #steps: DomainSteps
   /** uid -> when this agent last sent the shutdown signal of the stop under way. */
   readonly #signals = new Map<string, number>()
+  /** uid -> when this agent last let the guest go on after a failed write. */
+  readonly #resumes = new Map<string, number>()
   /** uid -> what this agent last tried with the block devices of the VM that would not come or go, by their uids. */
   readonly #attempts = new Map<string, Map<string, Attempt>>()
 
@@ -83,7 +87,7 @@ export class VirtualMachineReconciler implements Reconciler {
       if (assessment === null) return DONE
       if (failure !== null) throw failure
       if (assessment.steps.length === 0)
-        return assessment.waits === null ? DONE : again(CAPACITY_RETRY_MS, assessment.waits)
+        return assessment.waits === null ? DONE : again(assessment.waits.afterMs, assessment.waits.why)
       try {
         const outcome = await this.#run(vm, assessment, look, signal)
         if (outcome !== null) return outcome
@@ -106,6 +110,7 @@ export class VirtualMachineReconciler implements Reconciler {
     const dom = domainRef(domainName(vm), uid)
     const view = await viewDomain(deps.libvirt, dom, signal).catch((error: unknown) => this.#unseen(vm, error))
     const active = isActive(view?.state ?? null)
+    if (view?.state !== 'paused') this.#resumes.delete(uid)
     if (!active) {
       deps.guests.forget(uid)
       this.#signals.delete(uid)
@@ -118,6 +123,7 @@ export class VirtualMachineReconciler implements Reconciler {
       facts: deps.facts,
       qemuReason: deps.shutdowns.get(uid) ?? null,
       lastSignal: this.#signals.get(uid) ?? null,
+      lastResume: this.#resumes.get(uid) ?? null,
       attempts: this.#attempts.get(uid) ?? new Map(),
       failure: failure === null ? null : messageOf(failure),
       ipAddress: active && mac !== null ? deps.network.addressOf(mac) : null,
@@ -138,6 +144,7 @@ export class VirtualMachineReconciler implements Reconciler {
       VM_CLEANUP,
     )
     this.#forgetAttempts(uid, assessment)
+    this.#tellEnd(vm, written === null ? null : assessment)
     return { look, assessment: written === null ? null : assessment }
   }
 
@@ -145,8 +152,8 @@ export class VirtualMachineReconciler implements Reconciler {
   async #unseen(vm: VirtualMachine, error: unknown): Promise<never> {
     const { resources, events, clock } = this.#deps
     if (error instanceof LibvirtError) {
-      const why = { reason: 'LibvirtRefuses', message: `libvirt does not say how it is: ${error.message}` }
-      if (!isUnknown(vm, why)) events.record(vm, { type: 'Warning', ...why })
+      const why: Blindness = { reason: 'LibvirtRefuses', message: `libvirt does not say how it is: ${error.message}` }
+      if (!isUnknown(vm, why)) events.record(vm, AGENT_EVENTS.text('LibvirtRefuses', why.message))
       await markUnknown(vm, why, { resources, now: clock.now(), holds: () => true })
     }
     throw error
@@ -194,6 +201,10 @@ export class VirtualMachineReconciler implements Reconciler {
       case 'destroy':
         this.#tell(vm, 'Stopping', 'the guest is ended at once')
         return this.#steps.destroy(dom, signal)
+      case 'resume':
+        if (!this.#resumes.has(uid)) this.#deps.events.record(vm, PAUSED_BY_DISK)
+        this.#resumes.set(uid, this.#deps.clock.now())
+        return this.#steps.resume(dom, signal)
       case 'set-on-reboot':
         return this.#steps.setOnReboot(dom, step.action, signal)
       case 'undefine':
@@ -286,6 +297,14 @@ export class VirtualMachineReconciler implements Reconciler {
   #paths(uid: string): { readonly nvram: string; readonly console: string } {
     const { folders } = this.#deps
     return { nvram: join(folders.nvram, `${uid}.fd`), console: join(folders.console, `${uid}.log`) }
+  }
+
+  #tellEnd(vm: VirtualMachine, assessment: Assessment | null): void {
+    if (!assessment?.ended) return
+    const { cause } = assessment.ended
+    if (cause !== 'never-started') this.#deps.counts.inc(VM_ENDS, { cause })
+    const text = endOf(assessment.ended)
+    if (text !== null) this.#deps.events.record(vm, text)
   }
 
   #tell(vm: VirtualMachine, reason: keyof typeof AGENT_EVENTS.table, message: string): void {

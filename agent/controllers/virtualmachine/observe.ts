@@ -7,9 +7,16 @@ import type { ShutoffReason } from './power.ts'
 
 export type DomainState = 'running' | 'paused' | 'stopping' | 'suspended' | 'shutoff'
 
+/** Why a guest is paused, as far as that matters here. `disk`: a write failed, nearly always for want of space on the host. */
+export type PauseReason = 'person' | 'disk' | 'crashed' | 'other'
+
 export interface DomainView {
   readonly state: DomainState
   readonly shutoff: ShutoffReason
+  /** Null when it is not paused. */
+  readonly pause: PauseReason | null
+  /** False: libvirt forgets the domain when it ends, since somebody removed its definition. */
+  readonly persistent: boolean
   readonly observed: Observed
 }
 
@@ -28,7 +35,9 @@ const STATES: readonly DomainState[] = [
   'suspended',
 ]
 /** virDomainShutoffReason. */
-const REASONS: readonly ShutoffReason[] = ['unknown', 'shutdown', 'destroyed', 'crashed', 'other', 'other', 'failed']
+const REASONS: readonly ShutoffReason[] = ['unknown', 'shutdown', 'destroyed', 'crashed', 'other', 'saved', 'failed']
+/** virDomainPausedReason. */
+const PAUSES: Readonly<Record<number, PauseReason>> = { 1: 'person', 5: 'disk', 10: 'crashed' }
 
 /** A reference made from what we know: libvirtd finds domains by uuid alone, so no lookup is needed before a call. */
 export const domainRef = (name: string, uuid: string): DomainRef => ({ name, uuid, id: -1 })
@@ -40,12 +49,16 @@ export async function viewDomain(
   signal: AbortSignal,
 ): Promise<DomainView | null> {
   try {
-    const [state, xml] = await Promise.all([
+    const [state, xml, { persistent }] = await Promise.all([
       libvirt.call('DomainGetState', { dom, flags: 0 }, { signal, lane: 'light' }),
       libvirt.call('DomainGetXMLDesc', { dom, flags: 0 }, { signal, lane: 'light' }),
+      libvirt.call('DomainIsPersistent', { dom }, { signal, lane: 'light' }),
     ])
+    const known = STATES[state.state] ?? 'shutoff'
     return {
-      state: STATES[state.state] ?? 'shutoff',
+      state: known,
+      pause: known === 'paused' ? (PAUSES[state.reason] ?? 'other') : null,
+      persistent: persistent !== 0,
       shutoff: state.state === 6 ? 'crashed' : (REASONS[state.reason] ?? 'other'),
       observed: observeDomain(xml.xml),
     }

@@ -21,6 +21,10 @@ export interface Want {
 }
 
 export interface Have {
+  /** A write of the guest failed, and QEMU holds it until somebody lets it go on. */
+  readonly pausedByDisk: boolean
+  /** ms since the epoch at which this agent last let such a guest go on; null when it did not. */
+  readonly lastResume: number | null
   /** Null when libvirt knows no such domain. */
   readonly state: DomainState | null
   readonly onReboot: string
@@ -34,6 +38,7 @@ export type Step =
   | { readonly do: 'destroy' }
   | { readonly do: 'undefine' }
   | { readonly do: 'clean-up' }
+  | { readonly do: 'resume' }
   | { readonly do: 'set-on-reboot'; readonly action: 'restart' | 'destroy' }
   | DeviceStep
   /** Write into the domain what it is made of by now. */
@@ -44,6 +49,9 @@ export type Step =
 export const SIGNAL_EVERY_MS = 3_000
 
 const ACTIVE: readonly DomainState[] = ['running', 'paused', 'stopping', 'suspended']
+/** A guest that its disk stopped is let go on so often: the write that failed is then tried again. */
+export const RESUME_EVERY_MS = 10_000
+
 /** A QEMU process exists. */
 export const isActive = (state: DomainState | null): boolean => state !== null && ACTIVE.includes(state)
 
@@ -57,7 +65,15 @@ export function planVm(want: Want, have: Have, now: number): readonly Step[] {
   if (have.state === 'stopping') return [{ do: 'wait', afterMs: 500, why: 'the guest is ending' }]
   const rebooting: readonly Step[] =
     have.onReboot === want.onReboot ? [] : [{ do: 'set-on-reboot', action: want.onReboot }]
-  return [...rebooting, ...want.devices]
+  const steps = [...rebooting, ...want.devices]
+  return have.pausedByDisk && steps.length === 0 ? goOn(have.lastResume, now) : steps
+}
+
+/** What made a write fail (a full disk of the host) may be over by now; if not, QEMU pauses the guest again. */
+function goOn(lastResume: number | null, now: number): readonly Step[] {
+  const next = lastResume === null ? now : lastResume + RESUME_EVERY_MS
+  const wait: Step = { do: 'wait', afterMs: Math.max(50, next - now), why: 'a write of the guest failed on the host' }
+  return now >= next ? [{ do: 'resume' }, { ...wait, afterMs: RESUME_EVERY_MS }] : [wait]
 }
 
 function stop(want: Want, have: Have, now: number): readonly Step[] {

@@ -2,6 +2,8 @@
 // Rules: DVP's run policies (vm_power_state.md); told apart by QEMU's SHUTDOWN reason and libvirt's state reason.
 // The record is part of the VM's status, written before anything irreversible is done, so that a killed agent goes on from it.
 
+import { type Crashes, countCrash } from './crash-loop.ts'
+
 export type RunPolicy = 'AlwaysOn' | 'AlwaysOff' | 'Manual' | 'AlwaysOnUnlessStoppedManually'
 
 /** What an operation asked of the VM's controller. */
@@ -31,10 +33,12 @@ export interface PowerRecord {
   readonly done?: { readonly id: string; readonly ok: boolean; readonly message: string }
   /** When the shutdown under way was first asked, ms since the epoch. */
   readonly stopSince?: number
+  /** Ends that nobody asked for, one soon after the other; see crash-loop.ts. */
+  readonly crashes?: Crashes
 }
 
 /** libvirt's reasons of a shut-off domain that matter here (virDomainShutoffReason). */
-export type ShutoffReason = 'unknown' | 'shutdown' | 'destroyed' | 'crashed' | 'failed' | 'other'
+export type ShutoffReason = 'unknown' | 'shutdown' | 'destroyed' | 'crashed' | 'saved' | 'failed' | 'other'
 
 /** What there is to judge by. */
 export interface PowerFacts {
@@ -47,6 +51,11 @@ export interface PowerFacts {
   /** The domain's on_reboot is `destroy`: a guest reboot ends QEMU. */
   readonly rebootEndsQemu: boolean
   readonly bootId: string
+  /** ms since the epoch: now, and when the run was first seen; null when it was not. */
+  readonly now: number
+  readonly runningSince: number | null
+  /** `metadata.generation` of the VM. */
+  readonly generation: number
 }
 
 export type StopCause = 'asked' | 'never-started' | 'reboot' | 'power-off' | 'crash' | 'host'
@@ -57,7 +66,8 @@ export function stopCause(record: PowerRecord, facts: PowerFacts): StopCause {
   if (record.bootId !== undefined && record.bootId !== facts.bootId) return 'host'
   if (facts.qemuReason === 'guest-reset') return 'reboot'
   if (facts.qemuReason === 'guest-shutdown') return 'power-off'
-  if (facts.shutoff === 'unknown') return record.ran ? 'host' : 'never-started'
+  // The domain, or libvirt's memory of its end, is gone, and the host was not restarted.
+  if (facts.shutoff === 'unknown') return record.ran ? 'crash' : 'never-started'
   if (facts.shutoff === 'shutdown') return facts.rebootEndsQemu ? 'reboot' : 'power-off'
   return record.ran || facts.shutoff !== 'failed' ? 'crash' : 'never-started'
 }
@@ -70,7 +80,7 @@ export function settle(record: PowerRecord, facts: PowerFacts): PowerRecord {
     if (next.request?.type === 'Start') next = finish(mark(next, 'Started', 'Operation'), true, '')
     if (next.request?.type === 'Restart' && next.request.stage === 'starting') next = finish(next, true, '')
   } else if (next.ran || next.starting) {
-    next = judgeEnd(next, stopCause(next, facts), facts.policy)
+    next = judgeEnd(next, stopCause(next, facts), facts)
   }
   if (!facts.active && next.request?.type === 'Stop') next = finish(mark(next, 'Stopped', 'Operation'), true, '')
   if (!facts.active && next.request?.type === 'Restart' && next.request.stage !== 'starting')
@@ -79,7 +89,8 @@ export function settle(record: PowerRecord, facts: PowerFacts): PowerRecord {
   return next
 }
 
-function judgeEnd(record: PowerRecord, cause: StopCause, policy: RunPolicy): PowerRecord {
+function judgeEnd(record: PowerRecord, cause: StopCause, facts: PowerFacts): PowerRecord {
+  const { policy } = facts
   const ended = omit(omit(omit(record, 'ran'), 'starting'), 'stopSince')
   const keeps = policy === 'AlwaysOn' || policy === 'AlwaysOnUnlessStoppedManually'
   switch (cause) {
@@ -89,9 +100,11 @@ function judgeEnd(record: PowerRecord, cause: StopCause, policy: RunPolicy): Pow
     case 'reboot':
       return policy === 'Manual' ? mark(ended, 'Started', ended.by ?? 'Guest') : ended
     case 'power-off':
-      return policy === 'AlwaysOn' ? ended : mark(ended, 'Stopped', 'Guest')
+      return policy === 'AlwaysOn' ? omit(ended, 'crashes') : mark(ended, 'Stopped', 'Guest')
     case 'crash':
-      return keeps ? ended : mark(ended, 'Stopped', 'Crash')
+      return keeps
+        ? { ...ended, crashes: countCrash(record.crashes, facts) }
+        : mark(omit(ended, 'crashes'), 'Stopped', 'Crash')
     case 'host':
       return keeps ? ended : mark(ended, 'Stopped', 'HostReboot')
   }

@@ -16,6 +16,7 @@ import type { DomainView } from './observe.ts'
 import type { Change } from './pending-changes.ts'
 import { isActive } from './plan.ts'
 import type { PowerRecord } from './power.ts'
+import { pausedBecause, stoppedBecause } from './power-words.ts'
 
 export type VmStatus = NonNullable<VirtualMachine['status']>
 export type Phase = NonNullable<VmStatus['phase']>
@@ -221,27 +222,13 @@ function running(inputs: StatusInputs, active: boolean): readonly [state: VmCond
   const not = { type: 'Running', status: 'False' } as const
   if (active) {
     return inputs.view?.state === 'paused'
-      ? [{ ...not, reason: 'GuestNotRunning' }, 'the guest is paused']
+      ? [{ ...not, reason: 'GuestNotRunning' }, pausedBecause(inputs.view.pause)]
       : [{ type: 'Running', status: 'True', reason: 'Running' }, '']
   }
   if (inputs.failure !== null) return [{ ...not, reason: 'InternalVirtualMachineError' }, inputs.failure]
-  if (inputs.wanted !== 'On') return [{ ...not, reason: 'NotRunning' }, stoppedBy(inputs)]
+  if (inputs.wanted !== 'On')
+    return [{ ...not, reason: 'NotRunning' }, stoppedBecause(inputs.berth.power, inputs.vm.spec.runPolicy)]
   const { bootProblem } = inputs.dependencies
   if (bootProblem !== null) return [{ ...not, reason: 'NoBootableDevice' }, bootProblem]
   return [{ ...not, reason: 'PodNotStarted' }, startBlocker(inputs) ?? 'the start is under way']
-}
-
-function stoppedBy({ berth, vm }: StatusInputs): string {
-  switch (berth.power.by) {
-    case 'Guest':
-      return 'powered off from inside the guest'
-    case 'Operation':
-      return 'stopped by an operation'
-    case 'Crash':
-      return 'QEMU ended unexpectedly; the run policy does not start it again'
-    case 'HostReboot':
-      return 'the host was restarted; the run policy does not start it again'
-    default:
-      return vm.spec.runPolicy === 'AlwaysOff' ? 'the run policy is AlwaysOff' : 'not started yet'
-  }
 }

@@ -75,6 +75,10 @@ export class DomainSteps {
     await quietly(() => this.#libvirt.call('DomainShutdownFlags', { dom, flags: SHUTDOWN_DEFAULT }, { signal }))
   }
 
+  async resume(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    await quietly(() => this.#libvirt.call('DomainResume', { dom }, { signal }))
+  }
+
   async destroy(dom: DomainRef, signal: AbortSignal): Promise<void> {
     await quietly(() =>
       this.#libvirt.call('DomainDestroyFlags', { dom, flags: 0 }, { signal, timeoutMs: DESTROY_TIMEOUT_MS }),

@@ -1,15 +1,16 @@
 // Virtual machines that cannot be looked at: their status says so instead of what was true once. The phase stays the last that was
 // seen; the next look that succeeds writes the condition anew.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
-import { getCondition, setCondition } from '../../../lib/conditions.ts'
+import { getCondition } from '../../../lib/conditions.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../names.ts'
+import { VM_CONDITIONS, type VmCondition } from './conditions.ts'
 import type { VmStatus } from './status.ts'
 
 /** Why it cannot be looked at: a reason for programs, a sentence for people. */
 export interface Blindness {
-  readonly reason: string
+  readonly reason: Extract<VmCondition, { readonly type: 'Running'; readonly status: 'Unknown' }>['reason']
   readonly message: string
 }
 
@@ -44,6 +45,6 @@ export const isUnknown = ({ status }: VirtualMachine, { reason, message }: Blind
 export function unknownStatus(before: VmStatus | undefined, { reason, message }: Blindness, now: number): VmStatus {
   const generation = before?.observedGeneration
   const state = { type: 'Running', status: 'Unknown', reason, message } as const
-  const conditions = setCondition(before?.conditions, state, generation, now)
+  const conditions = VM_CONDITIONS.set(before?.conditions, state, generation, now)
   return { phase: 'Pending', ...before, conditions } as VmStatus
 }

@@ -60,11 +60,14 @@ it('while libvirtd is away the API answers, and what is asked of it then is done
   let stop = ''
   await space.host.withoutLibvirtd(async () => {
     await waitFor('the agent to notice', 30, async () => (await space.host.readiness()).includes('[-]libvirt'))
+    expect(await space.untilNode('LibvirtReady', 'False')).toMatchObject({ reason: 'LibvirtAway' })
+    expect(await space.untilNode('Ready', 'False')).toMatchObject({ reason: 'LibvirtNotReady' })
     await space.bareVm('late')
     stop = (await space.operation('stops', 'Stop', true)).metadata.name
     expect((await space.get('VirtualMachine', 'stops')).status?.phase).toBe('Running')
     await waitFor('the guest to power off', 60, async () => (await readFile(log, 'latin1')).includes('GUEST-SHUTDOWN'))
   })
+  for (const type of ['LibvirtReady', 'Ready']) await space.untilNode(type, 'True')
   expect(await space.operationEnd(stop)).toMatchObject({ phase: 'Completed' })
   await space.untilPhase('stops', 'Stopped')
   await space.untilPhase('late', 'Running')

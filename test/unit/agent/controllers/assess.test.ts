@@ -44,6 +44,7 @@ const look = (over: Partial<Look> = {}): Look => ({
   facts: FACTS,
   qemuReason: null,
   lastSignal: null,
+  lastResume: null,
   attempts: new Map(),
   failure: null,
   ipAddress: null,
@@ -76,6 +77,8 @@ function domain(state: DomainView['state'], applied: VirtualMachineSpec, over: P
   return {
     state,
     shutoff: 'unknown',
+    pause: null,
+    persistent: true,
     ...over,
     observed: {
       name: 'default.web',
@@ -158,7 +161,7 @@ describe('a VM that is to start', () => {
     const full = ledger()
     full.record('other', { vm: 'default/other', milliCores: 4_000, memoryBytes: 0n, disks: [] })
     const seen = assess(vm, undefined, look(), full)
-    expect(seen.waits).toBe('needs 1 cores, 0 of 4 are free')
+    expect(seen.waits?.why).toBe('needs 1 cores, 0 of 4 are free')
     expect(seen.status.phase).toBe('Pending')
     expect(condition(seen, 'Running')?.message).toBe('needs 1 cores, 0 of 4 are free')
     expect(full.used().milliCores).toBe(4_000)

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type Have, planVm, SIGNAL_EVERY_MS, type Want } from '../../../../agent/controllers/virtualmachine/plan.ts'
+import {
+  type Have,
+  planVm,
+  RESUME_EVERY_MS,
+  SIGNAL_EVERY_MS,
+  type Want,
+} from '../../../../agent/controllers/virtualmachine/plan.ts'
 
 const NOW = 1_000_000
 const on: Want = {
@@ -13,7 +19,7 @@ const on: Want = {
   devices: [],
 }
 const off: Want = { ...on, power: 'Off' }
-const none: Have = { state: null, onReboot: 'restart', lastSignal: null }
+const none: Have = { state: null, onReboot: 'restart', lastSignal: null, pausedByDisk: false, lastResume: null }
 const running: Have = { ...none, state: 'running' }
 const shutoff: Have = { ...none, state: 'shutoff' }
 
@@ -26,6 +32,31 @@ describe('the steps of a VM', () => {
     ['manual and never decided, off: nothing', { ...on, power: 'AsIs' }, none, []],
     ['manual and never decided, running: nothing', { ...on, power: 'AsIs' }, running, []],
     ['off as wanted: nothing', off, shutoff, []],
+    ['paused by somebody: left so', on, { ...running, state: 'paused' }, []],
+    [
+      'a failed write paused it: let go on',
+      on,
+      { ...running, state: 'paused', pausedByDisk: true },
+      ['resume', 'wait'],
+    ],
+    [
+      'tried a moment ago: wait',
+      on,
+      { ...running, state: 'paused', pausedByDisk: true, lastResume: NOW - RESUME_EVERY_MS + 1 },
+      ['wait'],
+    ],
+    [
+      'tried a while ago: again',
+      on,
+      { ...running, state: 'paused', pausedByDisk: true, lastResume: NOW - RESUME_EVERY_MS },
+      ['resume', 'wait'],
+    ],
+    [
+      'paused by a failed write and wanted off: ended',
+      off,
+      { ...running, state: 'paused', pausedByDisk: true },
+      ['destroy'],
+    ],
     ['running and wanted off: signal, come back', off, running, ['shutdown', 'wait']],
     ['signalled just now: only wait', { ...off, stopSince: NOW - 10 }, { ...running, lastSignal: NOW - 10 }, ['wait']],
     [

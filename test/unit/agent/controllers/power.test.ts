@@ -15,6 +15,9 @@ const off: PowerFacts = {
   qemuReason: null,
   rebootEndsQemu: false,
   bootId: 'b1',
+  now: 1_000_000,
+  runningSince: 990_000,
+  generation: 1,
 }
 const on: PowerFacts = { ...off, active: true }
 const ran: PowerRecord = { ran: true, bootId: 'b1' }
@@ -35,7 +38,7 @@ describe('what a stop meant', () => {
     ['QEMU was killed', ran, { shutoff: 'crashed' }, 'crash'],
     ['somebody destroyed it', ran, { shutoff: 'destroyed' }, 'crash'],
     ['the host booted anew', ran, { shutoff: 'shutdown', bootId: 'b2' }, 'host'],
-    ['libvirt forgot the run', ran, { shutoff: 'unknown' }, 'host'],
+    ['libvirt forgot the run', ran, { shutoff: 'unknown' }, 'crash'],
     ['killed between intent and start', { starting: true, bootId: 'b1' }, { shutoff: 'unknown' }, 'never-started'],
     [
       'killed after start, guest ended meanwhile',
@@ -73,6 +76,27 @@ describe('after the guest ended, by run policy', () => {
     const seen = POLICIES.map((policy) => wanted(policy, { bootId: 'b2' }, started))
     expect(seen).toEqual(['On', 'Off', 'Off', 'On'])
     expect(wanted('AlwaysOnUnlessStoppedManually', { bootId: 'b2' }, { marker: 'Stopped', bootId: 'b1' })).toBe('Off')
+  })
+})
+
+describe('ends that nobody asked for', () => {
+  const crash = (record: PowerRecord, facts: Partial<PowerFacts> = {}) =>
+    settle({ ...record, ran: true }, { ...off, shutoff: 'crashed', ...facts })
+
+  it('are counted where the run policy starts again, until a run was stable', () => {
+    const second = crash(crash(ran))
+    expect(second.crashes).toEqual({ count: 2, at: off.now, generation: 1 })
+    expect(crash(second, { runningSince: off.now - 300_000 }).crashes?.count).toBe(1)
+    expect(crash(second, { generation: 2 }).crashes?.count).toBe(1)
+    expect(crash(second, { runningSince: null }).crashes?.count).toBe(3)
+  })
+  it('are not counted where it does not, nor is a host reboot one', () => {
+    expect(crash(ran, { policy: 'Manual' })).not.toHaveProperty('crashes')
+    expect(crash(ran, { bootId: 'b2' })).not.toHaveProperty('crashes')
+  })
+  it('settle to the same when looked at twice', () => {
+    const once = crash(ran)
+    expect(settle(once, { ...off, shutoff: 'crashed' })).toEqual(once)
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   type NodeFacts,
+  type NodeTroubles,
   newNode,
   nodeConditions,
   nodeConditionsBlind,
@@ -109,7 +110,7 @@ describe('the Node object', () => {
   })
 
   it('says which troubles the host has now; a slow libvirt can still be worked with', () => {
-    const ready = (libvirt: { reason: string; message: string } | null, network: string | null) =>
+    const ready = (libvirt: NodeTroubles['libvirt'], network: string | null) =>
       nodeConditions(facts, NOW, [], { libvirt, network })
         .slice(0, 3)
         .map(({ type, status, reason, message }) => [type, status, reason, message])
