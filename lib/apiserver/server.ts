@@ -160,11 +160,13 @@ function createApp(
     loggerInstance: log,
     genReqId: () => randomUUID(),
     logController: new LogController({ disableRequestLogging: true }),
+    // Nothing is logged of most requests, and what is names its request itself.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     frameworkErrors: (error, request, reply) => {
       // Such requests meet no hook: a stranger is told here, too, that strangers are told nothing.
-      const id = String(request.id)
+      const { id } = request
       const exchange = guard.begin(request.raw, id)
       const refusal = refusalOf(() => guard.admit(request.raw, exchange))
       const answer = errorAnswer(refusal ?? error, request.log, id)

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../../clock.ts'
 import { ApiError } from '../../errors.ts'
 import type { RateLimit } from '../../rate-limit.ts'
-import { parseTarget, type Target } from '../http/path.ts'
+import { type Target, TargetParser } from '../http/path.ts'
 import { type Attributes, attributesOf } from './attributes.ts'
 import type { Authorizer } from './authorizer.ts'
 import type { Caller } from './caller.ts'
@@ -42,8 +42,9 @@ const RECHECK_SLICE = 500
 
 /** `kubectl --as` must not be done as somebody else than was asked for. @throws ApiError Forbidden */
 function refuseImpersonation({ headers }: IncomingMessage): void {
-  if (Object.keys(headers).some((name) => name.startsWith('impersonate-')))
-    throw new ApiError('Forbidden', 'impersonation (kubectl --as) is not built: use a token of that user')
+  for (const name in headers)
+    if (name.startsWith('impersonate-'))
+      throw new ApiError('Forbidden', 'impersonation (kubectl --as) is not built: use a token of that user')
 }
 
 interface Open {
@@ -53,6 +54,7 @@ interface Open {
 
 export class Guard {
   readonly #options: GuardOptions
+  readonly #targets = new TargetParser()
   readonly #open = new Set<Open>()
   #rechecking: Promise<void> | null = null
   #again = false
@@ -82,8 +84,7 @@ export class Guard {
     exchange.caller = caller
     refuseImpersonation(request)
     this.#limit(caller)
-    const { target, query } = parseTarget(exchange.url)
-    const path = (exchange.url.split('?', 1)[0] ?? '').replace(/(?<=.)\/$/, '')
+    const { path, target, query } = this.#targets.parse(exchange.url)
     const attributes = attributesOf(exchange.method, path, target, query)
     exchange.attributes = attributes
     this.#options.authorizer.require(caller, attributes)

@@ -28,18 +28,43 @@ const MAX_PART = 253
 /** RFC 3986 "unreserved" and the harmless others that appear in names of Kubernetes. */
 const PART = /^[A-Za-z0-9._~:@-]+$/
 
-/** Path and query of a request line. @throws ApiError BadRequest, NotFound */
-export function parseTarget(url: string): { readonly target: Target; readonly query: URLSearchParams } {
-  const mark = url.indexOf('?')
-  const path = mark === -1 ? url : url.slice(0, mark)
-  return { target: parsePath(path), query: new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)) }
+export interface ParsedTarget {
+  /** As sent, without a slash at its end. */
+  readonly path: string
+  readonly target: Target
+  readonly query: URLSearchParams
+}
+
+/** Paths remembered at most. */
+const MAX_REMEMBERED = 1_000
+
+/** Clients ask for the same things again and again: what a path names is found out once. */
+export class TargetParser {
+  readonly #known = new Map<string, Target>()
+
+  /** Path and query of a request line. @throws ApiError BadRequest, NotFound */
+  parse(url: string): ParsedTarget {
+    const mark = url.indexOf('?')
+    const sent = mark === -1 ? url : url.slice(0, mark)
+    const path = sent.length > 1 && sent.endsWith('/') ? sent.slice(0, -1) : sent
+    return { path, target: this.#targetOf(sent), query: new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)) }
+  }
+
+  #targetOf(path: string): Target {
+    const known = this.#known.get(path)
+    if (known !== undefined) return known
+    const target = parsePath(path)
+    if (this.#known.size >= MAX_REMEMBERED) this.#known.clear()
+    this.#known.set(path, target)
+    return target
+  }
 }
 
 export const noSuchPath = (): ApiError => new ApiError('NotFound', 'the server could not find the requested resource')
 
 function parsePath(path: string): Target {
   if (path.length > MAX_PATH) throw new ApiError('BadRequest', `the path is longer than ${MAX_PATH} characters`)
-  const plain = path.replace(/%3a/gi, ':').replaceAll('%40', '@')
+  const plain = path.includes('%') ? path.replace(/%3a/gi, ':').replaceAll('%40', '@') : path
   const parts = (plain.endsWith('/') ? plain.slice(1, -1) : plain.slice(1)).split('/')
   if (!path.startsWith('/')) throw new ApiError('BadRequest', 'the path must begin with "/"')
   if (path === '/') return { at: 'other', parts: [] }

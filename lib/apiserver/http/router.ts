@@ -58,6 +58,8 @@ export interface RouterOptions {
   readonly metrics?: () => Promise<string>
 }
 
+type Routed = Answer | Watch | Promise<Answer>
+
 export class Router {
   readonly #options: RouterOptions
   readonly #discovery: Discovery
@@ -72,8 +74,8 @@ export class Router {
     this.#openapi = new OpenApi(core.registry, this.#virtual, version)
   }
 
-  /** @throws ApiError */
-  async route(admitted: Admitted, request: ApiRequest): Promise<Answer | Watch> {
+  /** Also what is passed on is no `async` function: each would cost every request some turns. @throws ApiError */
+  route(admitted: Admitted, request: ApiRequest): Routed {
     const { target } = admitted
     if (target.at === 'resource') return this.#resource(target, request, admitted)
     if (request.method !== 'GET')
@@ -91,7 +93,7 @@ export class Router {
     return json(this.#discovery.resources(target.group, target.version))
   }
 
-  async #resource(target: ResourceTarget, request: ApiRequest, admitted: Admitted): Promise<Answer | Watch> {
+  #resource(target: ResourceTarget, request: ApiRequest, admitted: Admitted): Routed {
     const stream = findSubresource(this.#options.connect, target)
     if (stream !== undefined) return this.#stream(stream, target, request, admitted.caller)
     const read = findSubresource(this.#options.reads, target)
@@ -176,7 +178,7 @@ export class Router {
     return { code: 200, type, body }
   }
 
-  async #other(parts: readonly string[], request: ApiRequest): Promise<Answer> {
+  #other(parts: readonly string[], request: ApiRequest): Answer | Promise<Answer> {
     const path = parts.join('/')
     if (path === '')
       return json({
@@ -186,7 +188,8 @@ export class Router {
     if (path === 'healthz' || path === 'livez') return text('ok')
     if (path === 'readyz') return this.#ready(request.query)
     const { metrics } = this.#options
-    if (path === 'metrics' && metrics !== undefined) return { code: 200, type: METRICS_TYPE, body: await metrics() }
+    if (path === 'metrics' && metrics !== undefined)
+      return metrics().then((body) => ({ code: 200, type: METRICS_TYPE, body }))
     if (path === 'openapi/v3') return json(this.#openapi.index())
     if (path === 'openapi/v2') return { code: 200, type: OPENAPI_V2_TYPE, body: '' }
     const [openapi, v3, root, group, version, ...more] = parts

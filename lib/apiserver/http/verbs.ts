@@ -50,7 +50,7 @@ const ITEM = ['GET', 'PUT', 'PATCH', 'DELETE']
 const STATUS = ['GET', 'PUT', 'PATCH']
 
 /** Answers everything but watches. @throws ApiError */
-export async function serveResource(core: Core, request: ResourceRequest): Promise<Answer> {
+export function serveResource(core: Core, request: ResourceRequest): Promise<Answer> {
   const { method, name, namespace } = request
   const allowed = allowedMethods(request)
   if (!allowed.includes(method))

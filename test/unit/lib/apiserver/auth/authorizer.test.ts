@@ -4,7 +4,7 @@ import { type Attributes, attributesOf } from '../../../../../lib/apiserver/auth
 import { Authorizer } from '../../../../../lib/apiserver/auth/authorizer.ts'
 import { RbacIndex } from '../../../../../lib/apiserver/auth/rbac-index.ts'
 import { missingRules } from '../../../../../lib/apiserver/auth/rules.ts'
-import { parseTarget } from '../../../../../lib/apiserver/http/path.ts'
+import { TargetParser } from '../../../../../lib/apiserver/http/path.ts'
 import type { PolicyRule, Subject } from '../../../../../schemas/index.ts'
 
 const G = 'virtualization.deckhouse.io'
@@ -13,7 +13,7 @@ const S = 'subresources.virtualization.deckhouse.io'
 /** The attributes of a request line. */
 function ask(line: string): Attributes {
   const [method = '', url = ''] = line.split(' ')
-  const { target, query } = parseTarget(url)
+  const { target, query } = new TargetParser().parse(url)
   return attributesOf(method, url.split('?')[0] ?? '', target, query)
 }
 
