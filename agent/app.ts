@@ -2,7 +2,6 @@
 // The API answers from the first second, with or without libvirt.
 import { chmod, mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { apiMetrics } from '../lib/apiserver/metrics.ts'
 import { createApiServer } from '../lib/apiserver/server.ts'
@@ -41,8 +40,11 @@ import {
   VM_OPERATIONS,
   VMS,
 } from './names.ts'
+import { refuseLostDatabase } from './recovery/lost.ts'
 import { NO_SEAMS, type Seams } from './seams.ts'
+import { databaseOf } from './state.ts'
 import { createStorageSide } from './storage-controllers.ts'
+import { storeReady, watchStore } from './store-trouble.ts'
 import { agentStreams } from './streams/index.ts'
 import { INDEXES } from './wiring.ts'
 
@@ -50,10 +52,6 @@ import { INDEXES } from './wiring.ts'
 const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, CONFIG_MAPS, EVENTS, ROLE_BINDINGS, ROLES]
 /** Under this name the agent records events and the fields that it owns. */
 const COMPONENT = 'berth-agent'
-const SEALED = Object.fromEntries(
-  KINDS.flatMap((kind) => (kind.secretFields ? [[kind.resource, kind.secretFields]] : [])),
-)
-
 export interface AgentOptions {
   readonly config: AgentConfig
   readonly log: Logger
@@ -61,6 +59,8 @@ export interface AgentOptions {
   readonly version: string
   /** For tests. */
   readonly seams?: Seams
+  /** The store fails in a way that only a new process can mend. */
+  readonly onFailed: (error: Error) => void
 }
 
 export interface Agent {
@@ -75,21 +75,17 @@ export interface Agent {
 }
 
 /** Resolves when the API listens. @throws with words for the operator when it cannot */
-export async function startAgent({ config, log, clock, version, seams = NO_SEAMS }: AgentOptions): Promise<Agent> {
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { config, log, clock, version, onFailed, seams = NO_SEAMS } = options
   const { stateDir } = config
   // Guests' files lie below: QEMU's user must be able to pass, and nobody to look.
   await mkdir(stateDir, { recursive: true, mode: 0o711 })
   await chmod(stateDir, 0o711)
+  await refuseLostDatabase(stateDir)
   const metrics = new Metrics({ clock, log, catalogue: AGENT_METRICS })
   const observer = new ControllerMetrics(metrics)
   metrics.collect(observer)
-  const sqlite = await openSqliteStore({
-    path: join(stateDir, 'berth.db'),
-    seal: { keyFile: join(stateDir, 'secret.key'), fields: SEALED },
-    clock,
-    log,
-    observer: countCommits(metrics),
-  })
+  const sqlite = await openSqliteStore({ ...databaseOf(stateDir), clock, log, observer: countCommits(metrics) })
   const store = seams.store(sqlite)
   const reader = new Cache({
     store,
@@ -139,7 +135,7 @@ export async function startAgent({ config, log, clock, version, seams = NO_SEAMS
       audit?.observe(exchange, outcome)
     },
     metrics: () => metrics.scrape(),
-    readiness: [{ name: 'libvirt', check: async () => lifeline.requireReady() }],
+    readiness: [storeReady(store), { name: 'libvirt', check: async () => lifeline.requireReady() }],
   })
   const { resources } = server
   const events = new EventRecorder({
@@ -179,11 +175,13 @@ export async function startAgent({ config, log, clock, version, seams = NO_SEAMS
   for (const controller of controllers) controller.start()
   events.start()
   lifeline.start()
+  const unwatch = watchStore(store, { onFailed, resync: () => [...controllers, ...lifeline.controllers] })
   return {
     settled: lifeline.settled,
     status: () => lifeline.status(),
     ask: () => store.transact([{ op: 'check', key: { resource: NODES, namespace: '', name: config.nodeName } }]),
     stop: async () => {
+      unwatch()
       keeping.abort()
       await server.close()
       await audit?.close()

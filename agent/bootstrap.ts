@@ -6,7 +6,8 @@ import type { Resources } from '../lib/apiserver/resources.ts'
 import { isApiError } from '../lib/errors.ts'
 import { DEFAULT_CLASS_ANNOTATION, NAMESPACES, STORAGE_CLASSES, VM_CLASSES } from './names.ts'
 
-const MARK = 'bootstrapped'
+/** File below the state folder that tells that a first start was. */
+export const BOOTSTRAPPED = 'bootstrapped'
 
 const FIRST_OBJECTS = [
   [NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }],
@@ -32,7 +33,7 @@ const FIRST_OBJECTS = [
 
 /** Killed midway, it goes on: an object that is there already is fine until the mark is written. */
 export async function createFirstObjects(resources: Resources, stateDir: string): Promise<void> {
-  const mark = join(stateDir, MARK)
+  const mark = join(stateDir, BOOTSTRAPPED)
   const done = await access(mark).then(
     () => true,
     () => false,

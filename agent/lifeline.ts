@@ -52,6 +52,11 @@ export class Lifeline {
     await this.#session?.stop()
   }
 
+  /** Those that live on libvirt; none before it answers. */
+  get controllers(): Session['controllers'] {
+    return this.#session?.controllers ?? []
+  }
+
   /** @throws Error in words while virtual machines are not looked after */
   requireReady(): void {
     if (this.#session === null) throw new Error(this.#problem)

@@ -6,6 +6,7 @@ import { systemClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import { isJournal, journalPrefix, journalStream } from '../lib/journal.ts'
 import { takeServiceManager } from '../lib/service-manager.ts'
+import { StoreError } from '../lib/store/store.ts'
 import { startAgent } from './app.ts'
 import { CERTS_OPTIONS, CERTS_USAGE, certs } from './certs.ts'
 import { checkConfig } from './check-config.ts'
@@ -13,6 +14,7 @@ import { type AgentConfig, loadConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { EXIT } from './exit-codes.ts'
 import { judgeKvm, probeKvm } from './host/index.ts'
+import { BACKUP_USAGE, backup, restore } from './recovery/backup.ts'
 import { Supervision } from './supervision.ts'
 
 const DEFAULT_CONFIG = '/etc/berth/agent.yaml'
@@ -24,7 +26,7 @@ const UMASK = 0o066
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
 berth-agent --check-config [--config FILE]       whether the agent would take the configuration; exit code 2 when not
 berth-agent probe-kvm                            measure whether KVM runs guest code; exit code 3 when it does not
-${CERTS_USAGE}berth-agent --version
+${CERTS_USAGE}${BACKUP_USAGE}berth-agent --version
 `
 
 const OPTIONS = {
@@ -53,6 +55,9 @@ async function main(): Promise<number> {
   if (values.help) return print(USAGE)
   if (values.version) return print(`berth-agent ${version()}\n`)
   if (positionals[0] === 'probe-kvm' && positionals.length === 1) return probe()
+  const [verb, ...words] = positionals
+  if (verb === 'backup') return print(await backup(await configOf(values), words))
+  if (verb === 'restore') return print(await restore(await configOf(values), words, systemClock.now()))
   if (positionals.length > 0) throw new ConfigError('command line', `unknown argument ${positionals[0]}\n${USAGE}`)
   const config = await configOf(values)
   if (!values['check-config']) return run(config)
@@ -100,7 +105,11 @@ async function run(config: AgentConfig): Promise<number> {
     // What is stored is stored: a new process is safer than this one.
     setImmediate(() => process.exit(EXIT.failed))
   })
-  const agent = await startAgent({ config, log, clock: systemClock, version: version() })
+  const onFailed = (error: Error) => {
+    log.fatal({ err: error }, 'the agent ends: a new process has to look at what is on disk')
+    end(EXIT.failed)
+  }
+  const agent = await startAgent({ config, log, clock: systemClock, version: version(), onFailed })
   log.info({ version: version(), node: process.version, nodeName: config.nodeName }, 'the agent is up')
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(EXIT.ok))
   const supervision = new Supervision({ manager, clock: systemClock, log, ...agent })
@@ -123,9 +132,15 @@ function print(text: string): number {
   return EXIT.ok
 }
 
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EXIT.usage
+  const hopeless = error instanceof StoreError && (error.trouble === 'damaged' || error.trouble === 'unusable')
+  return hopeless ? EXIT.storeUnusable : EXIT.failed
+}
+
 try {
   process.exit(await main())
 } catch (error) {
   process.stderr.write(`${isJournal(process.env, 2) ? journalPrefix(60) : ''}berth-agent: ${messageOf(error)}\n`)
-  process.exit(error instanceof ConfigError ? EXIT.usage : EXIT.failed)
+  process.exit(exitCodeOf(error))
 }

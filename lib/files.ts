@@ -21,11 +21,16 @@ export async function writeAtomically(path: string, content: string, mode: numbe
     await rm(temporary, { force: true })
     throw error
   }
-  const folder = await open(dirname(path), 'r')
+  await syncPath(dirname(path))
+}
+
+/** What was written to the file, or renamed in the folder, is on disk when the promise resolves. */
+export async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r')
   try {
-    await folder.sync()
+    await file.sync()
   } finally {
-    await folder.close()
+    await file.close()
   }
 }
 

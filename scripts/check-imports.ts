@@ -9,7 +9,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'lib/libvirt': [],
   'lib/xml': [],
   'lib/domain': ['lib/xml'],
-  'lib/store': ['lib/errors.ts', 'lib/clock.ts', 'lib/object.ts'],
+  'lib/store': ['lib/errors.ts', 'lib/clock.ts', 'lib/object.ts', 'lib/files.ts', 'lib/advice.ts'],
   'lib/placement': ['schemas', 'lib'],
   'lib/apiserver': ['lib', 'schemas'],
   'lib/client': ['lib', 'schemas'],

@@ -16,6 +16,7 @@ import type { Advice } from '../lib/advice.ts'
 import type { ConditionTable } from '../lib/conditions.ts'
 import { NAMESPACE_CONDITIONS } from '../lib/controllers/namespace-conditions.ts'
 import { CAUSE_ADVICE, STATUS_ADVICE, STATUS_CODES } from '../lib/errors.ts'
+import { TROUBLE_ADVICE } from '../lib/store/troubles.ts'
 
 interface Catalogue {
   readonly kind: string
@@ -132,6 +133,12 @@ ${table(['reason', 'HTTP', 'meaning', 'what to do'], rows)}
 \`details.causes\` names each field that is refused, with one of these reasons.
 
 ${entries(CAUSE_ADVICE, 'reason')}
+
+## Troubles of the database
+
+\`/readyz\` says \`[-]store failed\` while there is one; the log has it as \`trouble\`, answers have it in words.
+
+${entries(TROUBLE_ADVICE, 'trouble')}
 
 ## Imports
 

@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf } from '../errors.ts'
-import { StoreError, type StoreKey } from './store.ts'
+import { StoreError, type StoreKey, unavailable } from './store.ts'
 
 const KEY_BYTES = 32
 const IV_BYTES = 12
@@ -13,7 +13,7 @@ const PREFIX = 'sealed:1:'
 const isErrno = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code
 
-const refuse = (message: string, cause?: unknown) => new StoreError('unavailable', message, undefined, { cause })
+const refuse = (message: string, cause?: unknown) => unavailable('unusable', message, cause)
 
 /** The ciphertext is bound to these words, so that it opens only in the place it was made for. */
 const boundTo = (key: StoreKey, field: string): Buffer =>

@@ -63,21 +63,51 @@ export type StoreErrorCode =
   | 'too-large'
   | 'too-many'
   | 'bad-token'
-  /** Disk full, I/O error, closed. */
+  /** Something keeps the store from its work; `trouble` tells what. */
   | 'unavailable'
 
-/** Why the store did not do it. `index` is the failing operation of a transaction. */
+/** What keeps a store from its work. */
+export type Trouble =
+  /** No space left; over as soon as there is some. */
+  | 'full'
+  /** Its file system or files take no writes. */
+  | 'read-only'
+  /** What is on disk cannot be believed: a backup, or a rebuild, is the way on. */
+  | 'damaged'
+  /** Reading or writing failed. */
+  | 'io'
+  /** What was written may not have reached the disk, and nobody can tell: only a new process may trust what it reads there. */
+  | 'unsynced'
+  /** Another process has it. */
+  | 'busy'
+  /** Whole, but not for this program as it is: another program's file, a newer layout, a key that is missing or wrong. */
+  | 'unusable'
+  | 'closed'
+
+/** Why the store did not do it. The message is for operators and may name files. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly code: StoreErrorCode
   readonly key: StoreKey | undefined
+  /** Of `unavailable` only. */
+  readonly trouble: Trouble | undefined
 
-  constructor(code: StoreErrorCode, message: string, key?: StoreKey, options?: ErrorOptions) {
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    key?: StoreKey,
+    { trouble, ...options }: ErrorOptions & { readonly trouble?: Trouble } = {},
+  ) {
     super(message, options)
     this.code = code
     this.key = key
+    this.trouble = trouble
   }
 }
+
+/** Keeps a store from its work, in words for an operator. */
+export const unavailable = (trouble: Trouble, message: string, cause?: unknown): StoreError =>
+  new StoreError('unavailable', message, undefined, { trouble, ...(cause === undefined ? {} : { cause }) })
 
 /** Bytes of one object at most, as JSON. */
 export const MAX_OBJECT_BYTES = 1_048_576
@@ -104,6 +134,10 @@ export interface Store {
     from: { readonly resource: string; readonly namespace?: string; readonly after: Revision },
     signal: AbortSignal,
   ): AsyncIterable<Change>
+  /** Why nothing can be stored now; null while writes work. Reads may still be answered. */
+  trouble(): StoreError | null
+  /** Called when {@link trouble} comes, becomes another or goes. Must not throw. Returns the unsubscribe function. */
+  onTrouble(listener: (trouble: StoreError | null) => void): () => void
   /** Called synchronously after each commit, in order, before the writer's promise resolves. Must not throw. Returns the unsubscribe function. */
   subscribe(listener: (changes: readonly Change[]) => void): () => void
   close(): Promise<void>

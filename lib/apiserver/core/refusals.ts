@@ -1,7 +1,7 @@
 // The words of the API's refusals, the same from every verb, and how a store's errors become them.
 import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError, type FieldError } from '../../errors.ts'
-import { StoreError, type StoreKey } from '../../store/store.ts'
+import { StoreError, type StoreKey, type Trouble } from '../../store/store.ts'
 
 const detailsOf = (kind: KindDef, name: string) => ({ group: kind.group, kind: kind.plural, name })
 
@@ -55,13 +55,25 @@ export function storeRefusal(kind: KindDef, name: string, error: StoreError): Ap
     case 'bad-token':
       return new ApiError('BadRequest', 'the continue token is not valid')
     case 'unavailable':
-      return new ApiError(
-        'ServiceUnavailable',
-        'the store cannot take the request now',
-        { retryAfterSeconds: 5 },
-        {
-          cause: error,
-        },
-      )
+      return troubled(error)
   }
+}
+
+/** What clients are told of the server's own troubles; files and codes are for its log. */
+const TROUBLES: Readonly<Record<Trouble, string>> = {
+  full: 'no space is left for the database: nothing is stored until there is some',
+  'read-only': 'the database takes no writes: its file system or its files are read-only',
+  damaged: 'the database is damaged: nothing more is stored until an operator restores a backup or rebuilds it',
+  io: 'the database cannot be read or written: the disk fails',
+  unsynced: 'the database cannot be trusted to keep what is written: the server starts anew',
+  busy: 'the database is locked by another program',
+  unusable: 'the database cannot be used as it is: an operator has to look at the log',
+  closed: 'the server is shutting down',
+}
+
+/** Waiting does not mend a damaged database; everything else may be over when the client comes again. */
+function troubled(error: StoreError): ApiError {
+  const words = error.trouble === undefined ? 'the store cannot take the request now' : TROUBLES[error.trouble]
+  if (error.trouble === 'damaged') return new ApiError('InternalError', words, {}, { cause: error })
+  return new ApiError('ServiceUnavailable', words, { retryAfterSeconds: 5 }, { cause: error })
 }

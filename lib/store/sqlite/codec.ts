@@ -83,7 +83,8 @@ export class Codec {
       return JSON.parse(text) as KubeObject
     } catch (cause) {
       const name = `${key.resource} ${key.namespace}/${key.name}`
-      throw new StoreError('unavailable', `${name} is damaged in the database; restore a backup`, key, { cause })
+      const words = `${name} is damaged in the database; restore a backup`
+      throw new StoreError('unavailable', words, key, { trouble: 'damaged', cause })
     }
   }
 }

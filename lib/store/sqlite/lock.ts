@@ -1,6 +1,6 @@
 // One process per database: a lock that the kernel gives back however the process ends.
 import Database from 'better-sqlite3'
-import { StoreError } from '../store.ts'
+import { unavailable } from '../store.ts'
 import { isSqliteFailure, toStoreError } from './failure.ts'
 
 /** How long a predecessor may take to exit before the newcomer is refused. */
@@ -23,8 +23,8 @@ export function takeLock(path: string): () => void {
   } catch (error) {
     db?.close()
     if (isSqliteFailure(error) && error.code.startsWith('SQLITE_BUSY')) {
-      throw new StoreError(
-        'unavailable',
+      throw unavailable(
+        'busy',
         `the database ${path} is in use by another process; stop that one first, or give this one a state folder of its own`,
       )
     }

@@ -1,11 +1,15 @@
 // The database's layout as numbered, forward-only steps, one transaction each; `user_version` tells where a file is.
 import type { Database } from 'better-sqlite3'
-import { StoreError } from '../store.ts'
+import { unavailable } from '../store.ts'
 
 /** "BRTH": tells our files from any other SQLite database (`PRAGMA application_id`). */
-const APPLICATION_ID = 0x42525448
+export const APPLICATION_ID = 0x42525448
 
-const MIGRATIONS: readonly string[] = [
+/**
+ * Never changed once released: a file of any release is brought up from where it is. Whoever adds one adds a file of the layout
+ * before it to test/fixtures/store.
+ */
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (
      one INTEGER PRIMARY KEY CHECK (one = 1),
      id TEXT NOT NULL,
@@ -36,20 +40,20 @@ const MIGRATIONS: readonly string[] = [
 ]
 
 /** Brings the file to this program's layout. @throws StoreError when the file is of a newer program, or not ours */
-export function migrate(db: Database, path: string): void {
+export function migrate(db: Database, path: string, migrations = MIGRATIONS): void {
   const version = Number(db.pragma('user_version', { simple: true }))
   const application = Number(db.pragma('application_id', { simple: true }))
   const tables = Number(db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get())
   if (tables > 0 && application !== APPLICATION_ID) {
-    throw new StoreError('unavailable', `${path} is an SQLite database of another program; give the store another path`)
+    throw unavailable('unusable', `${path} is an SQLite database of another program; give the store another path`)
   }
-  if (version > MIGRATIONS.length) {
-    throw new StoreError(
-      'unavailable',
-      `${path} was written by a newer version (layout ${version}, this program knows up to ${MIGRATIONS.length}); run that version, or restore a backup made before the upgrade`,
+  if (version > migrations.length) {
+    throw unavailable(
+      'unusable',
+      `${path} was written by a newer version (layout ${version}, this program knows up to ${migrations.length}); run that version, or restore a backup made before the upgrade`,
     )
   }
-  for (const [index, sql] of MIGRATIONS.entries()) {
+  for (const [index, sql] of migrations.entries()) {
     if (index < version) continue
     db.transaction(() => {
       db.exec(sql)

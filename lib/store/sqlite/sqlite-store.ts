@@ -16,15 +16,18 @@ import {
   type Store,
   StoreError,
   type StoreKey,
+  unavailable,
 } from '../store.ts'
 import type { Codec } from './codec.ts'
-import { toStoreError } from './failure.ts'
+import { isFatal, toStoreError } from './failure.ts'
+import type { Health } from './health.ts'
 import { RecentChanges } from './recent.ts'
 import type { ChangeRow, MetaRow, PageRow, Rows } from './rows.ts'
 import { SharedValues } from './shared-values.ts'
 import { readToken, writeToken } from './token.ts'
-import { type LogLimits, trimLoop, trimOnce } from './trim.ts'
+import { type LogLimits, type Pace, trimLoop, trimOnce } from './trim.ts'
 import { Watchers, type WatchScope } from './watchers.ts'
+import type { Witness } from './witness.ts'
 import { type CommitObserver, Writer, type Written } from './writer.ts'
 
 /** Changes that a watcher who is far behind reads from disk at a time. */
@@ -40,6 +43,8 @@ export interface SqliteStoreParts {
   readonly log: StoreLog
   readonly limits: LogLimits
   readonly observer?: CommitObserver
+  readonly health: Health
+  readonly witness: Witness
   /** Gives the process lock back. */
   readonly unlock: () => void
 }
@@ -54,11 +59,12 @@ export class SqliteStore implements Store {
   readonly #listeners = new Set<(changes: readonly Change[]) => void>()
   readonly #ending = new AbortController()
   readonly #trimming: Promise<void>
+  #noting: Promise<void> = Promise.resolve()
   #compacted: Revision
 
   /** Made by `openSqliteStore`. */
   constructor(parts: SqliteStoreParts) {
-    const { db, path, rows, codec, clock, meta } = parts
+    const { db, path, rows, codec, clock, meta, health } = parts
     this.#parts = parts
     this.id = meta.id
     this.#compacted = meta.compacted
@@ -71,6 +77,7 @@ export class SqliteStore implements Store {
       codec,
       values: this.#values,
       clock,
+      health,
       revision: meta.revision,
       onCommit,
       ...(parts.observer === undefined ? {} : { observer: parts.observer }),
@@ -79,7 +86,15 @@ export class SqliteStore implements Store {
       revision: () => this.revision(),
       read: (resource, after) => this.#changesAfter(resource, after),
     })
-    this.#trimming = trimLoop(() => this.#trim(), clock, this.#ending.signal)
+    this.#trimming = trimLoop(() => this.#upkeep(), clock, this.#ending.signal)
+  }
+
+  trouble(): StoreError | null {
+    return this.#parts.health.trouble
+  }
+
+  onTrouble(listener: (trouble: StoreError | null) => void): () => void {
+    return this.#parts.health.onChange(listener)
   }
 
   revision(): Revision {
@@ -150,22 +165,27 @@ export class SqliteStore implements Store {
     if (this.#ending.signal.aborted) return
     this.#ending.abort()
     await this.#trimming
-    const reason = new StoreError('unavailable', 'the store is closed')
+    const reason = unavailable('closed', 'the store is closed')
     this.#writer.close(reason)
     this.#watchers.close(reason)
     this.#parts.db.close()
+    await this.#noting
+    await this.#note()
     this.#parts.unlock()
   }
 
   #mustBeOpen(): void {
-    if (this.#ending.signal.aborted) throw new StoreError('unavailable', 'the store is closed')
+    if (this.#ending.signal.aborted) throw unavailable('closed', 'the store is closed')
   }
 
   #reading<T>(read: () => T): T {
     try {
       return read()
     } catch (error) {
-      throw toStoreError(error, this.#parts.path)
+      const failure = toStoreError(error, this.#parts.path)
+      // Whoever writes over damage may make it worse.
+      if (isFatal(error)) this.#parts.health.failed(failure, true)
+      throw failure
     }
   }
 
@@ -247,8 +267,27 @@ export class SqliteStore implements Store {
       const value = this.#values.value(key, row.revision) ?? codec.decode(key, row.value)
       return { type: 'put', entry: { key, value, revision: row.revision }, previous }
     }
-    if (previous === null) throw new StoreError('unavailable', `change ${row.revision} is damaged in the database`, key)
+    if (previous === null) throw unavailable('damaged', `change ${row.revision} is damaged in the database`)
     return { type: 'delete', key, revision: row.revision, previous }
+  }
+
+  #upkeep(): Pace {
+    const { health } = this.#parts
+    if (health.trouble !== null) this.#writer.probe()
+    if (health.trouble !== null) return health.final ? 'slow' : 'soon'
+    if (this.#trim()) return 'at-once'
+    this.#noting = this.#noting.then(() => this.#note())
+    return 'slow'
+  }
+
+  /** Remembers outside of the database how far it has come. Without it only an older copy would go unnoticed. */
+  async #note(): Promise<void> {
+    const { witness, log, path } = this.#parts
+    try {
+      await witness.note({ id: this.id, revision: this.revision() })
+    } catch (error) {
+      log.warn({ err: toStoreError(error, path) }, 'the newest revision could not be noted beside the database')
+    }
   }
 
   /** @returns whether there may be more to trim */

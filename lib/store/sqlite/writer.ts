@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts'
 import { type Change, type Entry, type Expect, type Op, type Revision, StoreError, type StoreKey } from '../store.ts'
 import type { Codec } from './codec.ts'
 import { isFatal, isSqliteFailure, toStoreError } from './failure.ts'
+import type { Health } from './health.ts'
 import type { ObjectRow, Rows } from './rows.ts'
 import type { SharedValues } from './shared-values.ts'
 
@@ -35,6 +36,7 @@ export interface WriterOptions {
   readonly codec: Codec
   readonly values: SharedValues
   readonly clock: Clock
+  readonly health: Health
   /** The newest revision on disk. */
   readonly revision: Revision
   /** Called after each commit, before any of its promises resolves. */
@@ -53,7 +55,7 @@ export class Writer {
   readonly #options: WriterOptions
   #pending: Request[] = []
   #revision: Revision
-  #failure: StoreError | null = null
+  #closed: StoreError | null = null
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -67,7 +69,8 @@ export class Writer {
 
   /** Resolves when the transaction is on disk. The operations must not be changed before that. */
   write(ops: readonly Op[]): Promise<Result> {
-    if (this.#failure !== null) return Promise.reject(this.#failure)
+    const refusal = this.#refusal()
+    if (refusal !== null) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       this.#pending.push({ ops, resolve, reject })
       if (this.#pending.length === 1) setImmediate(() => this.#commit())
@@ -77,7 +80,34 @@ export class Writer {
   /** Commits what is pending and refuses everything after. */
   close(reason: StoreError): void {
     while (this.#pending.length > 0) this.#commit()
-    this.#failure ??= reason
+    this.#closed ??= reason
+  }
+
+  /** A write of nothing, to learn whether writes work again. */
+  probe(): void {
+    if (this.#refusal() !== null) return
+    this.#judged(() => {
+      this.#transaction(() => this.#options.rows.advance(this.#revision))
+      this.#options.health.worked()
+    })
+  }
+
+  #refusal(): StoreError | null {
+    const { health } = this.#options
+    return this.#closed ?? (health.final ? health.trouble : null)
+  }
+
+  /** Runs a write and tells the health when it fails. Null when nothing is stored; then `failed` hears why. */
+  #judged<T>(write: () => T, failed: (failure: StoreError) => void = () => undefined): T | null {
+    const { health, path } = this.#options
+    try {
+      return write()
+    } catch (error) {
+      const failure = toStoreError(error, path)
+      if (isSqliteFailure(error)) health.failed(failure, isFatal(error))
+      failed(failure)
+      return null
+    }
   }
 
   #commit(): void {
@@ -85,21 +115,23 @@ export class Writer {
     if (this.#pending.length > 0) setImmediate(() => this.#commit())
     if (group.length === 0) return
     const before = this.#revision
-    const { clock, observer } = this.#options
+    const { clock, observer, health } = this.#options
     const began = clock.monotonic()
-    let attempts: readonly Attempt[]
-    try {
-      if (this.#failure !== null) throw this.#failure
-      attempts = this.#onDisk(group)
-    } catch (error) {
+    const refusal = this.#refusal()
+    const refuse = (failure: StoreError) => {
       this.#revision = before
       observer?.committed('failed', 0, clock.monotonic() - began)
-      const failure = toStoreError(error, this.#options.path)
-      if (isFatal(error)) this.#failure = failure
       for (const request of group) request.reject(failure)
-      return
     }
+    const write = () => {
+      if (refusal !== null) throw refusal
+      return this.#onDisk(group)
+    }
+    const attempts = this.#judged(write, refuse)
+    if (attempts === null) return
     observer?.committed('ok', Number(this.#revision - before), clock.monotonic() - began)
+    // A transaction that only looked tells nothing of the disk.
+    if (this.#revision !== before) health.worked()
     this.#publish(attempts)
   }
 
@@ -118,14 +150,21 @@ export class Writer {
 
   /** Runs the group in one transaction. Throws when none of it is stored. */
   #onDisk(group: readonly Request[]): readonly Attempt[] {
-    const { db, rows } = this.#options
-    const before = this.#revision
+    return this.#transaction(() => {
+      const before = this.#revision
+      const attempts = group.map((request) => this.#attempt(request))
+      if (this.#revision !== before) this.#options.rows.advance(this.#revision)
+      return attempts
+    })
+  }
+
+  #transaction<T>(work: () => T): T {
+    const { db } = this.#options
     db.exec('BEGIN IMMEDIATE')
     try {
-      const attempts = group.map((request) => this.#attempt(request))
-      if (this.#revision !== before) rows.advance(this.#revision)
+      const result = work()
       db.exec('COMMIT')
-      return attempts
+      return result
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
       throw error

@@ -36,7 +36,7 @@ export async function startFuzzAgent(): Promise<FuzzAgent> {
     capacity: { cpuOvercommit: 100 },
     importer: { stallTimeoutSeconds: 2, totalTimeoutSeconds: 4 },
   })
-  const agent = await startAgent({ config, log, clock: systemClock, version: '0.0.0' })
+  const agent = await startAgent({ config, log, clock: systemClock, version: '0.0.0', onFailed: log.error.bind(log) })
   return {
     socketPath,
     complaints,

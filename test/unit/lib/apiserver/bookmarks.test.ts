@@ -51,6 +51,8 @@ const forgetful = (store: Store): Store => ({
   create: (key, value) => store.create(key, value),
   update: (key, value, expect) => store.update(key, value, expect),
   delete: (key, expect) => store.delete(key, expect),
+  trouble: () => store.trouble(),
+  onTrouble: (listener) => store.onTrouble(listener),
   subscribe: (listener) => store.subscribe(listener),
   close: () => store.close(),
   watch: async function* () {

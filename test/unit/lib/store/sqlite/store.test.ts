@@ -310,7 +310,8 @@ test('sealed values cannot be moved between objects', async () => {
   await store.create(inSecrets('yours'), secret('yours', 'not mine'))
   await store.close()
   const tool = new Database(path)
-  tool.exec(`UPDATE objects SET value = (SELECT value FROM objects WHERE name = 'yours') WHERE name = 'mine'`)
+  tool.exec(`UPDATE objects SET value = json_set((SELECT value FROM objects WHERE name = 'yours'),
+    '$.metadata.resourceVersion', CAST(revision AS TEXT)) WHERE name = 'mine'`)
   tool.close()
   const tampered = await open(options)
   await expect(tampered.get(inSecrets('mine'))).rejects.toThrow(
