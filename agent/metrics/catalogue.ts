@@ -99,7 +99,7 @@ export const VM_APPLIED = gauge(
 export const VM_RUN_POLICY = gauge(
   'd8_virtualization_virtualmachine_configuration_run_policy',
   '1 for the run policy in the specification',
-  [...OBJECT, 'runPolicy'],
+  [...OBJECT, 'run_policy'],
 )
 export const VM_AGENT_READY = gauge(
   'd8_virtualization_virtualmachine_agent_ready',
@@ -126,6 +126,11 @@ export const CLUSTER_IMAGE_PHASE = gauge(
 const VM = ['namespace', 'name'] as const
 const DISK = ['namespace', 'name', 'device', 'disk'] as const
 const NIC = ['namespace', 'name', 'network'] as const
+export const VM_SHOULD_RUN = gauge(
+  'berth_vm_should_run',
+  '1 when the machine is meant to run, by its run policy and what was done by hand',
+  VM,
+)
 export const VM_START = gauge('berth_vm_start_time_seconds', 'Start of the present run since the epoch', VM)
 export const VM_CPU = sum('berth_vm_cpu_seconds_total', 'CPU time of the machine on the host, QEMU included', VM)
 export const VM_CPU_MODE = sum('berth_vm_cpu_mode_seconds_total', 'CPU time of QEMU by mode: user, system', [
@@ -217,6 +222,7 @@ export const AGENT_METRICS: readonly MetricDef[] = [
   DISK_IN_USE,
   IMAGE_PHASE,
   CLUSTER_IMAGE_PHASE,
+  VM_SHOULD_RUN,
   VM_START,
   VM_CPU,
   VM_CPU_MODE,

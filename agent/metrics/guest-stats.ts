@@ -106,7 +106,7 @@ export function tellGuest(sink: Sink, vm: VirtualMachine, stats: DomainStats): v
   for (let index = 0; index < (read('net.count') ?? 0); index++) {
     // The tap device's own name is another after each start.
     const known = vm.status?.networks?.[index]
-    tellNetwork(sink, { ...labels, network: known?.name ?? known?.type ?? String(index) }, read, index)
+    tellNetwork(sink, { ...labels, network: known?.name || known?.type || String(index) }, read, index)
   }
 }
 

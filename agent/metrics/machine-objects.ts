@@ -6,6 +6,8 @@ import type { KubeObject } from '../../lib/object.ts'
 import { toBytes } from '../../lib/quantity.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import type { ClusterVirtualImage, VirtualDisk, VirtualImage, VirtualMachine } from '../../schemas/index.ts'
+import { wantedPower } from '../controllers/virtualmachine/power.ts'
+import { berthOf } from '../controllers/virtualmachine/status.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, VMS } from '../names.ts'
 import {
   CLUSTER_IMAGE_PHASE,
@@ -23,6 +25,7 @@ import {
   VM_INFO,
   VM_PHASE,
   VM_RUN_POLICY,
+  VM_SHOULD_RUN,
   VM_START,
 } from './catalogue.ts'
 
@@ -42,6 +45,7 @@ const labelsOf = ({ metadata: { namespace = '', name, uid } }: KubeObject) => ({
 
 function tellMachine(sink: Sink, vm: VirtualMachine): void {
   const { spec, status } = vm
+  const { runPolicy = 'AlwaysOnUnlessStoppedManually' } = spec
   const labels = labelsOf(vm)
   const { namespace, name } = labels
   const node = status?.nodeName ?? ''
@@ -56,8 +60,10 @@ function tellMachine(sink: Sink, vm: VirtualMachine): void {
   sink.add(VM_AWAITS_RESTART, labels, is('AwaitingRestartToApplyConfiguration'))
   // The condition is there only while something is not applied.
   sink.add(VM_APPLIED, labels, Number(getCondition(status?.conditions, 'ConfigurationApplied')?.status !== 'False'))
-  sink.add(VM_RUN_POLICY, { ...labels, runPolicy: spec.runPolicy ?? '' }, 1)
+  sink.add(VM_RUN_POLICY, { ...labels, run_policy: runPolicy }, 1)
   sink.add(VM_AGENT_READY, labels, is('AgentReady'))
+  const wanted = vm.metadata.deletionTimestamp === undefined ? wantedPower(berthOf(status).power, runPolicy) : 'Off'
+  sink.add(VM_SHOULD_RUN, { namespace, name }, Number(wanted === 'On'))
   const started = Date.parse(status?.stats?.lastStartTime ?? '')
   sink.add(VM_START, { namespace, name }, node === '' ? undefined : started / 1000)
 }

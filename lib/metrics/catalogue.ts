@@ -89,8 +89,8 @@ export const PROCESS_FDS = gauge('process_open_fds', 'File descriptors that are 
 export const HEAP_USED = gauge('berth_heap_used_bytes', 'JavaScript heap in use')
 export const LOOP_LAG = gauge(
   'berth_event_loop_lag_seconds',
-  'How late the event loop came to its timers since the scrape before; quantile 1 is the longest stall. Measured only while scrapes come at least every 5 minutes',
-  ['quantile'],
+  'How late the event loop came to its timers since the scrape before; percentile 100 is the longest stall. Measured only while scrapes come at least every 5 minutes',
+  ['percentile'],
 )
 export const LOOP_ACTIVE = sum('berth_event_loop_active_seconds_total', 'Time that the event loop was at work')
 export const CERTIFICATE_EXPIRY = gauge(

@@ -61,9 +61,9 @@ class LoopLag {
     // What it measures is from one look to the next.
     const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000)
     if (lag.count > 0) {
-      sink.add(LOOP_LAG, { quantile: '0.5' }, late(lag.percentile(50)))
-      sink.add(LOOP_LAG, { quantile: '0.99' }, late(lag.percentile(99)))
-      sink.add(LOOP_LAG, { quantile: '1' }, late(lag.max))
+      sink.add(LOOP_LAG, { percentile: '50' }, late(lag.percentile(50)))
+      sink.add(LOOP_LAG, { percentile: '99' }, late(lag.percentile(99)))
+      sink.add(LOOP_LAG, { percentile: '100' }, late(lag.max))
     }
     lag.reset()
   }

@@ -32,7 +32,7 @@ export interface TestApiServer {
 }
 
 export interface ApiServerOptions
-  extends Pick<ServerOptions, 'admission' | 'connect' | 'reports' | 'limits' | 'observe'> {
+  extends Pick<ServerOptions, 'admission' | 'connect' | 'reports' | 'limits' | 'observe' | 'metrics'> {
   /** With garbage collection and the deletion of namespaces, as every server of Berth has them. */
   readonly collects?: boolean
 }
