@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# lab-agent-loop.sh PID DIR: keeps the agent of one lab host running, as systemd would with Restart=always and RestartSec=1.
+# lab-agent-loop.sh PID DIR PROGRAM PAUSE: keeps the agent of one lab host running, as systemd would with Restart=always and
+# RestartSec=PAUSE.
 # It stays outside of the host's pid namespace (PID is the host's tini), so that DIR/agent.pid is a pid that the caller can use.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/common.sh"
-host=$1 dir=$2
+host=$1 dir=$2 program=$3 pause=$4
 readonly START_LIMIT=5 START_LIMIT_SECONDS=30
 
 # agent_of PID: the process that nsenter forked into the host
@@ -12,7 +13,7 @@ agent_of() { read -r child _ <"/proc/$1/task/$1/children" || [ -n "${child:-}" ]
 failures=0
 while [ -e "/proc/$host" ]; do
   begun=$SECONDS
-  nsenter -t "$host" -m -u -n -p -C -r -- "$ROOT/bin/berth-agent" --config "$dir/agent.yaml" &
+  nsenter -t "$host" -m -u -n -p -C -r -- "$program" --config "$dir/agent.yaml" &
   enter=$!
   child=
   if wait_until 5 agent_of "$enter"; then
@@ -32,5 +33,5 @@ while [ -e "/proc/$host" ]; do
       exit 1
     fi
   fi
-  sleep 1
+  sleep "$pause"
 done

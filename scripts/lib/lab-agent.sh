@@ -2,11 +2,13 @@
 # The agent of a lab host: its configuration, its supervisor, its readiness. Needs common.sh, libvirtd.sh, lab-names.sh and lab-host.sh.
 
 # What `scripts/lab up` was told: ALLOW (host:port list, "gateway:PORT" is the lab's own address), ACCELERATOR, and whether
-# hosts get AGENTS.
+# hosts get AGENTS; which AGENT that is, and how many seconds after its end the next one starts (AGENT_PAUSE).
 # shellcheck disable=SC2034
 AGENTS=1
 ALLOW=()
 ACCELERATOR=emulation
+# shellcheck disable=SC2034
+AGENT=$ROOT/bin/berth-agent AGENT_PAUSE=1
 
 # agent_config NAME: the configuration file's text
 agent_config() {
@@ -51,7 +53,7 @@ agent_start() {
   (
     cgroup_join "$(host_cgroup "$name")"
     become_daemon "$dir/agent-loop.pid"
-    exec setsid "$ROOT/scripts/lib/lab-agent-loop.sh" "$(host_init_pid "$name")" "$dir"
+    exec setsid "$ROOT/scripts/lib/lab-agent-loop.sh" "$(host_init_pid "$name")" "$dir" "$AGENT" "$AGENT_PAUSE"
   ) </dev/null >>"$dir/agent.log" 2>&1 &
   daemon_recorded "$dir/agent-loop.pid" $!
 }

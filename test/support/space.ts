@@ -14,8 +14,8 @@ import type {
   VirtualMachineSpec,
 } from '../../schemas/index.ts'
 import { GuestConsole } from './guest-console.ts'
-import type { Lab } from './lab.ts'
 import type { LabHost } from './lab-host.ts'
+import type { Lab } from './open-lab.ts'
 import { waitFor } from './wait.ts'
 
 const V1ALPHA2 = 'virtualization.deckhouse.io/v1alpha2'
