@@ -58,6 +58,11 @@ export class Acknowledged {
     )
   }
 
+  /** Whether it may be there. */
+  possible(key: string): boolean {
+    return this.#presence.get(key)?.has('there') ?? false
+  }
+
   /** What is wrong with what is there now, in words. Ask when nothing is under way. */
   violations(found: Found): readonly string[] {
     const wrong = [...this.#contradictions]

@@ -2,16 +2,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { checkInvariants, converged } from '../chaos/invariants/index.ts'
 import { keepEvidence, type Lab, openLab } from '../support/lab.ts'
 import { Space } from '../support/space.ts'
 import { waitFor } from '../support/wait.ts'
-import { checkInvariants, converged } from './invariants.ts'
 
 let lab: Lab
 let space: Space
 
 beforeAll(async () => {
-  lab = await openLab(1)
+  lab = await openLab(1, undefined, { pauseSeconds: 0.1 })
   space = await Space.make(lab, 'steps')
 })
 beforeEach((context) => keepEvidence(context, lab.hosts))

@@ -12,6 +12,7 @@ describe('what was acknowledged', () => {
     expect(ledger.violations(there)).toEqual([])
     expect(ledger.violations(gone)).toEqual([`${KEY} was acknowledged, and is not there`])
     expect(ledger.certain('VirtualMachine')).toEqual(['a'])
+    expect([ledger.possible(KEY), ledger.possible('VirtualMachine/b')]).toEqual([true, false])
   })
 
   it('is gone after a deletion that was answered', () => {
@@ -21,6 +22,7 @@ describe('what was acknowledged', () => {
     expect(ledger.violations(gone)).toEqual([])
     expect(ledger.violations(there)).toEqual([`${KEY} was deleted, and is there`])
     expect(ledger.certain('VirtualMachine')).toEqual([])
+    expect(ledger.possible(KEY)).toBe(false)
   })
 
   for (const ask of ['creating', 'deleting'] as const)

@@ -1,0 +1,283 @@
+// One client of a host that does what its dice say, on objects of a namespace of its own, and keeps a ledger of what was acknowledged.
+// It asks once: what gets no answer stays open.
+import { ApiError, messageOf } from '../../lib/errors.ts'
+import type { LabHost } from '../support/lab-host.ts'
+import type { Lab } from '../support/open-lab.ts'
+import { Space } from '../support/space.ts'
+import { Acknowledged, type Asked } from './acknowledged.ts'
+import { itemAt, type Random, weighted } from './random.ts'
+import { isOpen } from './steady-space.ts'
+
+const V1ALPHA2 = 'virtualization.deckhouse.io/v1alpha2'
+/** Machines at a time; each is a QEMU that only runs its firmware. */
+const MOST_MACHINES = 4
+const MOST_IMAGES = 3
+const IMAGE_BYTES = 1_048_576
+
+/** What is done, and how often. */
+const DEEDS = {
+  machine: 22,
+  stop: 12,
+  start: 14,
+  restart: 8,
+  devices: 12,
+  memory: 6,
+  grow: 6,
+  image: 5,
+  'disk-of-image': 5,
+  'remove-machine': 10,
+  'remove-disk': 6,
+  'remove-image': 4,
+  namespace: 3,
+  'remove-namespace': 3,
+} as const
+type Deed = keyof typeof DEEDS
+
+/** Drawn for each act whether they are needed or not, so that the next act does not depend on this one. */
+interface Dice {
+  readonly who: number
+  readonly how: number
+}
+
+export interface Operation {
+  readonly name: string
+  readonly type: 'Start' | 'Stop' | 'Restart'
+}
+
+export class ChaosClient {
+  readonly space: Space
+  readonly ledger = new Acknowledged()
+  readonly #lab: Lab
+  readonly #random: Random
+  /** Machine -> the last operation asked for; null when nobody knows whether it was taken. */
+  readonly #last = new Map<string, Operation | null>()
+  readonly #imagesInUse = new Set<string>()
+  readonly #namespaces = new Map<string, Space>()
+  #count = 0
+  #acts = 0
+  #open = 0
+  readonly #refusals: string[] = []
+
+  constructor(lab: Lab, host: LabHost, namespace: string, random: Random) {
+    this.#lab = lab
+    this.space = new Space(host, namespace)
+    this.#random = random
+  }
+
+  /** Acts so far, those without an answer, and what was refused. */
+  get report(): { readonly acts: number; readonly open: number; readonly refusals: readonly string[] } {
+    return { acts: this.#acts, open: this.#open, refusals: this.#refusals }
+  }
+
+  /** By machine, the last operation, where it is known. */
+  lastOperations(): readonly (readonly [string, Operation])[] {
+    return [...this.#last].flatMap(([vm, operation]) => (operation === null ? [] : [[vm, operation] as const]))
+  }
+
+  /** One act. Never rejects: a refusal is an answer, too. */
+  async act(): Promise<void> {
+    const place = this.#random.next()
+    const dice = { who: this.#random.next(), how: this.#random.next() }
+    this.#acts += 1
+    await this.#do(weighted<Deed>(DEEDS, place), dice)
+  }
+
+  /** ms until the next act. */
+  pauseMs(): number {
+    return this.#random.between(10, 150)
+  }
+
+  async #do(deed: Deed, dice: Dice): Promise<void> {
+    const machine = itemAt(this.#names('VirtualMachine'), dice.who)
+    switch (deed) {
+      case 'machine':
+        return this.#names('VirtualMachine').length < MOST_MACHINES ? this.#machine() : undefined
+      case 'stop':
+        return machine === undefined ? undefined : this.#operation(machine, 'Stop', dice.how < 0.5)
+      case 'start':
+        return machine === undefined ? undefined : this.#operation(machine, 'Start', false)
+      case 'restart':
+        return machine === undefined ? undefined : this.#operation(machine, 'Restart', dice.how < 0.5)
+      case 'devices':
+        return machine === undefined ? undefined : this.#devices(machine, dice.how < 0.6)
+      case 'memory':
+        return machine === undefined ? undefined : this.#memory(machine, dice.how < 0.5 ? '32Mi' : '48Mi')
+      case 'grow':
+        return this.#grow(dice)
+      case 'image':
+        return this.#names('VirtualImage').length < MOST_IMAGES ? this.#image() : undefined
+      case 'disk-of-image':
+        return this.#diskOfImage(itemAt(this.#names('VirtualImage'), dice.who))
+      case 'remove-machine':
+        return machine === undefined ? undefined : this.#remove('VirtualMachine', machine)
+      case 'remove-disk':
+        return this.#removeDisk(dice)
+      case 'remove-image':
+        return this.#removeImage(dice)
+      case 'namespace':
+        return this.#namespaces.size < 1 ? this.#makeNamespace() : undefined
+      case 'remove-namespace':
+        return this.#removeNamespace(itemAt([...this.#namespaces.keys()], dice.who))
+    }
+  }
+
+  async #machine(space = this.space): Promise<void> {
+    const name = `m${this.#count++}`
+    if (!(await this.#disk(name, space))) return
+    await this.#ask(this.ledger.creating(keyOf(space, 'VirtualMachine', name)), () =>
+      space.vm(name, {
+        memory: { size: '32Mi' },
+        blockDeviceRefs: [{ kind: 'VirtualDisk', name }],
+        terminationGracePeriodSeconds: 1,
+      }),
+    )
+  }
+
+  /** Whether it was acknowledged. */
+  #disk(name: string, space = this.space): Promise<boolean> {
+    return this.#ask(this.ledger.creating(keyOf(space, 'VirtualDisk', name)), () => space.disk(name, '1Mi'))
+  }
+
+  async #operation(vm: string, type: Operation['type'], force: boolean): Promise<void> {
+    const name = `op${this.#count++}`
+    const spec = { type, virtualMachineName: vm, ...(force ? { force } : {}) }
+    const draft = { apiVersion: V1ALPHA2, kind: 'VirtualMachineOperation', metadata: { name }, spec }
+    this.#last.set(vm, null)
+    const taken = await this.#ask(this.ledger.creating(this.#key('VirtualMachineOperation', name)), () =>
+      this.space.create(draft),
+    )
+    if (taken) this.#last.set(vm, { name, type })
+  }
+
+  /** A second disk comes to or leaves the machine, whether it runs or not. */
+  async #devices(vm: string, wanted: boolean): Promise<void> {
+    const second = `${vm}-second`
+    const there = this.#names('VirtualDisk').includes(second)
+    if (wanted && !there && !(await this.#disk(second))) return
+    const names = wanted ? [vm, second] : [vm]
+    const blockDeviceRefs = names.map((name) => ({ kind: 'VirtualDisk', name }))
+    await this.#change('VirtualMachine', vm, 'disks', names, [vm], { blockDeviceRefs })
+  }
+
+  #memory(vm: string, size: string): Promise<void> {
+    return this.#change('VirtualMachine', vm, 'memory', size, '32Mi', { memory: { size } })
+  }
+
+  async #grow({ who, how }: Dice): Promise<void> {
+    const disk = itemAt(
+      this.#names('VirtualDisk').filter((name) => !name.startsWith('d')),
+      who,
+    )
+    const size = how < 0.5 ? '2Mi' : '3Mi'
+    if (disk !== undefined)
+      await this.#change('VirtualDisk', disk, 'size', size, '1Mi', { persistentVolumeClaim: { size } })
+  }
+
+  async #image(): Promise<void> {
+    const name = `i${this.#count++}`
+    const content = Buffer.alloc(IMAGE_BYTES, `${this.space.namespace}/${name}`)
+    const url = this.#lab.served.bytes(`${this.space.namespace}-${name}.raw`, content)
+    const spec = { storage: 'ContainerRegistry', dataSource: { type: 'HTTP', http: { url } } }
+    const draft = { apiVersion: V1ALPHA2, kind: 'VirtualImage', metadata: { name }, spec }
+    await this.#ask(this.ledger.creating(this.#key('VirtualImage', name)), () => this.space.create(draft))
+  }
+
+  async #diskOfImage(image: string | undefined): Promise<void> {
+    if (image === undefined) return
+    this.#imagesInUse.add(image)
+    const name = `d${this.#count++}`
+    const spec = { dataSource: { type: 'ObjectRef', objectRef: { kind: 'VirtualImage', name: image } } }
+    const draft = { apiVersion: V1ALPHA2, kind: 'VirtualDisk', metadata: { name }, spec }
+    await this.#ask(this.ledger.creating(this.#key('VirtualDisk', name)), () => this.space.create(draft))
+  }
+
+  async #remove(kind: string, name: string): Promise<void> {
+    if (kind === 'VirtualMachine') this.#last.delete(name)
+    await this.#ask(this.ledger.deleting(this.#key(kind, name)), () => this.space.delete(kind, name))
+  }
+
+  /** One whose machine was deleted, or never had one: a disk in use would wait for its machine. */
+  async #removeDisk({ who }: Dice): Promise<void> {
+    const free = this.#names('VirtualDisk').filter(
+      (name) => !this.ledger.possible(this.#key('VirtualMachine', name.replace(/-second$/, ''))),
+    )
+    const disk = itemAt(free, who)
+    if (disk !== undefined) await this.#remove('VirtualDisk', disk)
+  }
+
+  /** One that no disk reads through: others would wait for the disks. */
+  async #removeImage({ who }: Dice): Promise<void> {
+    const image = itemAt(
+      this.#names('VirtualImage').filter((name) => !this.#imagesInUse.has(name)),
+      who,
+    )
+    if (image !== undefined) await this.#remove('VirtualImage', image)
+  }
+
+  async #makeNamespace(): Promise<void> {
+    const space = new Space(this.space.host, `${this.space.namespace}-${this.#count++}`)
+    const draft = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: space.namespace } }
+    const made = await this.#ask(this.ledger.creating(`Namespace//${space.namespace}`), () => space.create(draft))
+    if (!made) return
+    this.#namespaces.set(space.namespace, space)
+    await this.#machine(space)
+  }
+
+  async #removeNamespace(name: string | undefined): Promise<void> {
+    if (name === undefined) return
+    this.#namespaces.delete(name)
+    const inside = ['VirtualMachine', 'VirtualDisk'].flatMap((kind) =>
+      this.ledger.certain(`${kind}/${name}`).map((object) => `${kind}/${name}/${object}`),
+    )
+    const asked = [`Namespace//${name}`, ...inside].map((key) => this.ledger.deleting(key))
+    await this.#ask(together(asked), () => this.space.delete('Namespace', name))
+  }
+
+  async #change(
+    kind: string,
+    name: string,
+    field: string,
+    value: unknown,
+    before: unknown,
+    spec: unknown,
+  ): Promise<void> {
+    await this.#ask(this.ledger.changing(this.#key(kind, name), field, value, before), () =>
+      this.space.patch(kind, name, { spec }),
+    )
+  }
+
+  /** Whether it was done for certain. */
+  async #ask(asked: Asked, work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work()
+      asked.answered()
+      return true
+    } catch (error) {
+      if (isOpen(error)) this.#open += 1
+      else if (error instanceof ApiError) {
+        asked.refused(error.reason)
+        this.#refusals.push(messageOf(error))
+      } else throw error
+      return false
+    }
+  }
+
+  #names(kind: string): readonly string[] {
+    return this.ledger.certain(`${kind}/${this.space.namespace}`)
+  }
+
+  #key(kind: string, name: string): string {
+    return keyOf(this.space, kind, name)
+  }
+}
+
+const keyOf = ({ namespace }: Space, kind: string, name: string): string => `${kind}/${namespace}/${name}`
+
+const together = (all: readonly Asked[]): Asked => ({
+  answered: () => {
+    for (const each of all) each.answered()
+  },
+  refused: (reason) => {
+    for (const each of all) each.refused(reason)
+  },
+})
