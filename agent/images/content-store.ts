@@ -123,7 +123,6 @@ export class ContentStore {
     const { size } = await stat(file, { bigint: true })
     return this.#lock.run(async () => {
       const image = (await this.get(digest)) ?? { ...facts, digest, storedSize: size }
-      await this.#writeClaim({ ...claim, digest })
       if (!this.#images.has(digest)) {
         await writeJson(`${this.path(digest)}.json`, encodeImage(image))
         this.#deps.onFileStep?.('image-described')
@@ -131,6 +130,8 @@ export class ContentStore {
         this.#deps.onFileStep?.('image-placed')
         this.#images.set(digest, image)
       }
+      // Last: a claim says that the file was here. Cut off before it, the file is garbage to the next life and the import begins anew.
+      await this.#writeClaim({ ...claim, digest })
       return image
     })
   }

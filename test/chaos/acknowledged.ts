@@ -51,16 +51,11 @@ export class Acknowledged {
     }
   }
 
-  /** Those of this kind that are there for certain, in the order of their creation. */
-  certain(kind: string): readonly string[] {
+  /** Names of those below this prefix that may be there, in the order in which they were first asked for. */
+  possible(prefix: string): readonly string[] {
     return [...this.#presence].flatMap(([key, possible]) =>
-      key.startsWith(`${kind}/`) && possible.size === 1 && possible.has('there') ? [key.slice(kind.length + 1)] : [],
+      key.startsWith(`${prefix}/`) && possible.has('there') ? [key.slice(prefix.length + 1)] : [],
     )
-  }
-
-  /** Whether it may be there. */
-  possible(key: string): boolean {
-    return this.#presence.get(key)?.has('there') ?? false
   }
 
   /** What is wrong with what is there now, in words. Ask when nothing is under way. */

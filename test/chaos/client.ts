@@ -199,7 +199,7 @@ export class ChaosClient {
   /** One whose machine was deleted, or never had one: a disk in use would wait for its machine. */
   async #removeDisk({ who }: Dice): Promise<void> {
     const free = this.#names('VirtualDisk').filter(
-      (name) => !this.ledger.possible(this.#key('VirtualMachine', name.replace(/-second$/, ''))),
+      (name) => !this.#names('VirtualMachine').includes(name.replace(/-second$/, '')),
     )
     const disk = itemAt(free, who)
     if (disk !== undefined) await this.#remove('VirtualDisk', disk)
@@ -227,7 +227,7 @@ export class ChaosClient {
     if (name === undefined) return
     this.#namespaces.delete(name)
     const inside = ['VirtualMachine', 'VirtualDisk'].flatMap((kind) =>
-      this.ledger.certain(`${kind}/${name}`).map((object) => `${kind}/${name}/${object}`),
+      this.ledger.possible(`${kind}/${name}`).map((object) => `${kind}/${name}/${object}`),
     )
     const asked = [`Namespace//${name}`, ...inside].map((key) => this.ledger.deleting(key))
     await this.#ask(together(asked), () => this.space.delete('Namespace', name))
@@ -262,8 +262,9 @@ export class ChaosClient {
     }
   }
 
+  /** Those that may be there: what is chosen among only the certain would let the others pile up. */
   #names(kind: string): readonly string[] {
-    return this.ledger.certain(`${kind}/${this.space.namespace}`)
+    return this.ledger.possible(`${kind}/${this.space.namespace}`)
   }
 
   #key(kind: string, name: string): string {

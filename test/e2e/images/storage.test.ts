@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { StoredImage } from '../../../agent/images/stored.ts'
+import type { FileStep, OnFileStep } from '../../../agent/seams.ts'
 import { openStorage, type Storage } from '../../../agent/storage/index.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { silentLog } from '../../../lib/reconcile/log.ts'
@@ -18,12 +19,16 @@ let dir: string
 let stateDir: string
 let storage: Storage
 
-const open = (resizeLive?: (uid: string, bytes: bigint) => Promise<boolean>) =>
+const open = (
+  resizeLive?: (uid: string, bytes: bigint) => Promise<boolean>,
+  onFileStep: OnFileStep = () => undefined,
+) =>
   openStorage({
     stateDir,
     importer: { allow: [], maxBytes: MIB, maxVirtualBytes: MIB, stallTimeoutMs: 1, totalTimeoutMs: 1, concurrency: 1 },
     clock: systemClock,
     log: silentLog,
+    onFileStep,
     ...(resizeLive === undefined ? {} : { resizeLive }),
   })
 
@@ -51,6 +56,28 @@ const overlay = (uid: string, base: string, sizeBytes = 8n * MIB) =>
   storage.driver.create({ uid, folder: stateDir, sizeBytes, base, object: {} }, signal)
 
 const stored = async () => (await readdir(join(stateDir, 'images', 'sha256'))).filter((name) => !name.endsWith('.json'))
+
+describe('an import cut off while its result is taken in', () => {
+  const rows: readonly (readonly [FileStep, boolean])[] = [
+    ['image-described', false],
+    ['image-placed', false],
+    ['image-claimed', true],
+  ]
+  for (const [last, kept] of rows)
+    it(`after ${last}: the next life has ${kept ? 'the claim with its file' : 'neither claim nor file'}`, async () => {
+      // An error stands for the death: nothing after it is done.
+      storage = await open(undefined, (step) => {
+        if (step === last) throw new Error('the end')
+      })
+      await expect(place('image', 'a')).rejects.toThrow('the end')
+      storage = await open()
+      await storage.sweep(new Set(['image']), [])
+      const claim = storage.content.claim('image')
+      expect(await stored()).toEqual(kept ? [claim?.digest] : [])
+      expect(claim !== null).toBe(kept)
+      expect(await readdir(join(stateDir, 'images', 'sha256'))).toHaveLength(kept ? 2 : 0)
+    })
+})
 
 describe('sharing and collection', () => {
   it('an image is kept while a claim or a disk needs it', async () => {
