@@ -4,6 +4,7 @@ import { diskOfAlias, observeDomain } from '../../lib/domain/index.ts'
 import type { VirtualDisk } from '../../schemas/index.ts'
 import type { Lab } from '../support/open-lab.ts'
 import { waitFor } from '../support/wait.ts'
+import { pause } from './pause.ts'
 import { SteadySpace } from './steady-space.ts'
 
 export interface Scenario {
@@ -15,6 +16,7 @@ export interface Scenario {
 const V1ALPHA2 = 'virtualization.deckhouse.io/v1alpha2'
 const IMAGE_BYTES = 1_048_576
 const SECONDS = 240
+const LOOK_MS = 200
 
 /** Start, stop, start, restart, a change of the spec, deletion; with user data. */
 const life: Scenario = {
@@ -122,9 +124,10 @@ export const networkLost: Scenario = {
       await host.virsh('net-undefine', 'berth').catch(() => undefined)
       // Whoever starts looks for it first.
       await host.killAgent()
-      await waitFor('the network again', SECONDS, async () =>
-        (await host.virsh('net-list', '--name')).split('\n').includes('berth'),
-      )
+      await waitFor('the network again', SECONDS, async () => {
+        await pause(LOOK_MS)
+        return (await host.virsh('net-list', '--name')).split('\n').includes('berth')
+      })
       await host.agentReady()
     }
   },
@@ -164,18 +167,20 @@ async function grown(space: SteadySpace, disk: string, size: string): Promise<vo
 
 type Seen = ReturnType<typeof observeDomain>
 
+/** Looks without hurry: each look is a program of its own. */
 const untilDomain = (space: SteadySpace, vm: string, wanted: (seen: Seen) => boolean) =>
-  waitFor(`the domain of ${vm}: ${wanted}`, SECONDS, async () =>
-    wanted(observeDomain(await space.host.virsh('dumpxml', space.domain(vm)))),
-  )
+  waitFor(`the domain of ${vm}: ${wanted}`, SECONDS, async () => {
+    await pause(LOOK_MS)
+    return wanted(observeDomain(await space.host.virsh('dumpxml', space.domain(vm))))
+  })
 
 /** Until the domain has so many disks of ours, and the status shows them. */
 async function untilDisks(space: SteadySpace, vm: string, count: number): Promise<void> {
-  await untilDomain(space, vm, ({ disks }) => disks.filter(({ alias }) => diskOfAlias(alias)).length === count)
   await space.until(
     'VirtualMachine',
     vm,
     ({ status }) => status?.blockDeviceRefs?.filter(({ attached }) => attached).length === count,
     SECONDS,
   )
+  await untilDomain(space, vm, ({ disks }) => disks.filter(({ alias }) => diskOfAlias(alias)).length === count)
 }

@@ -11,6 +11,7 @@ import { ROOT } from '../support/lab-place.ts'
 
 /** Passings of one point that are tried in the long form. */
 const MOST_PASSINGS = 3
+const MOST_TURNS = 3
 
 let lab: Lab
 let orders: Orders
@@ -53,7 +54,9 @@ it('killed once at each named point, nothing is lost, doubled, disturbed or left
   await orders.give({ do: 'die-at-each', points: CRASH_POINTS })
   await networkLost.run(still, lab)
   const pid = await bystander()
-  await Promise.all(SCENARIOS.map(run))
+  // A death can make the second half of an act of another scenario needless, and so hide a point: then once more.
+  for (let turn = 0; turn < MOST_TURNS && orders.died().length < CRASH_POINTS.length; turn++)
+    await Promise.all(SCENARIOS.map(run))
   const died = orders.died()
   await checkRest(pid)
   expect([...died].sort(), 'points at which it died').toEqual([...CRASH_POINTS].sort())
