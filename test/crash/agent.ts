@@ -17,11 +17,16 @@ process.umask(0o066)
 const trap = new Trap(new Orders(dirname(values.config)), () => process.kill(process.pid, 'SIGKILL'))
 const pass = (point: string): void => trap.pass(point)
 const config = await loadConfig(values.config, false)
+const log = pino({ level: config.log.level })
 const agent = await startAgent({
   config,
-  log: pino({ level: config.log.level }),
+  log,
   clock: systemClock,
   version: 'crash-test',
+  onFailed: (error) => {
+    log.fatal({ err: error }, 'the agent ends: a new process has to look at what is on disk')
+    process.exit(1)
+  },
   seams: {
     store: (store) => {
       // Called at once after the commit, before anybody else hears of it.
