@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { StoredImage } from '../../../agent/images/stored.ts'
-import type { FileStep, OnFileStep } from '../../../agent/seams.ts'
-import { openStorage, type Storage } from '../../../agent/storage/index.ts'
+import type { FileStep } from '../../../agent/seams.ts'
+import { openStorage, type Storage, type StorageOptions } from '../../../agent/storage/index.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { silentLog } from '../../../lib/reconcile/log.ts'
 
@@ -19,17 +19,13 @@ let dir: string
 let stateDir: string
 let storage: Storage
 
-const open = (
-  resizeLive?: (uid: string, bytes: bigint) => Promise<boolean>,
-  onFileStep: OnFileStep = () => undefined,
-) =>
+const open = (more: Pick<StorageOptions, 'resizeLive' | 'onFileStep'> = {}) =>
   openStorage({
     stateDir,
     importer: { allow: [], maxBytes: MIB, maxVirtualBytes: MIB, stallTimeoutMs: 1, totalTimeoutMs: 1, concurrency: 1 },
     clock: systemClock,
     log: silentLog,
-    onFileStep,
-    ...(resizeLive === undefined ? {} : { resizeLive }),
+    ...more,
   })
 
 beforeAll(async () => {
@@ -66,8 +62,10 @@ describe('an import cut off while its result is taken in', () => {
   for (const [last, kept] of rows)
     it(`after ${last}: the next life has ${kept ? 'the claim with its file' : 'neither claim nor file'}`, async () => {
       // An error stands for the death: nothing after it is done.
-      storage = await open(undefined, (step) => {
-        if (step === last) throw new Error('the end')
+      storage = await open({
+        onFileStep: (step) => {
+          if (step === last) throw new Error('the end')
+        },
       })
       await expect(place('image', 'a')).rejects.toThrow('the end')
       storage = await open()
@@ -153,9 +151,11 @@ describe('growth', () => {
   it('goes through QEMU when a VM runs with it; the file is left to that', async () => {
     await create()
     const asked: [string, bigint][] = []
-    storage = await open(async (uid, bytes) => {
-      asked.push([uid, bytes])
-      return true
+    storage = await open({
+      resizeLive: async (uid, bytes) => {
+        asked.push([uid, bytes])
+        return true
+      },
     })
     expect(await storage.driver.grow('disk', 3n * MIB, true, signal)).toBe(true)
     expect(asked).toEqual([['disk', 3n * MIB]])
@@ -165,7 +165,7 @@ describe('growth', () => {
 
   it('waits when a VM has it and cannot grow it now', async () => {
     await create()
-    storage = await open(async () => false)
+    storage = await open({ resizeLive: async () => false })
     expect(await storage.driver.grow('disk', 3n * MIB, true, signal)).toBe(false)
     expect(await size()).toBe(1 << 20)
     expect(storage.driver.get('disk')?.sizeBytes).toBe(MIB)
