@@ -1,0 +1,100 @@
+// Berth as a Debian package on a host of systemd: built, installed, and what the tests ask of it there.
+
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { execa } from 'execa'
+import { waitFor } from '../../support/wait.ts'
+import { ROOT } from '../scripts/lab-tool.ts'
+import type { Tree } from './tree.ts'
+
+/** A folder for packages, and its removal. */
+export function packageFolder() {
+  const path = mkdtempSync(join(tmpdir(), 'berth-deb-'))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** Builds the package as this version and returns its path. */
+export async function buildPackage(folder: string, version: string): Promise<string> {
+  const { stdout } = await execa(join(ROOT, 'scripts/deb'), ['--fast', '--version', version, '--out', folder], {
+    stdin: 'ignore',
+    timeout: 180_000,
+  })
+  return stdout
+}
+
+/** Puts a file into the host's /root and returns its path there. */
+export function copyIn(tree: Tree, file: string): string {
+  copyFileSync(file, join(tree.root, 'root', basename(file)))
+  return `/root/${basename(file)}`
+}
+
+/** The service as systemd sees it. */
+export async function service(tree: Tree): Promise<{
+  readonly pid: number
+  readonly active: string
+  readonly restarts: number
+  readonly status: string
+}> {
+  const text = await tree.sh('systemctl show berth-agent -p MainPID,ActiveState,NRestarts,StatusText')
+  const fields = Object.fromEntries(text.split('\n').map((line) => line.split(/=(.*)/s, 2) as [string, string]))
+  return {
+    pid: Number(fields.MainPID),
+    active: fields.ActiveState ?? '',
+    restarts: Number(fields.NRestarts),
+    status: fields.StatusText ?? '',
+  }
+}
+
+/** An object of the agent, by its command line. */
+export async function get(
+  tree: Tree,
+  ...words: readonly string[]
+): Promise<{
+  readonly status: Readonly<Record<string, unknown>>
+}> {
+  return JSON.parse(await tree.sh(`berth get ${words.join(' ')} -o json`))
+}
+
+/** A machine on an empty disk: its firmware finds nothing to boot, which is all that is asked of it here. */
+export async function bareVm(tree: Tree, name: string, runPolicy: string): Promise<void> {
+  const disk = {
+    apiVersion: 'virtualization.deckhouse.io/v1alpha2',
+    kind: 'VirtualDisk',
+    metadata: { name },
+    spec: { persistentVolumeClaim: { size: '1Mi' } },
+  }
+  const vm = {
+    apiVersion: 'virtualization.deckhouse.io/v1alpha2',
+    kind: 'VirtualMachine',
+    metadata: { name },
+    spec: {
+      runPolicy,
+      virtualMachineClassName: 'generic',
+      terminationGracePeriodSeconds: 1,
+      cpu: { cores: 1, coreFraction: '10%' },
+      memory: { size: '32Mi' },
+      blockDeviceRefs: [{ kind: 'VirtualDisk', name }],
+    },
+  }
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [disk, vm] })
+  await tree.sh(`berth apply -f - <<'JSON'\n${list}\nJSON`)
+}
+
+export async function untilRunning(tree: Tree, vm: string, seconds = 60): Promise<void> {
+  let last: unknown
+  await waitFor(
+    `${vm} runs`,
+    seconds,
+    async () => {
+      last = (await get(tree, 'vm', vm)).status
+      return (last as { phase?: string }).phase === 'Running'
+    },
+    () => JSON.stringify(last, null, 1),
+  )
+}
+
+/** Pid of a machine's QEMU, as the host itself counts. */
+export async function qemuOf(tree: Tree, vm: string): Promise<number> {
+  return Number(await tree.sh(`cat /run/libvirt/qemu/default.${vm}.pid`))
+}

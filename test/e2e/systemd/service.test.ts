@@ -1,0 +1,168 @@
+// The package and the service on a host whose PID 1 is systemd: installed without Node, npm or a compiler, restarted, killed, hung,
+// upgraded, rebooted, removed. One guest runs on, the same process, through everything but the reboot.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { waitFor } from '../../support/wait.ts'
+import { ROOT } from '../scripts/lab-tool.ts'
+import { bareVm, buildPackage, copyIn, get, packageFolder, qemuOf, service, untilRunning } from './package.ts'
+import { startTree, type Tree } from './tree.ts'
+
+const WATCHDOG_SECONDS = 10
+const LOOKED_AFTER = 'Virtual machines are looked after'
+
+const folder = packageFolder()
+let tree: Tree
+beforeAll(async () => {
+  tree = await startTree('service')
+})
+afterAll(async () => {
+  await tree?.stop()
+  folder.remove()
+})
+
+const configure = (text: string) => tree.sh(`cat >/etc/berth/agent.yaml <<'YAML'\n${text}\nYAML`)
+const untilLookedAfter = () =>
+  waitFor(
+    'the agent looks after machines',
+    60,
+    async () => (await service(tree)).status === LOOKED_AFTER,
+    () => tree.sh('systemctl status berth-agent; journalctl -u berth-agent -o cat -n 20'),
+  )
+
+describe('the package on a host with systemd', () => {
+  let deb = ''
+  let guest = 0
+  const guestRunsOn = async () => {
+    expect(await qemuOf(tree, 'stays')).toBe(guest)
+    expect(await tree.sh(`ps -o comm= -p ${guest}`)).toMatch(/^qemu-system/)
+  }
+
+  it('is the same bytes when it is built again', async () => {
+    deb = await buildPackage(folder.path, '0.1.0')
+    const again = await buildPackage(join(folder.path, 'again'), '0.1.0')
+    await execa('cmp', [deb, again])
+  })
+
+  it('installs on a host that has neither Node nor npm nor a compiler, and runs', async () => {
+    expect((await tree.try('type node || type npm || type cc || type g++ || type make')).exitCode).not.toBe(0)
+    await tree.sh(`dpkg -i ${copyIn(tree, deb)}`)
+    expect(await tree.sh('systemctl is-enabled berth-agent')).toBe('enabled')
+    expect(await service(tree)).toMatchObject({ active: 'active', status: LOOKED_AFTER })
+    expect(await tree.sh('stat -c "%U:%G %a" /run/berth /run/berth/agent.sock /var/lib/berth')).toBe(
+      'root:root 755\nroot:berth 660\nroot:root 711',
+    )
+    expect(await tree.sh('id -un berth-img && man -w berth-agent && berth version | head -1')).toContain('0.1.0')
+  })
+
+  it('starts a guest with guaranteed CPU time, confined as the unit says', async () => {
+    await configure('allowEmulation: true')
+    await tree.sh('systemctl restart berth-agent')
+    await bareVm(tree, 'stays', 'AlwaysOn')
+    await bareVm(tree, 'by-hand', 'Manual')
+    await untilRunning(tree, 'stays')
+    guest = await qemuOf(tree, 'stays')
+    expect((await get(tree, 'vm', 'by-hand')).status.phase).toBe('Stopped')
+  })
+
+  it('leaves the guest alone when the agent stops, starts and is killed', async () => {
+    await tree.sh('systemctl stop berth-agent')
+    expect((await tree.try('berth get vm')).exitCode).not.toBe(0)
+    await guestRunsOn()
+    await tree.sh('systemctl start berth-agent')
+    const { pid } = await service(tree)
+    await tree.sh('systemctl kill --kill-whom=main -s KILL berth-agent')
+    await waitFor('another agent', 30, async () => ![0, pid].includes((await service(tree)).pid))
+    await untilLookedAfter()
+    await untilRunning(tree, 'stays')
+    await guestRunsOn()
+  })
+
+  it('says in its status that libvirt is away, and when it is back', async () => {
+    const sockets = 'libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket'
+    await tree.sh(`systemctl stop ${sockets} libvirtd.service`)
+    await waitFor('the status', 30, async () => (await service(tree)).status.includes('not looked after: libvirt'))
+    await tree.sh(`systemctl start ${sockets} libvirtd.service`)
+    await untilLookedAfter()
+    await guestRunsOn()
+  })
+
+  it('is started anew by systemd when it hangs', async () => {
+    await tree.sh(`mkdir -p /etc/systemd/system/berth-agent.service.d
+      printf '[Service]\\nWatchdogSec=${WATCHDOG_SECONDS}\\nTimeoutAbortSec=2\\n' >/etc/systemd/system/berth-agent.service.d/quick.conf
+      systemctl daemon-reload && systemctl restart berth-agent`)
+    const before = await service(tree)
+    await tree.sh(`kill -STOP ${before.pid}`)
+    const after = await waitFor('another agent', 3 * WATCHDOG_SECONDS, async () => {
+      const now = await service(tree)
+      return now.active === 'active' && now.pid !== before.pid ? now : null
+    })
+    expect(after.restarts).toBe(before.restarts + 1)
+    expect(await tree.sh('journalctl -u berth-agent -o cat')).toContain('Watchdog timeout')
+    await untilRunning(tree, 'stays')
+    await guestRunsOn()
+  })
+
+  it('is upgraded under the running guest, and not to an agent that would refuse the configuration', async () => {
+    const next = copyIn(tree, await buildPackage(folder.path, '0.1.1'))
+    const { pid } = await service(tree)
+    await configure('allowEmulation: true\nnonsense: 1')
+    const refused = await tree.try(`dpkg -i ${next}`)
+    expect(refused.exitCode).not.toBe(0)
+    expect(refused.stderr).toContain('nonsense: unknown key')
+    expect(await service(tree)).toMatchObject({ active: 'active', pid })
+    await configure('allowEmulation: true')
+    await tree.sh('dpkg --configure -a')
+    expect((await service(tree)).pid).not.toBe(pid)
+    expect(await tree.sh('curl -s --unix-socket /run/berth/agent.sock http://localhost/version')).toContain('0.1.1')
+    expect(await tree.sh('cat /etc/berth/agent.yaml')).toBe('allowEmulation: true')
+    await untilLookedAfter()
+    await untilRunning(tree, 'stays')
+    await guestRunsOn()
+  })
+
+  it('gives up on a configuration that is refused, once, and says why', async () => {
+    await configure('nonsense: 1')
+    expect((await tree.try('systemctl restart berth-agent')).exitCode).not.toBe(0)
+    const { active, restarts } = await service(tree)
+    expect({ active, restarts }).toEqual({ active: 'failed', restarts: 0 })
+    expect(await tree.sh('journalctl -u berth-agent -p crit -o cat -n 1')).toContain('nonsense: unknown key')
+    await configure('allowEmulation: true')
+    await tree.sh('systemctl restart berth-agent')
+    await guestRunsOn()
+  })
+
+  it('brings the guests back after a reboot, as their policies say', async () => {
+    await tree.reboot()
+    await untilRunning(tree, 'stays')
+    expect((await get(tree, 'vm', 'by-hand')).status.phase).toBe('Stopped')
+    guest = await qemuOf(tree, 'stays')
+  })
+
+  it('removed and purged, it leaves guests and state; installed again, it knows them', async () => {
+    await tree.sh('dpkg -r berth')
+    expect((await tree.try('systemctl is-active berth-agent')).exitCode).not.toBe(0)
+    await guestRunsOn()
+    const { stderr } = await tree.try('dpkg -P berth')
+    expect(stderr).toContain('/var/lib/berth is kept')
+    expect(await tree.sh('ls -d /etc/berth /usr/lib/berth 2>/dev/null; ls /var/lib/berth/berth.db')).toBe(
+      '/var/lib/berth/berth.db',
+    )
+    await guestRunsOn()
+    await tree.sh('dpkg -i /root/berth_0.1.1_amd64.deb')
+    await untilRunning(tree, 'stays')
+    await guestRunsOn()
+  })
+})
+
+describe('the account of the hardening', () => {
+  it('names the score that systemd-analyze gives', async () => {
+    const unit = join(ROOT, 'systemd/berth-agent.service')
+    const { stdout } = await execa('systemd-analyze', ['security', '--offline=yes', '--no-pager', unit])
+    const score = /Overall exposure level for berth-agent\.service: ([0-9.]+)/.exec(stdout)?.[1]
+    expect(score).toBeDefined()
+    expect(readFileSync(join(ROOT, 'docs/security.md'), 'utf8')).toContain(`exposure level ${score} of 10`)
+  })
+})
