@@ -70,6 +70,7 @@ export async function bareVm(tree: Tree, name: string, runPolicy: string): Promi
     metadata: { name },
     spec: {
       runPolicy,
+      provisioning: { type: 'UserData', userData: '#cloud-config\nhostname: bare\n' },
       virtualMachineClassName: 'generic',
       terminationGracePeriodSeconds: 1,
       cpu: { cores: 1, coreFraction: '10%' },
@@ -77,18 +78,49 @@ export async function bareVm(tree: Tree, name: string, runPolicy: string): Promi
       blockDeviceRefs: [{ kind: 'VirtualDisk', name }],
     },
   }
-  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [disk, vm] })
+  await apply(tree, [disk, vm])
+}
+
+/** Applies objects by the host's own command line. */
+export async function apply(tree: Tree, items: readonly object[]): Promise<void> {
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
   await tree.sh(`berth apply -f - <<'JSON'\n${list}\nJSON`)
 }
 
-export async function untilRunning(tree: Tree, vm: string, seconds = 60): Promise<void> {
+/** `importer.allow` of {@link importImages}. */
+export const IMAGE_ADDRESS = '127.0.0.1:18080'
+
+/** Serves a small image on the host itself and has it imported, as it is and packed; resolves when both are ready. */
+export async function importImages(tree: Tree): Promise<void> {
+  const [address, port] = IMAGE_ADDRESS.split(':')
+  await tree.sh(`mkdir /root/images && cd /root/images && qemu-img create -q -f qcow2 plain.qcow2 1M && xz -k plain.qcow2
+    systemd-run -q --unit=images python3 -m http.server ${port} --bind ${address} --directory /root/images`)
+  const images = [
+    ['plain', 'plain.qcow2'],
+    ['packed', 'plain.qcow2.xz'],
+  ].map(([name, file]) => ({
+    apiVersion: 'virtualization.deckhouse.io/v1alpha2',
+    kind: 'VirtualImage',
+    metadata: { name },
+    spec: {
+      storage: 'ContainerRegistry',
+      dataSource: { type: 'HTTP', http: { url: `http://${IMAGE_ADDRESS}/${file}` } },
+    },
+  }))
+  await apply(tree, images)
+  for (const { metadata } of images) await untilPhase(tree, ['vi', metadata.name ?? ''], 'Ready')
+}
+
+export const untilRunning = (tree: Tree, vm: string) => untilPhase(tree, ['vm', vm], 'Running')
+
+async function untilPhase(tree: Tree, words: readonly string[], phase: string): Promise<void> {
   let last: unknown
   await waitFor(
-    `${vm} runs`,
-    seconds,
+    `${words.join(' ')} is ${phase}`,
+    60,
     async () => {
-      last = (await get(tree, 'vm', vm)).status
-      return (last as { phase?: string }).phase === 'Running'
+      last = (await get(tree, ...words)).status
+      return (last as { phase?: string }).phase === phase
     },
     () => JSON.stringify(last, null, 1),
   )

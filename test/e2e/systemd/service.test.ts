@@ -7,10 +7,22 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait.ts'
 import { ROOT } from '../scripts/lab-tool.ts'
-import { bareVm, buildPackage, copyIn, get, packageFolder, qemuOf, service, untilRunning } from './package.ts'
+import {
+  bareVm,
+  buildPackage,
+  copyIn,
+  get,
+  IMAGE_ADDRESS,
+  importImages,
+  packageFolder,
+  qemuOf,
+  service,
+  untilRunning,
+} from './package.ts'
 import { startTree, type Tree } from './tree.ts'
 
 const WATCHDOG_SECONDS = 10
+const CONFIG = `allowEmulation: true\nimporter: { allow: ["${IMAGE_ADDRESS}"] }`
 const LOOKED_AFTER = 'Virtual machines are looked after'
 
 const folder = packageFolder()
@@ -57,14 +69,17 @@ describe('the package on a host with systemd', () => {
     expect(await tree.sh('id -un berth-img && man -w berth-agent && berth version | head -1')).toContain('0.1.0')
   })
 
-  it('starts a guest with guaranteed CPU time, confined as the unit says', async () => {
-    await configure('allowEmulation: true')
+  it('does its work under the confinement of its unit: images, user data, CPU shares, the screen', async () => {
+    await configure(CONFIG)
     await tree.sh('systemctl restart berth-agent')
+    await importImages(tree)
     await bareVm(tree, 'stays', 'AlwaysOn')
     await bareVm(tree, 'by-hand', 'Manual')
     await untilRunning(tree, 'stays')
     guest = await qemuOf(tree, 'stays')
     expect((await get(tree, 'vm', 'by-hand')).status.phase).toBe('Stopped')
+    await tree.sh('berth screenshot stays -o /root/screen.png')
+    expect(await tree.sh('head -c 4 /root/screen.png | tail -c 3')).toBe('PNG')
   })
 
   it('leaves the guest alone when the agent stops, starts and is killed', async () => {
@@ -108,16 +123,16 @@ describe('the package on a host with systemd', () => {
   it('is upgraded under the running guest, and not to an agent that would refuse the configuration', async () => {
     const next = copyIn(tree, await buildPackage(folder.path, '0.1.1'))
     const { pid } = await service(tree)
-    await configure('allowEmulation: true\nnonsense: 1')
+    await configure(`${CONFIG}\nnonsense: 1`)
     const refused = await tree.try(`dpkg -i ${next}`)
     expect(refused.exitCode).not.toBe(0)
     expect(refused.stderr).toContain('nonsense: unknown key')
     expect(await service(tree)).toMatchObject({ active: 'active', pid })
-    await configure('allowEmulation: true')
+    await configure(CONFIG)
     await tree.sh('dpkg --configure -a')
     expect((await service(tree)).pid).not.toBe(pid)
     expect(await tree.sh('curl -s --unix-socket /run/berth/agent.sock http://localhost/version')).toContain('0.1.1')
-    expect(await tree.sh('cat /etc/berth/agent.yaml')).toBe('allowEmulation: true')
+    expect(await tree.sh('cat /etc/berth/agent.yaml')).toBe(CONFIG)
     await untilLookedAfter()
     await untilRunning(tree, 'stays')
     await guestRunsOn()
@@ -129,7 +144,7 @@ describe('the package on a host with systemd', () => {
     const { active, restarts } = await service(tree)
     expect({ active, restarts }).toEqual({ active: 'failed', restarts: 0 })
     expect(await tree.sh('journalctl -u berth-agent -p crit -o cat -n 1')).toContain('nonsense: unknown key')
-    await configure('allowEmulation: true')
+    await configure(CONFIG)
     await tree.sh('systemctl restart berth-agent')
     await guestRunsOn()
   })

@@ -38,8 +38,8 @@ export async function provideSsh(tree: Tree, { folder, key }: Keys): Promise<voi
   )
 }
 
-/** Writes an inventory with the group `berth` and returns its path. */
-export function inventory({ folder, key }: Keys, trees: readonly Tree[]): string {
+/** Writes an inventory with the group `berth`, hosts that cannot be reached last, and returns its path. */
+export function inventory({ folder, key }: Keys, trees: readonly Tree[], unreachable: readonly string[]): string {
   const path = join(folder, 'hosts.ini')
   const options = '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'
   const lines = trees.map(({ name, pid }) => {
@@ -47,6 +47,6 @@ export function inventory({ folder, key }: Keys, trees: readonly Tree[]): string
     const proxy = `nsenter -t ${pid} -m -n -u -i -p -C -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin ${sshd}`
     return `${name} ansible_user=root ansible_ssh_private_key_file=${key} ansible_ssh_common_args="${options} -o ProxyCommand='${proxy}'"`
   })
-  writeFileSync(path, `[berth]\n${lines.join('\n')}\n`)
+  writeFileSync(path, `[berth]\n${[...lines, ...unreachable].join('\n')}\n`)
   return path
 }

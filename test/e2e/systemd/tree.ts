@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { waitFor } from '../../support/wait.ts'
-import { ROOT } from '../scripts/lab-tool.ts'
 
 const BOOT_SECONDS = 60
 
