@@ -89,6 +89,7 @@ put_documents() {
   mkdir -p "$docs" "$work/usr/share/man/man1" "$work/usr/share/man/man8"
   cp "$ROOT"/README.md "$ROOT"/docs/*.md "$ROOT"/docs/*.svg "$docs"
   cp -r "$ROOT/examples" "$docs/examples"
+  cp -r "$ROOT/monitoring" "$docs/monitoring"
   gzip -9n <"$ROOT/CHANGELOG.md" >"$docs/changelog.gz"
   for page in "$PACKAGING"/*.[18]; do
     sed "s/@VERSION@/$3/" "$page" | gzip -9n >"$work/usr/share/man/man${page##*.}/${page##*/}.gz"
