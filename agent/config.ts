@@ -140,6 +140,25 @@ export const AgentConfigSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    start: Type.Object(
+      {
+        parallel: Type.Integer({
+          default: 16,
+          minimum: 1,
+          maximum: 16,
+          description:
+            'Machines that are started at a time; the others wait for their turn, by the annotation `berth/start-priority` (a whole number from -1000 to 1000, higher first, 0 without), then by age.',
+        }),
+        settleSeconds: Type.Number({
+          default: 5,
+          minimum: 0,
+          maximum: 600,
+          description:
+            'After a restart of the host a machine keeps its turn so long after its start, so that not all guests boot at once: `parallel` machines per so many seconds.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     importer: Type.Object(
       {
         allow: Type.Array(Type.String({ pattern: '^.+:[0-9]{1,5}$' }), {

@@ -50,6 +50,18 @@ export const AGENT_EVENTS = defineEvents({
       'A write of the guest failed on the host and QEMU paused the guest; it is let go on every 10 s until the write succeeds.',
     todo: 'Make room on the file system of its disks (`berth host check`).',
   },
+  DefinitionRestored: {
+    type: 'Warning',
+    about: MACHINE,
+    means:
+      'Somebody undefined or renamed the domain, made libvirt start it by itself, or removed Berth’s note in it; the message says what. It is put right without touching the guest.',
+    todo: 'Change machines through Berth only.',
+  },
+  Replugged: {
+    type: 'Warning',
+    about: MACHINE,
+    means: 'Its network interface had lost its bridge, as after `virsh net-destroy`, and is on it again.',
+  },
   LibvirtAway: {
     type: 'Warning',
     about: NODE,

@@ -20,7 +20,17 @@ export interface Following {
   readonly ended: Promise<void>
 }
 
-const KINDS = ['lifecycle', 'agentLifecycle', 'qemuMonitor', 'deviceRemoved', 'deviceRemovalFailed'] as const
+const KINDS = [
+  'lifecycle',
+  'agentLifecycle',
+  'qemuMonitor',
+  'deviceAdded',
+  'deviceRemoved',
+  'deviceRemovalFailed',
+  'metadataChange',
+  'balloonChange',
+  'blockJob',
+] as const
 
 /** One subscription for all kinds keeps libvirt's order: QEMU's reason comes before the end that it explains. */
 export function followLibvirt(libvirt: LibvirtPool, sinks: EventSinks, log: Log, signal: AbortSignal): Following {
@@ -42,9 +52,14 @@ export function followLibvirt(libvirt: LibvirtPool, sinks: EventSinks, log: Log,
           noteShutdown(sinks.shutdowns, item.dom.uuid, item.details)
           break
         }
+        // What Berth did itself, and what somebody did behind its back.
         case 'lifecycle':
+        case 'deviceAdded':
         case 'deviceRemoved':
         case 'deviceRemovalFailed':
+        case 'metadataChange':
+        case 'balloonChange':
+        case 'blockJob':
           sinks.onDomain(item.dom.uuid)
       }
     }

@@ -7,6 +7,8 @@ import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
+import type { VirtualMachine } from '../schemas/index.ts'
+import { keepFromAutostart } from './autostart.ts'
 import { NodeReconciler, touchedByPeople } from './controllers/node/controller.ts'
 import { VirtualMachineReconciler } from './controllers/virtualmachine/controller.ts'
 import { GuestInfos } from './controllers/virtualmachine/guest-info.ts'
@@ -25,11 +27,14 @@ import type { LibvirtTrouble } from './libvirt-health.ts'
 import { ledgerCollector } from './metrics/host.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
+import { StartTurns } from './start-turns.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
 
 /** Passes of VMs at a time: libvirt starts a few at once, and others wait for guests without holding it. */
 const VM_CONCURRENCY = 16
+/** One machine that cannot be looked at must not keep the others from starting. */
+const HEAR_ALL_MS = 15_000
 
 export interface Session {
   readonly controllers: readonly Controller[]
@@ -59,7 +64,14 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     milliCores: Math.round(facts.cores * config.capacity.cpuOvercommit * 1000),
     memoryBytes: allocatableMemory(facts.memoryBytes),
   })
+  const vmOf = (uid: string) => reader.byIndex<VirtualMachine>(VMS_BY_UID, uid)[0] ?? null
   const wakeUid = (uid: string) => wake(reader, VMS_BY_UID, uid, vms)
+  const turns = new StartTurns({
+    clock,
+    parallel: config.start.parallel,
+    settleMs: config.start.settleSeconds * 1000,
+    onTurn: wakeUid,
+  })
   const guests = new GuestInfos({ libvirt, clock, onAnswer: wakeUid })
   const network = new MainNetwork({
     libvirt: networks,
@@ -75,13 +87,22 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       if (problem === null) vms.resync()
     },
   })
+  // Who goes first is known when everybody has been heard: until then nobody gets a turn.
+  const unheard = new Set(reader.list(VMS).map((vm) => toKey(nameOf(vm))))
   const folders = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
   const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso, core.onFileStep)
   const shutdowns = new Map<string, string>()
   const nodeKey = toKey({ namespace: '', name: facts.nodeName })
 
-  const controller = (name: string, resource: string, reconciler: Reconciler, concurrency: number) =>
+  const controller = (
+    name: string,
+    resource: string,
+    reconciler: Reconciler,
+    concurrency: number,
+    onOutcome?: (key: string) => void,
+  ) =>
     new Controller({
+      ...(onOutcome === undefined ? {} : { onOutcome }),
       name,
       reconciler,
       clock,
@@ -103,6 +124,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       facts,
       volumes,
       ledger,
+      turns,
       seeds,
       guests,
       shutdowns,
@@ -111,6 +133,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       onFileStep: core.onFileStep,
     }),
     VM_CONCURRENCY,
+    (key) => unheard.delete(key) && unheard.size === 0 && turns.open(),
   )
   // One at a time: which of two operations of a machine goes first is decided from what the others' statuses say.
   const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 1)
@@ -141,7 +164,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const ended = following.ended.catch((error: unknown) => log.error({ err: error }, "libvirt's events ended"))
   try {
     await following.ready
-    const running = await loadLedger(libvirt, ledger, signal)
+    const running = await loadLedger({ libvirt, ledger, vmOf }, signal)
     log.info({ running }, 'found the running virtual machines')
     await network.start(signal)
   } catch (error) {
@@ -154,9 +177,15 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   wireOperations(reader, operations)
   wireClasses(reader, classes)
   on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
+  const guarding = keepFromAutostart({ libvirt, clock, log, events, vmOf }, stopping.signal)
   const controllers = [nodes, classes, operations, vms]
   nodes.enqueue(nodeKey)
   for (const each of controllers) each.start()
+  if (unheard.size === 0) turns.open()
+  clock.sleep(HEAR_ALL_MS, stopping.signal).then(
+    () => turns.open(),
+    () => undefined,
+  )
   return {
     controllers,
     reach: (uid) => network.reach(uid),
@@ -169,7 +198,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       guests.close()
       await Promise.all(controllers.map((each) => each.stop()))
       stopping.abort()
-      await Promise.all([ended, network.stop()])
+      await Promise.all([ended, guarding, network.stop()])
     },
   }
 }

@@ -6,10 +6,11 @@ import type { LibvirtPool } from '../../lib/libvirt/index.ts'
 import type { Log } from '../log.ts'
 import { AddressBook } from './address-book.ts'
 import { isGuestAddress } from './ipv4.ts'
+import type { Plug } from './loose-ends.ts'
 import { macAddress } from './mac.ts'
 import { ensureNatNetwork, type NatNetwork } from './nat-network.ts'
 
-const CHECK_EVERY_MS = 60_000
+const CHECK_EVERY_MS = 10_000
 const RETRY_MS = 5_000
 
 export interface MainNetworkDeps {
@@ -19,7 +20,7 @@ export interface MainNetworkDeps {
   readonly cidr?: string
   /** The address of a VM's MAC has changed. */
   readonly onAddress: (mac: string) => void
-  /** The network can be used now and could not before, or the other way round: see {@link MainNetwork.problem}. */
+  /** The network can be used now and could not before, was started anew, or cannot be used any more: see {@link MainNetwork.problem}. */
   readonly onChange: () => void
 }
 
@@ -69,6 +70,11 @@ export class MainNetwork {
     return this.#network?.name ?? null
   }
 
+  /** Where its guests' interfaces belong; null while there is none. */
+  plug(): Plug | null {
+    return this.#network === null ? null : { network: this.#network.name, bridge: this.#network.bridge }
+  }
+
   /** In words, why there is no network; null when there is. */
   problem(): string | null {
     return this.#problem
@@ -112,7 +118,7 @@ export class MainNetwork {
       const before = this.#network
       this.#network = await ensureNatNetwork({ libvirt, ...(cidr === undefined ? {} : { cidr }) }, signal)
       this.#problem = null
-      if (before === null) {
+      if (before === null || this.#network.started) {
         log.info({ network: this.#network.name, cidr: this.#network.cidr }, 'the NAT network is up')
         onChange()
       }

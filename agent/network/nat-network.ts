@@ -31,6 +31,8 @@ export interface NatNetwork {
   /** The guests' subnet and the host's address in it. */
   readonly cidr: string
   readonly gateway: string
+  /** It did not run, and was started just now: guests' interfaces are on no bridge. */
+  readonly started: boolean
 }
 
 export interface NatNetworkOptions {
@@ -64,7 +66,7 @@ export async function ensureNatNetwork(options: NatNetworkOptions, signal: Abort
     const keep = attempt === 0 && existing !== undefined && (await hasSubnet(libvirt, existing, wanted, signal))
     const net = keep ? existing : await define(options, wanted, refused, signal)
     const failure = await start(libvirt, net, signal)
-    if (failure === undefined) return describe(libvirt, net, signal)
+    if (failure === undefined) return { ...(await describe(libvirt, net, signal)), started: true }
     const active = await describeIfActive(libvirt, net, signal)
     if (active !== undefined) return active
     cause = failure
@@ -160,5 +162,5 @@ async function describe(libvirt: LibvirtCall, net: Network, signal: AbortSignal)
   if (bridge === undefined || gateway === undefined || subnet === undefined) {
     throw new NatNetworkError(`libvirt's network ${JSON.stringify(name)} has our UUID but not our shape`)
   }
-  return { net, name, bridge, gateway, cidr: subnet.cidr }
+  return { net, name, bridge, gateway, cidr: subnet.cidr, started: false }
 }

@@ -15,7 +15,10 @@ export interface Observed {
   readonly type: string
   readonly machine: string
   readonly memoryBytes: bigint
+  /** What the guest has now: by its balloon, by CPUs that were taken away. */
+  readonly currentMemoryBytes: bigint
   readonly vcpus: number
+  readonly currentVcpus: number
   readonly shares?: number
   readonly cpuMode?: string
   readonly cpuModel?: string
@@ -72,7 +75,9 @@ export function observeDomain(xml: string): Observed {
     type: attrOf(domain, 'type') ?? '',
     machine: attrOf(at(domain, 'os', 'type'), 'machine') ?? '',
     memoryBytes: bytesOf(at(domain, 'memory')),
+    currentMemoryBytes: bytesOf(at(domain, 'currentMemory') ?? at(domain, 'memory')),
     vcpus: toInteger(textOf(at(domain, 'vcpu'))) ?? 0,
+    currentVcpus: toInteger(attrOf(at(domain, 'vcpu'), 'current') ?? textOf(at(domain, 'vcpu'))) ?? 0,
     shares: toInteger(textOf(at(domain, 'cputune', 'shares'))),
     cpuMode: attrOf(at(domain, 'cpu'), 'mode'),
     cpuModel: nonEmpty(textOf(at(domain, 'cpu', 'model'))),

@@ -19,6 +19,8 @@ const DOMAIN_EVENTS = {
   deviceAdded: ['DomainEventCallbackDeviceAdded', DomainEventID.DEVICE_ADDED],
   deviceRemoved: ['DomainEventCallbackDeviceRemoved', DomainEventID.DEVICE_REMOVED],
   deviceRemovalFailed: ['DomainEventCallbackDeviceRemovalFailed', DomainEventID.DEVICE_REMOVAL_FAILED],
+  metadataChange: ['DomainEventCallbackMetadataChange', DomainEventID.METADATA_CHANGE],
+  balloonChange: ['DomainEventCallbackBalloonChange', DomainEventID.BALLOON_CHANGE],
   agentLifecycle: ['DomainEventCallbackAgentLifecycle', DomainEventID.AGENT_LIFECYCLE],
   blockJob: ['DomainEventBlockJob2', DomainEventID.BLOCK_JOB_2],
   jobCompleted: ['DomainEventCallbackJobCompleted', DomainEventID.JOB_COMPLETED],

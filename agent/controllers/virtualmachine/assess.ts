@@ -1,12 +1,16 @@
 // One look at a VM -> the status to store and the steps to take. Synchronous, so that it can run inside a status write
-// and again on conflict; the ledger's reservation, its only effect, is the same each time.
+// and again on conflict; its only effects, the ledger's reservation and the turn to start, are the same each time.
 import { isDeepStrictEqual } from 'node:util'
 import { SEED_ALIAS } from '../../../lib/domain/index.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
+import { startPriority } from '../../../schemas/virtualmachine/start-priority.ts'
 import type { HostFacts } from '../../host/facts.ts'
+import type { LooseEnd } from '../../network/loose-ends.ts'
+import { ASK_AGAIN_MS, type Claim, type StartTurns } from '../../start-turns.ts'
 import { crashPause } from './crash-loop.ts'
 import { type Dependencies, effective } from './dependencies.ts'
 import { memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
+import { guessSpec, noteOf, outsideChanges, overlaid } from './drift.ts'
 import type { GuestInfo } from './guest-info.ts'
 import { type Attempt, type Hotplug, NO_HOTPLUG, planHotplug } from './hotplug.ts'
 import type { Holding, Ledger } from './ledger.ts'
@@ -35,6 +39,8 @@ export interface Look {
   readonly lastSignal: number | null
   /** When this agent last let a guest go on that a failed write had stopped; null when it did not. */
   readonly lastResume: number | null
+  /** Host ends of its network interfaces that are on no bridge, as after a restart of the network. */
+  readonly loose: readonly LooseEnd[]
   /** By uid: what this agent last tried with block devices that would not come or go. */
   readonly attempts: ReadonlyMap<string, Attempt>
   readonly failure: string | null
@@ -56,6 +62,12 @@ export interface Assessment {
   readonly open: ReadonlySet<string>
 }
 
+/** What the machines of a host share, and have to ask for. */
+export interface HostShares {
+  readonly ledger: Ledger
+  readonly turns: Pick<StartTurns, 'ask' | 'started' | 'release'>
+}
+
 /** A start that waits for capacity, for a pause or for its turn. */
 export interface Waiting {
   readonly why: string
@@ -70,14 +82,16 @@ export interface Ended {
 /** How long a start that waits for capacity waits before it asks again. */
 const CAPACITY_RETRY_MS = 5_000
 
-export function assess(object: VirtualMachine, before: VmStatus | undefined, look: Look, ledger: Ledger): Assessment {
+export function assess(object: VirtualMachine, before: VmStatus | undefined, seen: Look, host: HostShares): Assessment {
+  const { ledger } = host
+  const look = withOverlaid(seen)
   const vm = effective(object, look.dependencies)
   const { view, now } = look
   const policy = vm.spec.runPolicy ?? 'AlwaysOnUnlessStoppedManually'
   const active = isActive(view?.state ?? null)
-  const applied = appliedSpec(view)
+  const applied = appliedSpec(view) ?? (active && view !== null ? guessSpec(vm, view.observed) : null)
   const known = berthOf(before)
-  const seen: PowerFacts = {
+  const facts: PowerFacts = {
     policy,
     active,
     shutoff: view?.shutoff ?? 'unknown',
@@ -89,8 +103,8 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
     generation: vm.metadata.generation ?? 0,
   }
   const ended =
-    !active && known.power.ran === true ? { cause: stopCause(known.power, seen), shutoff: seen.shutoff } : null
-  let power = settle(known.power, seen)
+    !active && known.power.ran === true ? { cause: stopCause(known.power, facts), shutoff: facts.shutoff } : null
+  let power = settle(known.power, facts)
   const live = active ? liveDevices(view?.observed.disks ?? [], look.dependencies.known) : []
   const current = active && applied !== null ? withDevices(applied, vm.spec, live) : applied
   const changes = active && current !== null ? pendingChanges(current, vm.spec) : []
@@ -102,7 +116,7 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
   // A stop that is no longer wanted and that the guest did not heed is forgotten; one that it heeds still counts as asked.
   if (active && wanted !== 'Off' && power.stopSince !== undefined && now > power.stopSince + graceMs)
     power = omit(power, 'stopSince')
-  const waits = reserve(vm, applied, wanted === 'On' ? power : null, look, ledger)
+  const waits = reserve(vm, applied, wanted === 'On' ? power : null, look, host)
   const hotplug =
     active && current !== null && wanted !== 'Off'
       ? planHotplug({
@@ -129,12 +143,14 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
             stopSince: power.stopSince ?? null,
             graceMs,
             onReboot: changes.length > 0 || bootsAnew(vm.spec, hotplug, view) ? 'destroy' : 'restart',
-            devices: deviceSteps(hotplug, applied, current, view),
+            devices: deviceSteps(vm, hotplug, applied, current, view),
           },
           {
             state: view?.state ?? null,
             onReboot: view?.observed.onReboot ?? 'restart',
             lastSignal: look.lastSignal,
+            persistent: view?.persistent !== false,
+            loose: look.loose,
             pausedByDisk: view?.pause === 'disk',
             lastResume: look.lastResume,
           },
@@ -147,8 +163,10 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
     agent: look.guest !== null,
     look,
   })
+  const outside = active && current !== null && view !== null ? outsideChanges(current, view.observed) : []
   const status = buildStatus({
     ...look,
+    outside,
     vm,
     before,
     berth,
@@ -160,6 +178,15 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, loo
     hotplug,
   })
   return { status, berth, steps, waits, ended, open: hotplug.open }
+}
+
+/** A snapshot from outside is a problem of the block devices: it holds a start, and is told of a machine that runs. */
+function withOverlaid(look: Look): Look {
+  const { view, dependencies } = look
+  const problem = overlaid(view?.observed.disks ?? [], dependencies.devices)
+  if (problem === null) return look
+  const devicesProblem = [dependencies.devicesProblem ?? [], problem].flat().join('; ')
+  return { ...look, dependencies: { ...dependencies, devicesProblem } }
 }
 
 /** The spec that the domain is made of by now: block devices come and go while it runs. */
@@ -182,13 +209,15 @@ const bootsAnew = (spec: VirtualMachineSpec, hotplug: Hotplug, view: DomainView 
 
 /** What can be done now, and what became of it written down; another look follows. Then the wait for those that take their time. */
 function deviceSteps(
+  vm: VirtualMachine,
   hotplug: Hotplug,
   applied: VirtualMachineSpec | null,
   current: VirtualMachineSpec | null,
   view: DomainView | null,
 ): readonly Step[] {
-  const metadata = view?.observed.metadata
-  const recorded = isDeepStrictEqual(applied?.blockDeviceRefs, current?.blockDeviceRefs)
+  const note = view?.observed.metadata
+  const metadata = note ?? (current === null ? undefined : noteOf(vm, current))
+  const recorded = note !== undefined && isDeepStrictEqual(applied?.blockDeviceRefs, current?.blockDeviceRefs)
   const record: readonly Step[] =
     recorded || metadata === undefined
       ? []
@@ -242,12 +271,13 @@ function reserve(
   applied: VirtualMachineSpec | null,
   starting: PowerRecord | null,
   look: Look,
-  ledger: Ledger,
+  { ledger, turns }: HostShares,
 ): Waiting | null {
   const { uid, namespace, name } = vm.metadata
   const label = `${namespace}/${name}`
   if (look.view !== null && isActive(look.view.state)) {
     ledger.record(uid, holdingOf(label, applied ?? vm.spec, look.view))
+    turns.started(uid)
     return null
   }
   const ready = startBlocker({ dependencies: look.dependencies, blocked: null }) === null
@@ -257,12 +287,27 @@ function reserve(
       : crashPause(starting.crashes, vm.metadata.generation ?? 0, look.now)
   if (starting === null || !ready || look.failure !== null || pause !== null) {
     ledger.release(uid)
+    turns.release(uid)
     return pause === null ? null : { why: pause.why, afterMs: pause.until - look.now }
   }
   const disks = look.dependencies.devices.filter(({ volume }) => !volume.readonly).map(({ volume }) => volume.path)
+  const before = turns.ask(uid, claimOf(vm, starting, look.facts.bootId))
+  if (before !== null) {
+    ledger.release(uid)
+    return { why: `waits for its turn: ${before === 0 ? 'it is next' : `${before} before it`}`, afterMs: ASK_AGAIN_MS }
+  }
   const refusal = ledger.admit(uid, holding(label, vm.spec, disks))
-  return refusal === null ? null : { why: refusal, afterMs: CAPACITY_RETRY_MS }
+  if (refusal === null) return null
+  turns.release(uid)
+  return { why: refusal, afterMs: CAPACITY_RETRY_MS }
 }
+
+const claimOf = (vm: VirtualMachine, power: PowerRecord, bootId: string): Claim => ({
+  vm: `${vm.metadata.namespace}/${vm.metadata.name}`,
+  priority: startPriority(vm),
+  created: Date.parse(vm.metadata.creationTimestamp),
+  afterBoot: power.bootId !== undefined && power.bootId !== bootId,
+})
 
 /** What a running domain holds by what it is made of, not by what is asked for now. */
 export const holdingOf = (vm: string, spec: VirtualMachineSpec, view: DomainView): Holding =>

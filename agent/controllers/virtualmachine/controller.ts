@@ -14,7 +14,9 @@ import { AGENT_EVENTS } from '../../events.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { VM_ENDS } from '../../metrics/catalogue.ts'
 import { VM_CLEANUP, VMS } from '../../names.ts'
+import { looseEnds, type Plug, plugIn } from '../../network/loose-ends.ts'
 import type { OnFileStep } from '../../seams.ts'
+import type { StartTurns } from '../../start-turns.ts'
 import type { Volumes } from '../../storage/volumes.ts'
 import { type Assessment, assess, type Look } from './assess.ts'
 import { type Dependencies, effective, resolveDependencies } from './dependencies.ts'
@@ -43,6 +45,7 @@ export interface VirtualMachineDeps {
   readonly facts: HostFacts
   readonly volumes: Volumes
   readonly ledger: Ledger
+  readonly turns: StartTurns
   readonly seeds: Seeds
   readonly guests: GuestInfos
   /** QEMU's SHUTDOWN reasons by domain uuid; an entry lives until the next start. */
@@ -50,6 +53,8 @@ export interface VirtualMachineDeps {
   readonly network: {
     /** libvirt's name of the NAT network; null while there is none. */
     name(): string | null
+    /** Its name and bridge; null while there is none. */
+    plug(): Plug | null
     /** In words, why there is none. */
     problem(): string | null
     macOf(uid: string): string
@@ -125,6 +130,7 @@ export class VirtualMachineReconciler implements Reconciler {
       lastSignal: this.#signals.get(uid) ?? null,
       lastResume: this.#resumes.get(uid) ?? null,
       attempts: this.#attempts.get(uid) ?? new Map(),
+      loose: active ? looseEnds(view?.observed.nics ?? [], deps.network.plug()) : [],
       failure: failure === null ? null : messageOf(failure),
       ipAddress: active && mac !== null ? deps.network.addressOf(mac) : null,
       mac,
@@ -138,7 +144,7 @@ export class VirtualMachineReconciler implements Reconciler {
       VMS,
       target,
       (status, object) => {
-        assessment = assess(object, status, look, deps.ledger)
+        assessment = assess(object, status, look, deps)
         return assessment.status
       },
       VM_CLEANUP,
@@ -201,6 +207,12 @@ export class VirtualMachineReconciler implements Reconciler {
       case 'destroy':
         this.#tell(vm, 'Stopping', 'the guest is ended at once')
         return this.#steps.destroy(dom, signal)
+      case 'persist':
+        this.#tell(vm, 'DefinitionRestored', "somebody removed the domain's definition; it is there again")
+        return this.#steps.persist(dom, signal)
+      case 'plug':
+        this.#tell(vm, 'Replugged', 'its network interface had lost its bridge and is on it again')
+        return plugIn(step.end, signal)
       case 'resume':
         if (!this.#resumes.has(uid)) this.#deps.events.record(vm, PAUSED_BY_DISK)
         this.#resumes.set(uid, this.#deps.clock.now())
@@ -214,6 +226,8 @@ export class VirtualMachineReconciler implements Reconciler {
       case 'detach-device':
         return this.#try(vm, step, 'Detaching', () => this.#steps.detachDisk(dom, step.alias, signal), signal)
       case 'record-devices':
+        if (look.view?.observed.metadata === undefined)
+          this.#tell(vm, 'DefinitionRestored', "somebody removed Berth's note from the domain; it is there again")
         return this.#steps.setMetadata(dom, step.metadata, signal)
       case 'clean-up':
         return this.#cleanUp(vm)
@@ -272,7 +286,13 @@ export class VirtualMachineReconciler implements Reconciler {
       paths: this.#paths(uid),
       startedAt: new Date(look.now).toISOString(),
     })
-    const dom = await this.#steps.define(plan, signal)
+    const { dom, renamedFrom } = await this.#steps.define(plan, signal)
+    if (renamedFrom !== null)
+      this.#tell(
+        vm,
+        'DefinitionRestored',
+        `somebody had renamed the domain to ${renamedFrom}; it has its own name again`,
+      )
     shutdowns.delete(uid)
     await this.#steps.start(dom, signal)
     this.#tell(vm, 'Started', `started on ${facts.nodeName}`)
@@ -280,13 +300,14 @@ export class VirtualMachineReconciler implements Reconciler {
 
   async #cleanUp(vm: VirtualMachine): Promise<void> {
     const { uid } = vm.metadata
-    const { resources, seeds, ledger, guests, shutdowns, network, onFileStep } = this.#deps
+    const { resources, seeds, ledger, turns, guests, shutdowns, network, onFileStep } = this.#deps
     const paths = this.#paths(uid)
     await seeds.remove(uid)
     onFileStep?.('seed-removed')
     await this.#steps.removeFiles([paths.nvram, paths.console])
     onFileStep?.('vm-files-removed')
     ledger.release(uid)
+    turns.release(uid)
     guests.forget(uid)
     shutdowns.delete(uid)
     network.forget(network.macOf(uid))

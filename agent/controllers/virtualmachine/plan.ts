@@ -1,5 +1,6 @@
 // What to do next about one VM. Pure: the whole policy of steps lives here and is tested as a table.
 import type { BerthMetadata } from '../../../lib/domain/index.ts'
+import type { LooseEnd } from '../../network/loose-ends.ts'
 import type { DeviceStep } from './hotplug.ts'
 import type { DomainState } from './observe.ts'
 
@@ -21,6 +22,10 @@ export interface Want {
 }
 
 export interface Have {
+  /** False: libvirt forgets it when it ends. */
+  readonly persistent: boolean
+  /** Host ends of its network interfaces that are on no bridge. */
+  readonly loose: readonly LooseEnd[]
   /** A write of the guest failed, and QEMU holds it until somebody lets it go on. */
   readonly pausedByDisk: boolean
   /** ms since the epoch at which this agent last let such a guest go on; null when it did not. */
@@ -39,6 +44,8 @@ export type Step =
   | { readonly do: 'undefine' }
   | { readonly do: 'clean-up' }
   | { readonly do: 'resume' }
+  | { readonly do: 'persist' }
+  | { readonly do: 'plug'; readonly end: LooseEnd }
   | { readonly do: 'set-on-reboot'; readonly action: 'restart' | 'destroy' }
   | DeviceStep
   /** Write into the domain what it is made of by now. */
@@ -65,7 +72,9 @@ export function planVm(want: Want, have: Have, now: number): readonly Step[] {
   if (have.state === 'stopping') return [{ do: 'wait', afterMs: 500, why: 'the guest is ending' }]
   const rebooting: readonly Step[] =
     have.onReboot === want.onReboot ? [] : [{ do: 'set-on-reboot', action: want.onReboot }]
-  const steps = [...rebooting, ...want.devices]
+  const persisting: readonly Step[] = have.persistent ? [] : [{ do: 'persist' }]
+  const plugs = have.loose.map((end): Step => ({ do: 'plug', end }))
+  const steps = [...persisting, ...plugs, ...rebooting, ...want.devices]
   return have.pausedByDisk && steps.length === 0 ? goOn(have.lastResume, now) : steps
 }
 

@@ -44,6 +44,8 @@ export interface StatusInputs {
   /** The applied spec of the domain that exists; null without one. */
   readonly applied: VirtualMachineSpec | null
   readonly changes: readonly Change[]
+  /** In words, what somebody changed on the running domain from outside. */
+  readonly outside: readonly string[]
   /** Disks and images that the VM has while it runs. */
   readonly live: readonly LiveDevice[]
   readonly hotplug: Hotplug
@@ -206,7 +208,7 @@ function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition
   const awaited = `a restart applies ${changes.map(({ path }) => path).join(', ')}`
   if (waits) set({ ...restart, status: 'True', reason: 'ChangesPendingRestart' }, awaited)
   else set({ ...restart, status: 'False', reason: 'NoRestartRequired' })
-  const open = [...(waits ? ['changes wait for a restart'] : []), ...hotplug.pending]
+  const open = [...(waits ? ['changes wait for a restart'] : []), ...hotplug.pending, ...inputs.outside]
   ready(
     open.join('; ') || null,
     { type: 'ConfigurationApplied', status: 'True', reason: 'ConfigurationApplied' },

@@ -12,13 +12,22 @@ import {
   type ObservedDisk,
   observeDomain,
 } from '../../../lib/domain/index.ts'
-import { isNoDomain, isOperationFailed, isOperationInvalid } from '../../../lib/libvirt/index.ts'
+import { isNoDomain, isOperationFailed, isOperationInvalid, isUnsupported } from '../../../lib/libvirt/index.ts'
 import { type DomainRef, domainRef, type LibvirtCalls } from './observe.ts'
 
 /** virDomainShutdownFlags: the guest agent when it is connected, else ACPI, is what 0 means to QEMU's driver. */
 const SHUTDOWN_DEFAULT = 0
 /** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
 const UNDEFINE_ALL = 1 | 2 | 4 | 16
+/** The same, but the firmware variables stay: the domain comes back under its own name. */
+const UNDEFINE_TO_RENAME = 1 | 2 | 8 | 16
+/**
+ * VIR_DOMAIN_START_FORCE_BOOT: a memory image that somebody made with `virsh managedsave` is thrown away. It may be older than the
+ * disks, and resumed on them it would destroy them.
+ */
+const START_FORCE_BOOT = 8
+/** VIR_DOMAIN_XML_SECURE, with VIR_DOMAIN_XML_INACTIVE: what defining takes back whole. */
+const XML_TO_DEFINE = 1 | 2
 /** VIR_DOMAIN_LIFECYCLE_REBOOT, VIR_DOMAIN_LIFECYCLE_ACTION_{DESTROY,RESTART}. */
 const LIFECYCLE_REBOOT = 1
 const LIFECYCLE_ACTIONS = { destroy: 0, restart: 1 } as const
@@ -42,6 +51,12 @@ export class ForeignDomainError extends Error {
   }
 }
 
+export interface Defined {
+  readonly dom: DomainRef
+  /** The name that somebody had given it; null when it had its own. */
+  readonly renamedFrom: string | null
+}
+
 export class DomainSteps {
   readonly #libvirt: LibvirtCalls
 
@@ -49,21 +64,40 @@ export class DomainSteps {
     this.#libvirt = libvirt
   }
 
-  /** Replaces the definition. @throws ForeignDomainError, LibvirtError */
-  async define(plan: DomainPlan, signal: AbortSignal): Promise<DomainRef> {
+  /**
+   * Replaces the definition. One that somebody gave another name gets its own again: identity is the uuid.
+   * @throws ForeignDomainError, LibvirtError
+   */
+  async define(plan: DomainPlan, signal: AbortSignal): Promise<Defined> {
     try {
-      return (await this.#libvirt.call('DomainDefineXMLFlags', { xml: domainXml(plan), flags: 0 }, { signal })).dom
+      return { dom: await this.#define(domainXml(plan), signal), renamedFrom: null }
     } catch (error) {
-      // libvirt has no code of its own for "the name is taken"; who has the name says it.
-      if (isOperationFailed(error) && (await this.#isForeign(plan, signal)))
-        throw new ForeignDomainError(plan.name, { cause: error })
-      throw error
+      // libvirt has no code of its own for "the name is taken" and "the uuid is taken"; who has them says it.
+      if (!isOperationFailed(error)) throw error
+      if (await this.#isForeign(plan, signal)) throw new ForeignDomainError(plan.name, { cause: error })
+      const other = await this.#nameOf(plan, signal)
+      if (other === null || other === plan.name) throw error
+      const dom = domainRef(other, plan.uuid)
+      await quietly(() => this.#libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_TO_RENAME }, { signal }))
+      return { dom: await this.#define(domainXml(plan), signal), renamedFrom: other }
     }
+  }
+
+  /** A running domain that somebody undefined gets its definition back, as it runs: else libvirt forgets it when it ends. */
+  async persist(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    await quietly(async () => {
+      const { xml } = await this.#libvirt.call('DomainGetXMLDesc', { dom, flags: XML_TO_DEFINE }, { signal })
+      await this.#define(xml, signal)
+    })
   }
 
   async start(dom: DomainRef, signal: AbortSignal): Promise<void> {
     try {
-      await this.#libvirt.call('DomainCreateWithFlags', { dom, flags: 0 }, { signal, timeoutMs: START_TIMEOUT_MS })
+      await this.#libvirt.call(
+        'DomainCreateWithFlags',
+        { dom, flags: START_FORCE_BOOT },
+        { signal, timeoutMs: START_TIMEOUT_MS },
+      )
     } catch (error) {
       // "domain is already running": an earlier call, whose answer was lost, did it.
       if (!isOperationInvalid(error) || !(await this.#isActive(dom, signal))) throw error
@@ -101,8 +135,17 @@ export class DomainSteps {
       ({ alias, target }) => alias === disk.alias || target === disk.target,
       signal,
     )
-    const flags = taken ? AFFECT_LIVE : AFFECT_BOTH
-    await this.#libvirt.call('DomainAttachDeviceFlags', { dom, xml: diskXml(disk), flags }, { signal })
+    const attach = (flags: number) =>
+      this.#libvirt.call('DomainAttachDeviceFlags', { dom, xml: diskXml(disk), flags }, { signal })
+    if (taken) return void (await attach(AFFECT_LIVE))
+    try {
+      await attach(AFFECT_BOTH)
+    } catch (error) {
+      // A definition that has lost its last device to boot from takes none any more (libvirt has put `<boot dev='hd'/>` there); the
+      // next start defines anew.
+      if (!isUnsupported(error)) throw error
+      await attach(AFFECT_LIVE)
+    }
   }
 
   /** Asks for the disk to be detached; libvirt's event, or another look, tells when it is. @throws LibvirtError */
@@ -135,6 +178,20 @@ export class DomainSteps {
   async #defines(dom: DomainRef, isIt: (disk: ObservedDisk) => boolean, signal: AbortSignal): Promise<boolean> {
     const { xml } = await this.#libvirt.call('DomainGetXMLDesc', { dom, flags: XML_INACTIVE }, { signal })
     return observeDomain(xml).disks.some(isIt)
+  }
+
+  async #define(xml: string, signal: AbortSignal): Promise<DomainRef> {
+    return (await this.#libvirt.call('DomainDefineXMLFlags', { xml, flags: 0 }, { signal })).dom
+  }
+
+  /** The name under which libvirt knows the uuid; null when it does not. */
+  async #nameOf({ uuid }: DomainPlan, signal: AbortSignal): Promise<string | null> {
+    try {
+      return (await this.#libvirt.call('DomainLookupByUUID', { uuid }, { signal })).dom.name
+    } catch (error) {
+      if (isNoDomain(error)) return null
+      throw error
+    }
   }
 
   async #isForeign({ name, uuid }: DomainPlan, signal: AbortSignal): Promise<boolean> {

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await mkdir(files)
   for (const name of ['root', 'data']) await execa('qemu-img', ['create', '-q', '-f', 'qcow2', path(name), '1M'])
   for (const name of ['cd', 'image']) await execa('qemu-img', ['create', '-q', '-f', 'raw', path(name), '1M'])
-  dom = await steps.define(plan(), signal)
+  dom = (await steps.define(plan(), signal)).dom
   await steps.start(dom, signal)
 })
 

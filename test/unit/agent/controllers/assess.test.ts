@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { type Assessment, assess, type Look } from '../../../../agent/controllers/virtualmachine/assess.ts'
+import { type Assessment, assess as assessOn, type Look } from '../../../../agent/controllers/virtualmachine/assess.ts'
 import type { Dependencies } from '../../../../agent/controllers/virtualmachine/dependencies.ts'
 import { Ledger } from '../../../../agent/controllers/virtualmachine/ledger.ts'
 import type { DomainView } from '../../../../agent/controllers/virtualmachine/observe.ts'
+import { toBytes } from '../../../../lib/quantity.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../../schemas/index.ts'
 import { aVm, FACTS, VM_UID } from '../../../support/objects.ts'
 
@@ -38,6 +39,10 @@ const ready: Dependencies = {
   placementProblem: null,
 }
 
+const turns = { ask: (): number | null => null, started: () => undefined, release: () => undefined }
+const assess = (vm: VirtualMachine, before: Assessment['status'] | undefined, look: Look, ledger: Ledger) =>
+  assessOn(vm, before, look, { ledger, turns })
+
 const look = (over: Partial<Look> = {}): Look => ({
   view: null,
   dependencies: ready,
@@ -45,6 +50,7 @@ const look = (over: Partial<Look> = {}): Look => ({
   qemuReason: null,
   lastSignal: null,
   lastResume: null,
+  loose: [],
   attempts: new Map(),
   failure: null,
   ipAddress: null,
@@ -85,8 +91,10 @@ function domain(state: DomainView['state'], applied: VirtualMachineSpec, over: P
       uuid: VM_UID,
       type: 'qemu',
       machine: 'pc-q35-7.2',
-      memoryBytes: 1n,
-      vcpus: 1,
+      memoryBytes: toBytes(applied.memory.size),
+      currentMemoryBytes: toBytes(applied.memory.size),
+      vcpus: applied.cpu.cores,
+      currentVcpus: applied.cpu.cores,
       firmware: 'bios',
       onReboot: 'restart',
       disks: [disk],
@@ -155,6 +163,17 @@ describe('a VM that is to start', () => {
     expect(condition(seen, type)).toMatchObject({ status: 'False', reason })
     expect(condition(seen, type)?.message).not.toBe('')
     expect(condition(seen, 'Running')?.status).toBe('False')
+  })
+
+  it('waits for its turn, and holds nothing meanwhile', () => {
+    const ledger = new Ledger({ milliCores: 4_000, memoryBytes: 1n << 40n })
+    const seen = assessOn(vm, undefined, look(), { ledger, turns: { ...turns, ask: () => 12 } })
+    expect(condition(seen, 'Running')).toMatchObject({
+      status: 'False',
+      reason: 'PodNotStarted',
+      message: 'waits for its turn: 12 before it',
+    })
+    expect([seen.status.phase, seen.steps, ledger.used().milliCores]).toEqual(['Pending', [], 0])
   })
 
   it('waits for capacity with numbers, and holds nothing meanwhile', () => {

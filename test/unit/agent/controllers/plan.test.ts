@@ -19,7 +19,15 @@ const on: Want = {
   devices: [],
 }
 const off: Want = { ...on, power: 'Off' }
-const none: Have = { state: null, onReboot: 'restart', lastSignal: null, pausedByDisk: false, lastResume: null }
+const none: Have = {
+  state: null,
+  onReboot: 'restart',
+  lastSignal: null,
+  persistent: true,
+  loose: [],
+  pausedByDisk: false,
+  lastResume: null,
+}
 const running: Have = { ...none, state: 'running' }
 const shutoff: Have = { ...none, state: 'shutoff' }
 
@@ -32,6 +40,8 @@ describe('the steps of a VM', () => {
     ['manual and never decided, off: nothing', { ...on, power: 'AsIs' }, none, []],
     ['manual and never decided, running: nothing', { ...on, power: 'AsIs' }, running, []],
     ['off as wanted: nothing', off, shutoff, []],
+    ['undefined behind our back: defined anew as it runs', on, { ...running, persistent: false }, ['persist']],
+    ['off its bridge: plugged in', on, { ...running, loose: [{ device: 'vnet0', bridge: 'virbr0' }] }, ['plug']],
     ['paused by somebody: left so', on, { ...running, state: 'paused' }, []],
     [
       'a failed write paused it: let go on',

@@ -84,7 +84,44 @@ it('a name that somebody else has is said to be so', async () => {
     fakeLibvirt({
       DomainDefineXMLFlags: refuses(ErrorNumber.ERR_OPERATION_FAILED),
       DomainLookupByName: () => ({ dom: { ...DOM, uuid } }),
+      DomainLookupByUUID: () => ({ dom: DOM }),
     }).steps.define(PLAN, signal)
   await expect(taken('uid-other')).rejects.toThrow(ForeignDomainError)
   await expect(taken(VM_UID)).rejects.toThrow(LibvirtError)
+})
+
+it('a definition that somebody renamed is removed with its firmware variables kept, and made under its own name', async () => {
+  let renamed = true
+  const { calls, steps } = fakeLibvirt({
+    DomainDefineXMLFlags: () => (renamed ? refuses(ErrorNumber.ERR_OPERATION_FAILED)({}) : { dom: DOM }),
+    DomainLookupByName: refuses(ErrorNumber.ERR_NO_DOMAIN),
+    DomainLookupByUUID: () => ({ dom: { ...DOM, name: 'other' } }),
+    DomainUndefineFlags: () => {
+      renamed = false
+      return {}
+    },
+  })
+  expect(await steps.define(PLAN, signal)).toEqual({ dom: DOM, renamedFrom: 'other' })
+  expect(calls.find(({ name }) => name === 'DomainUndefineFlags')?.args).toMatchObject({
+    dom: { name: 'other', uuid: VM_UID },
+    flags: 1 | 2 | 8 | 16,
+  })
+})
+
+it('a start never resumes a memory image that somebody saved', async () => {
+  const { calls, steps } = fakeLibvirt({ DomainCreateWithFlags: () => ({ dom: DOM }) })
+  await steps.start(DOM, signal)
+  expect(calls).toEqual([{ name: 'DomainCreateWithFlags', args: { dom: DOM, flags: 8 } }])
+})
+
+it('what was undefined while it runs is defined as it runs', async () => {
+  const { calls, steps } = fakeLibvirt({
+    DomainGetXMLDesc: () => ({ xml: '<domain/>' }),
+    DomainDefineXMLFlags: () => ({ dom: DOM }),
+  })
+  await steps.persist(DOM, signal)
+  expect(calls.map(({ args }) => args)).toEqual([
+    { dom: DOM, flags: 3 },
+    { xml: '<domain/>', flags: 0 },
+  ])
 })

@@ -86,6 +86,7 @@ describe('the NAT network', () => {
       bridge: 'berth0',
       cidr: '10.88.0.0/24',
       gateway: '10.88.0.1',
+      started: true,
     })
     expect(libvirt.find(NAT_NETWORK_UUID)).toMatchObject({ active: true })
   })

@@ -35,7 +35,9 @@ describe('observing a domain', () => {
       type: 'qemu',
       machine: 'pc-q35-7.2',
       memoryBytes: 268_435_456n,
+      currentMemoryBytes: 268_435_456n,
       vcpus: 1,
+      currentVcpus: 1,
       firmware: 'bios',
       onReboot: 'restart',
       disks: [
@@ -91,7 +93,9 @@ describe('observing a domain', () => {
       uuid: '',
       machine: '',
       memoryBytes: 0n,
+      currentMemoryBytes: 0n,
       vcpus: 0,
+      currentVcpus: 0,
       disks: [],
     })
     expect(observeDomain(foreign)).not.toHaveProperty('metadata')

@@ -1,0 +1,28 @@
+// The annotation `berth/start-priority` of a VirtualMachine: which of those that wait for their start goes first.
+import type { FieldError } from '../../lib/errors.ts'
+import { invalid, when } from '../errors.ts'
+import type { VirtualMachine } from './schema.ts'
+
+export const START_PRIORITY = 'berth/start-priority'
+const RANGE = 1_000
+
+const priorityText = ({ metadata }: Pick<VirtualMachine, 'metadata'>): string | undefined =>
+  metadata.annotations?.[START_PRIORITY]
+
+/** From -1,000 to 1,000, higher first; 0 without the annotation, and for one that came past the rules. */
+export function startPriority(vm: Pick<VirtualMachine, 'metadata'>): number {
+  const value = priorityText(vm) ?? '0'
+  return isPriority(value) ? Number(value) : 0
+}
+
+const isPriority = (value: string): boolean => /^-?\d{1,4}$/.test(value) && Math.abs(Number(value)) <= RANGE
+
+export const startPriorityIsNumber = (vm: VirtualMachine): readonly FieldError[] => {
+  const value = priorityText(vm)
+  return when(value !== undefined && !isPriority(value), () =>
+    invalid(
+      `metadata.annotations[${START_PRIORITY}]`,
+      `"${value?.slice(0, 40)}" is no whole number from -${RANGE} to ${RANGE}`,
+    ),
+  )
+}
