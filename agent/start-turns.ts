@@ -70,7 +70,10 @@ export class StartTurns {
     this.#waiting.delete(uid)
     const turn = this.#turns.get(uid)
     if (turn === undefined || turn.settling) return
-    if (!turn.afterBoot) return this.release(uid)
+    if (!turn.afterBoot) {
+      this.release(uid)
+      return
+    }
     turn.settling = true
     const { clock, settleMs } = this.#options
     clock.sleep(settleMs).then(
