@@ -1,4 +1,4 @@
-// Runs imports in the background: so many at a time, in the order of asking, each cancellable, faults retried a few times.
+// Runs imports in the background: so many at a time, namespaces taking turns, each cancellable, faults retried a few times.
 //
 // INVARIANTS
 // - At most one run per uid; `cancel` resolves only when the run has ended and its files are gone.
@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
+import { FairLine } from '../../lib/fair-line.ts'
 import type { ReconcileLog } from '../../lib/reconcile/log.ts'
 import { isRetryable } from './errors.ts'
 import type { Importer, ImportProgress, ImportRequest } from './importer.ts'
@@ -21,6 +22,8 @@ export type ImportState =
   | { readonly kind: 'done'; readonly speed: Speed }
 
 export interface ImportJob {
+  /** Whose turn it takes; empty for what is the cluster's. */
+  readonly namespace: string
   readonly request: ImportRequest
   /** Called when the job begins to run and when it ends. Must not throw. */
   readonly onChange: () => void
@@ -65,6 +68,8 @@ interface Entry {
 export class ImportQueue {
   readonly #deps: ImportQueueDeps
   readonly #entries = new Map<string, Entry>()
+  /** Uids of those that are queued. */
+  readonly #line = new FairLine()
   #running = 0
   #stopped = false
 
@@ -79,7 +84,7 @@ export class ImportQueue {
     const speed = entry.meter.speed()
     switch (entry.state) {
       case 'queued':
-        return { kind: 'queued', ahead: this.#ahead(entry) }
+        return { kind: 'queued', ahead: this.#running + this.#line.ahead(uid) }
       case 'running':
         return { kind: 'running', progress: entry.progress, speed }
       case 'done':
@@ -125,6 +130,7 @@ export class ImportQueue {
     const entry = this.#entries.get(uid)
     if (entry === undefined) return
     this.#entries.delete(uid)
+    this.#line.delete(uid)
     entry.abort.abort(new Error('the import is no longer wanted'))
     await entry.ended
   }
@@ -147,35 +153,26 @@ export class ImportQueue {
       failure: null,
       ended: Promise.resolve(),
     })
+    this.#line.add(uid, job.namespace)
   }
 
   #isDue({ failure }: Entry): boolean {
     return failure !== null && failure.retryAt !== null && failure.retryAt <= this.#deps.clock.now()
   }
 
-  /** To the end of the line: a source that fails again and again must not keep others from their turn. */
+  /** To the end of its namespace's line: a source that fails again and again must not keep others from their turn. */
   #requeue(entry: Entry): void {
     const { uid } = entry.job.request.claim
     entry.state = 'queued'
     entry.queuedAt = this.#deps.clock.monotonic()
     entry.progress = null
-    this.#entries.delete(uid)
-    this.#entries.set(uid, entry)
-  }
-
-  #ahead(entry: Entry): number {
-    let ahead = this.#running
-    for (const other of this.#entries.values()) {
-      if (other === entry) break
-      if (other.state === 'queued') ahead += 1
-    }
-    return ahead
+    this.#line.add(uid, entry.job.namespace)
   }
 
   #fill(): void {
-    for (const entry of this.#entries.values()) {
-      if (this.#stopped || this.#running >= this.#deps.concurrency) return
-      if (entry.state !== 'queued') continue
+    while (!this.#stopped && this.#running < this.#deps.concurrency) {
+      const entry = this.#entries.get(this.#line.take() ?? '')
+      if (entry === undefined) return
       this.#running += 1
       entry.state = 'running'
       entry.attempt += 1

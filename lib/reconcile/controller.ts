@@ -33,7 +33,7 @@ export interface ControllerOptions {
   readonly concurrency?: number
   /** A pass is aborted after this time; its key stays taken until it really ends. Default 5 minutes. */
   readonly passTimeoutMs?: number
-  /** Every key that there is; enqueued at start and at each resync. Without it there is neither. */
+  /** Every key that there is: each gets a pass at start, and then once in each `resyncMs`. Without it there is neither. */
   readonly keys?: () => Iterable<string>
   /** Default 10 minutes. */
   readonly resyncMs?: number
@@ -45,6 +45,8 @@ export interface ControllerOptions {
 
 const PASS_TIMEOUT_MS = 300_000
 const RESYNC_MS = 600_000
+/** Resyncs of single keys are gathered so that they wake the process no more often than this. */
+const RESYNC_STEP_MS = 2_000
 const STOP_TIMEOUT_MS = 10_000
 
 export class Controller {
@@ -72,9 +74,13 @@ export class Controller {
     if (!this.#stopping.signal.aborted) this.#queue.add(key, afterMs)
   }
 
-  /** Asks for a pass of every key, as after a reconnect. */
+  /** Asks for a pass of every key, as after a reconnect. What somebody waits for goes before them. */
   resync(): void {
-    for (const key of this.#options.keys?.() ?? []) this.enqueue(key)
+    for (const key of this.#options.keys?.() ?? []) this.#routine(key)
+  }
+
+  #routine(key: string): void {
+    if (!this.#stopping.signal.aborted) this.#queue.add(key, 0, 'routine')
   }
 
   /** Starts the workers, once. */
@@ -146,12 +152,18 @@ export class Controller {
     }
   }
 
+  /** Every key once in each period, spread over it: hundreds of looks at one moment would be felt by all who wait then. */
   async #resyncLoop(): Promise<void> {
-    const { clock, resyncMs = RESYNC_MS } = this.#options
+    const { clock, resyncMs = RESYNC_MS, keys } = this.#options
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      await clock.sleep(resyncMs, signal).catch(() => undefined)
-      this.resync()
+      const all = [...(keys?.() ?? [])]
+      const steps = Math.max(1, Math.min(all.length, Math.floor(resyncMs / RESYNC_STEP_MS)))
+      for (let step = 0; step < steps && !signal.aborted; step++) {
+        await clock.sleep(resyncMs / steps, signal).catch(() => undefined)
+        const share = (of: number) => Math.floor((all.length * of) / steps)
+        for (const key of all.slice(share(step), share(step + 1))) this.#routine(key)
+      }
     }
   }
 

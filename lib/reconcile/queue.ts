@@ -1,6 +1,15 @@
 // The queue of a controller. INVARIANTS: a key is in work at most once at a time; a key added while it waits is not added
-// twice; a key added while it is in work comes again after it; keys are taken in the order in which they became ready.
+// twice; a key added while it is in work comes again after it. What somebody waits for goes before routine, which still gets one turn
+// of ROUTINE_SHARE; within each, namespaces take turns, and the keys of one come in the order in which they became ready.
 import type { Clock } from '../clock.ts'
+import { FairLine } from '../fair-line.ts'
+import { fromKey } from '../object.ts'
+
+/** `wanted`: somebody's change, an event, a retry; `routine`: a look whether all is still as it should be. */
+export type Urgency = 'wanted' | 'routine'
+
+/** While both wait, one of so many turns is for routine. */
+const ROUTINE_SHARE = 8
 
 interface Delay {
   /** Monotonic milliseconds. */
@@ -12,9 +21,12 @@ export class KeyedQueue {
   readonly #clock: Clock
   /** Since when, in monotonic milliseconds, by key. */
   readonly #ready = new Map<string, number>()
+  readonly #wanted = new FairLine()
+  readonly #routine = new FairLine()
+  #turn = 0
   readonly #inWork = new Set<string>()
   /** Added while in work: ready as soon as that ends. */
-  readonly #repeat = new Set<string>()
+  readonly #repeat = new Map<string, Urgency>()
   readonly #delayed = new Map<string, Delay>()
   readonly #takers = new Set<(key: string) => void>()
 
@@ -29,20 +41,22 @@ export class KeyedQueue {
 
   /** Milliseconds that the key which waits longest has been ready; 0 when none is. */
   get oldestMs(): number {
-    // Taken in the order in which they became ready, so the first is the oldest.
     for (const since of this.#ready.values()) return this.#clock.monotonic() - since
     return 0
   }
 
-  /** Asks for a pass of `key` after `afterMs`. Of several delays the earliest counts; a key that is ready stays so. */
-  add(key: string, afterMs = 0): void {
-    if (this.#ready.has(key) || this.#repeat.has(key)) return
+  /** Asks for a pass of `key` after `afterMs`. Of several delays the earliest counts; a key that is ready stays so, and may become wanted. */
+  add(key: string, afterMs = 0, urgency: Urgency = 'wanted'): void {
+    if (this.#ready.has(key) || this.#repeat.has(key)) {
+      if (urgency === 'wanted' && afterMs <= 0) this.#promote(key)
+      return
+    }
     const at = this.#clock.monotonic() + afterMs
     const delay = this.#delayed.get(key)
     if (delay !== undefined && delay.at <= at) return
     delay?.cancel.abort()
     this.#delayed.delete(key)
-    if (afterMs <= 0) this.#makeReady(key)
+    if (afterMs <= 0) this.#makeReady(key, urgency)
     else this.#delay(key, at, afterMs)
   }
 
@@ -67,7 +81,9 @@ export class KeyedQueue {
   /** Ends the work on a key that {@link take} gave. */
   done(key: string): void {
     this.#inWork.delete(key)
-    if (this.#repeat.delete(key)) this.#makeReady(key)
+    const repeat = this.#repeat.get(key)
+    this.#repeat.delete(key)
+    if (repeat !== undefined) this.#makeReady(key, repeat)
   }
 
   /** What was asked of a key in work up to now needs no pass of its own: the present one begins to look only now. */
@@ -80,6 +96,8 @@ export class KeyedQueue {
     for (const { cancel } of this.#delayed.values()) cancel.abort()
     this.#delayed.clear()
     this.#ready.clear()
+    this.#wanted.clear()
+    this.#routine.clear()
     this.#repeat.clear()
   }
 
@@ -89,25 +107,42 @@ export class KeyedQueue {
     const ripen = () => {
       if (this.#delayed.get(key)?.cancel !== cancel) return
       this.#delayed.delete(key)
-      this.#makeReady(key)
+      this.#makeReady(key, 'wanted')
     }
     this.#clock.sleep(afterMs, cancel.signal).then(ripen, () => undefined)
   }
 
-  #makeReady(key: string): void {
-    if (this.#inWork.has(key)) this.#repeat.add(key)
-    else if (!this.#ready.has(key)) this.#ready.set(key, this.#clock.monotonic())
+  #makeReady(key: string, urgency: Urgency): void {
+    if (this.#inWork.has(key)) this.#repeat.set(key, urgency)
+    else {
+      this.#ready.set(key, this.#clock.monotonic())
+      const line = urgency === 'wanted' ? this.#wanted : this.#routine
+      line.add(key, fromKey(key).namespace)
+    }
     this.#match()
+  }
+
+  #promote(key: string): void {
+    if (this.#repeat.has(key)) this.#repeat.set(key, 'wanted')
+    if (this.#routine.delete(key)) this.#wanted.add(key, fromKey(key).namespace)
   }
 
   #match(): void {
     for (const taker of this.#takers) {
-      const [key] = this.#ready.keys()
+      const key = this.#next()
       if (key === undefined) return
       this.#ready.delete(key)
       this.#takers.delete(taker)
       this.#inWork.add(key)
       taker(key)
     }
+  }
+
+  #next(): string | undefined {
+    if (this.#routine.size > 0 && this.#wanted.size > 0) {
+      this.#turn = (this.#turn + 1) % ROUTINE_SHARE
+      if (this.#turn === 0) return this.#routine.take()
+    }
+    return this.#wanted.take() ?? this.#routine.take()
   }
 }

@@ -86,7 +86,7 @@ export class DiskReconciler implements Reconciler {
         const source = httpSource(disk.spec)
         if (source === null) return
         const request = { source, claim: { uid, object: recorded(disk) } }
-        return imports.ensure({ request, onChange: () => wake(toKey(target)) })
+        return imports.ensure({ namespace: target.namespace, request, onChange: () => wake(toKey(target)) })
       }
     }
   }

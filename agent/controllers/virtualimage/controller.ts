@@ -76,7 +76,7 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
         const source = httpSource(image.spec)
         if (source === null) return
         const request = { source, claim: { uid: target.uid, object: recorded(image) } }
-        return imports.ensure({ request, onChange: () => wake(toKey(target)) })
+        return imports.ensure({ namespace: target.namespace, request, onChange: () => wake(toKey(target)) })
       }
     }
   }

@@ -48,8 +48,12 @@ beforeEach(() => {
   queue = new ImportQueue({ importer: gate, clock, log: silentLog, concurrency: 2, attempts: 3, retryMs: 100 })
 })
 
-const ensure = (uid: string, url = 'http://a/') =>
-  queue.ensure({ request: { source: { url }, claim: { uid, object: {} } }, onChange: () => changes.push(uid) })
+const ensure = (uid: string, url = 'http://a/', namespace = 'default') =>
+  queue.ensure({
+    namespace,
+    request: { source: { url }, claim: { uid, object: {} } },
+    onChange: () => changes.push(uid),
+  })
 
 describe('ImportQueue', () => {
   it('runs so many at a time, in the order of asking, and says how many come first', async () => {
@@ -61,6 +65,17 @@ describe('ImportQueue', () => {
     expect(gate.started).toEqual(['a', 'b', 'c'])
     expect(queue.state('b')?.kind).toBe('done')
     expect(changes).toContain('b')
+  })
+
+  it("a namespace's fifty do not keep another's one from its turn, and both are told the truth about it", async () => {
+    for (let index = 0; index < 50; index++) await ensure(`flood-${index}`, 'http://a/', 'flood')
+    await ensure('one', 'http://a/', 'quiet')
+    expect(queue.counts()).toMatchObject({ queued: 49, running: 2 })
+    expect(queue.state('one')).toEqual({ kind: 'queued', ahead: 3 })
+    expect(queue.state('flood-3')).toEqual({ kind: 'queued', ahead: 4 })
+    await gate.end('flood-0')
+    await gate.end('flood-1')
+    expect(gate.started).toEqual(['flood-0', 'flood-1', 'flood-2', 'one'])
   })
 
   it('asking again for the same changes nothing; progress is seen', async () => {

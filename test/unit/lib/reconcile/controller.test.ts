@@ -213,9 +213,9 @@ test('a pass that takes too long is aborted, and its key stays taken until it en
   expect(lines[1]?.message).toBe('pass failed: the pass took longer than 1000 ms')
 })
 
-test('every key at start and at each resync, and when asked', async () => {
+test('every key at start, once in each period after, spread over it, and when asked', async () => {
   const keys: string[] = []
-  let names = ['a', 'b']
+  let names = ['x/a', 'x/b', 'x/c']
   const { controller, clock } = setup(
     async (key) => {
       keys.push(key)
@@ -224,14 +224,42 @@ test('every key at start and at each resync, and when asked', async () => {
     { keys: () => names, resyncMs: 60_000 },
   )
   controller.start()
-  await clock.advance(59_999)
-  expect(keys.splice(0)).toEqual(['a', 'b'])
-  names = ['c']
+  await clock.advance(19_999)
+  expect(keys.splice(0)).toEqual(['x/a', 'x/b', 'x/c'])
   await clock.advance(1)
-  expect(keys.splice(0)).toEqual(['c'])
+  expect(keys.splice(0)).toEqual(['x/a'])
+  await clock.advance(20_000)
+  expect(keys.splice(0)).toEqual(['x/b'])
+  // What came meanwhile is looked at in the next period.
+  names = ['x/d']
+  await clock.advance(20_000)
+  expect(keys.splice(0)).toEqual(['x/c'])
+  await clock.advance(60_000)
+  expect(keys.splice(0)).toEqual(['x/d'])
   controller.resync()
   await settle()
-  expect(keys).toEqual(['c'])
+  expect(keys).toEqual(['x/d'])
+})
+
+test('hundreds of keys are looked at a few at a time', async () => {
+  const names = Array.from({ length: 900 }, (_, index) => `x/${index}`)
+  let passes = 0
+  const { controller, clock } = setup(
+    async () => {
+      passes += 1
+      return DONE
+    },
+    { keys: () => names, concurrency: 4 },
+  )
+  controller.start()
+  await clock.advance(1)
+  expect(passes).toBe(900)
+  for (let second = 0; second < 600; second += 2) {
+    const before = passes
+    await clock.advance(2_000)
+    expect(passes - before).toBeLessThanOrEqual(3)
+  }
+  expect(passes).toBe(1_800)
 })
 
 test('stop aborts running passes, waits for them, and drops the rest', async () => {

@@ -119,3 +119,47 @@ test('the backoff doubles from 50 ms to 30 s, with jitter, per key, until reset'
   const least = new Backoff({ random: () => 0 })
   expect([least.next('a'), least.next('a')]).toEqual([25, 50])
 })
+
+test("one namespace's flood does not keep another's key from its turn", async () => {
+  const { queue } = setup()
+  for (let index = 0; index < 1_000; index++) queue.add(`flood/${index}`)
+  queue.add('quiet/one')
+  const taken = await takeAll(queue)
+  expect(taken.indexOf('quiet/one')).toBe(1)
+  expect(taken.filter((key) => key.startsWith('flood/'))).toEqual(
+    Array.from({ length: 1_000 }, (_, index) => `flood/${index}`),
+  )
+})
+
+test('what somebody waits for goes before routine, which gets one turn of eight', async () => {
+  const { queue } = setup()
+  for (let index = 0; index < 20; index++) queue.add(`x/routine-${index}`, 0, 'routine')
+  for (let index = 0; index < 14; index++) queue.add(`x/wanted-${index}`)
+  const taken = await takeAll(queue)
+  const places = taken.flatMap((key, place) => (key.includes('routine') ? [place] : []))
+  expect(places).toEqual([7, 15, ...Array.from({ length: 18 }, (_, index) => 16 + index)])
+})
+
+test('a routine key that somebody asks for becomes wanted, also while it is in work', async () => {
+  const { queue } = setup()
+  for (const key of ['x/a', 'x/b', 'x/c']) queue.add(key, 0, 'routine')
+  queue.add('x/c')
+  expect(await queue.take(forever)).toBe('x/c')
+  queue.add('x/c', 0, 'routine')
+  queue.add('x/c')
+  queue.done('x/c')
+  expect(await takeAll(queue)).toEqual(['x/c', 'x/a', 'x/b'])
+})
+
+test('the age is that of the key that waits longest, whoever goes first', async () => {
+  const { clock, queue } = setup()
+  queue.add('x/routine', 0, 'routine')
+  await clock.advance(500)
+  queue.add('x/wanted')
+  await clock.advance(100)
+  expect(queue.oldestMs).toBe(600)
+  expect(await queue.take(forever)).toBe('x/wanted')
+  expect(queue.oldestMs).toBe(600)
+  await queue.take(forever)
+  expect(queue.oldestMs).toBe(0)
+})
