@@ -27,6 +27,8 @@ export interface Row {
   readonly value: number
   /** What the figure was made of, in words: counts, the other side of the pair. */
   readonly detail: string
+  /** What `value` is the middle (or the percentile) of: the figure of each run, in the row's unit. */
+  readonly values: readonly number[]
   /** Everything measured, for those who want another statistic. */
   readonly samples: Readonly<Record<string, readonly number[]>>
   readonly cpu: CpuSpent

@@ -3,7 +3,7 @@ import type { Client } from '../../lib/client/client.ts'
 import type { ResourceInfo } from '../../lib/client/paths.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { toBytes } from '../../lib/quantity.ts'
-import type { Phases, Sight } from './phases.ts'
+import { type Phases, phaseOf, type Sight } from './phases.ts'
 
 const GROUP = 'virtualization.deckhouse.io'
 const NAMESPACE = 'default'
@@ -93,6 +93,17 @@ export class Guests {
     const [node] = list.items
     if (node === undefined) throw new Error('the agent has no Node')
     return Number(toBytes(node.status.allocatable.memory) / 1_048_576n)
+  }
+
+  /** What the API shows now, by name. */
+  async phases(): Promise<ReadonlyMap<string, string>> {
+    const { items } = await this.#client.objects.list<KubeObject>(VMS, { namespace: NAMESPACE })
+    return new Map(items.map((vm) => [vm.metadata.name, phaseOf(vm)]))
+  }
+
+  async uids(): Promise<ReadonlyMap<string, string>> {
+    const { items } = await this.#client.objects.list<KubeObject>(VMS, { namespace: NAMESPACE })
+    return new Map(items.map(({ metadata: { name, uid } }) => [name, uid]))
   }
 
   get(name: string): Promise<KubeObject> {

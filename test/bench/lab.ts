@@ -1,5 +1,5 @@
 // One lab host for the bench, made by scripts/lab: its agent, its libvirtd, its files.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -12,6 +12,8 @@ export interface BenchLab {
   readonly libvirtSocket: string
   /** Pid of the agent that runs now. */
   agentPid(): number
+  /** Null while there is none. */
+  runningAgent(): number | null
   /** Ends the host with its guests and removes its files. */
   down(): Promise<void>
 }
@@ -32,6 +34,10 @@ export async function labUp(root: string): Promise<BenchLab> {
     apiSocket: join(host, 'agent.sock'),
     libvirtSocket: join(host, 'run/libvirt/libvirt-sock'),
     agentPid: () => Number(readFileSync(join(host, 'agent.pid'), 'utf8')),
+    runningAgent: () => {
+      const file = join(host, 'agent.pid')
+      return existsSync(file) ? Number(readFileSync(file, 'utf8')) : null
+    },
     down: async () => {
       await lab('down')
       rmSync(dir, { recursive: true, force: true })

@@ -1,86 +1,129 @@
 // The program behind scripts/bench. `agent` measures the budgets of one host's agent and needs root, libvirt and QEMU; `api` those of
-// the API server alone.
+// the API server alone; `report` writes what was measured into the documentation.
+import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { agentRows, measureAgent, type Wants } from './agent.ts'
 import * as api from './api/bed.ts'
-import { createDurably, getOne, listAll } from './api/requests.ts'
-import { fanOut, manyWatches } from './api/watches.ts'
+import { apiRows, measureApi } from './api/rows.ts'
+import { writeDocument } from './document.ts'
 import { isWithin, type Row } from './figures.ts'
-import { describeMachine } from './machine.ts'
-import { type Report, table, writeReport } from './report.ts'
-import { atOnce, learn, manyStarts, oneStart, paced } from './starts.ts'
-import { events, idleMemory, removeMany, restWithMany, startMany } from './steady.ts'
-import { FULL, pick, QUICK, type Scale, type World, withWorld } from './world.ts'
+import { describeMachine, type Machine } from './machine.ts'
+import { table } from './report.ts'
+import { belongs, type Report, readReport, type Suite, withRow, writeReport } from './results.ts'
+import { FULL, QUICK, type Scale, withWorld } from './world.ts'
 
 /** The checkout: this file runs as dist/test/bench/main.js. */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const EXIT = { ok: 0, missed: 1, usage: 2 } as const
-const USAGE = `scripts/bench agent|api [--quick] [--json FILE]
+const SUITES: readonly Suite[] = ['agent', 'api']
+const USAGE = `scripts/bench agent|api|all [--rows ROW,…] [--missing] [--runs N] [--quick] [--dir DIR]
+scripts/bench report [--dir DIR]
+  --rows ROW,…  only these (burst, cpu.50) or all of a kind (cpu); the others stay as they were measured
+  --missing     only those that are not there yet: goes on with a run that was cut off
+  --runs N      pairs of the slow rows burst and paced (5)
   --quick       a smoke run with few samples; judges nothing
-  --json FILE   where the figures go (bench-results/SUITE.json)
+  --dir DIR     where the figures are: DIR/agent.json, DIR/api.json (bench-results)
+report writes the figures into docs/performance.md and docs/performance.svg
 `
 
 type Say = (text: string) => void
+type Take = (machine: Machine, rows: AsyncGenerator<Row>) => Promise<void>
 
-async function measureAgent(world: World, scale: Scale): Promise<readonly Row[]> {
-  const idle = await idleMemory(world)
-  const disks = await world.guests.disks(Math.max(scale.burst, scale.paced, scale.many))
-  world.say(`${disks.length} disks are ready`)
-  const template = await learn(world, pick(disks, 0))
-  const one = await oneStart(world, template, disks, scale)
-  const burst = await manyStarts(world, template, disks, atOnce(scale))
-  const pace = await manyStarts(world, template, disks, paced(scale))
-  const names = await startMany(world, disks, scale)
-  const rest = await restWithMany(world, names.length, scale)
-  const event = await events(world, names[0] ?? '', scale)
-  await removeMany(world, names)
-  return [one, burst, pace, idle, ...rest, event]
+interface Options {
+  readonly rows: string | undefined
+  readonly missing: boolean
+  readonly quick: boolean
+  readonly scale: Scale
+  readonly dir: string
 }
 
-async function measureApi(bed: api.Bed): Promise<readonly Row[]> {
-  const one = await getOne(bed)
-  const all = await listAll(bed)
-  const single = await createDurably(bed, 1)
-  const many = await createDurably(bed, 32)
-  bed.say('requests are done, watches follow')
-  return [one, single, many, all, await fanOut(bed), ...(await manyWatches(bed))]
+/** Measures a suite's wanted rows; each is kept as soon as it is there. Null when there is no row, old or new. */
+async function measure(suite: Suite, options: Options, say: Say): Promise<Report | null> {
+  const { quick, scale, dir, rows } = options
+  const path = `${dir}/${suite}.json`
+  const order = suite === 'agent' ? agentRows(scale) : apiRows
+  const kinds = rows?.split(',').map((kind) => kind.trim())
+  let known = readReport(path)
+  const wants: Wants = (id) => {
+    const asked = kinds === undefined || kinds.some((kind) => id === kind || id.startsWith(`${kind}.`))
+    return asked && !(options.missing && known?.rows.some((row) => row.id === id))
+  }
+  const wanted = order.filter(wants)
+  if (wanted.length > 0) say(`${suite}: ${wanted.join(' ')}`)
+  const take: Take = async (machine, measured) => {
+    const fits = known !== null && belongs(known, machine, quick)
+    // A whole run begins anew; a part of one may stand only beside rows of the same machine.
+    let report: Report = fits && known !== null ? known : { suite, quick, machine, rows: [] }
+    if (known !== null && !fits) say(`${path} is of another machine or another kind of run, and is written anew`)
+    let load = loadavg()[0] ?? 0
+    for await (const row of measured) {
+      report = withRow(report, { ...row, at: new Date().toISOString(), load }, order)
+      writeReport(path, report)
+      say(`${row.id}: ${row.detail}`)
+      load = loadavg()[0] ?? 0
+    }
+    known = report
+  }
+  if (wanted.length > 0)
+    await (suite === 'agent' ? agent(options, wants, take, say) : server(options, wants, take, say))
+  return known
 }
 
-const SUITES = {
-  agent: (quick: boolean, say: Say) =>
-    withWorld(ROOT, say, async (world) => ({
-      machine: describeMachine(world.libvirt),
-      rows: await measureAgent(world, quick ? QUICK : FULL),
-    })),
-  api: (quick: boolean, say: Say) =>
-    api.withBed(quick ? api.QUICK : api.FULL, say, async (bed) => ({
-      machine: describeMachine(),
-      rows: await measureApi(bed),
-    })),
+const agent = ({ scale }: Options, wants: Wants, take: Take, say: Say) =>
+  withWorld(ROOT, say, (world) => take(describeMachine(world.libvirt), measureAgent(world, scale, wants)))
+
+const server = ({ quick }: Options, wants: Wants, take: Take, say: Say) =>
+  api.withBed(quick ? api.QUICK : api.FULL, say, (bed) => take(describeMachine(), measureApi(bed, wants)))
+
+function sayer(): Say {
+  const begun = performance.now()
+  return (text) => process.stderr.write(`[${((performance.now() - begun) / 1000).toFixed(1).padStart(7)}s] ${text}\n`)
 }
 
-const isSuite = (name: string | undefined): name is keyof typeof SUITES => name !== undefined && name in SUITES
+function report(dir: string, say: Say): number {
+  const reports = SUITES.flatMap((suite) => readReport(`${dir}/${suite}.json`) ?? [])
+  if (reports.length === 0)
+    throw new Error(`there are no figures in ${dir}: run scripts/bench agent and scripts/bench api`)
+  writeDocument(ROOT, reports)
+  say('docs/performance.md and docs/performance.svg are written')
+  return EXIT.ok
+}
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+    options: {
+      rows: { type: 'string' },
+      missing: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      dir: { type: 'string', default: 'bench-results' },
+    },
   })
-  const [suite] = positionals
-  if (positionals.length !== 1 || !isSuite(suite)) {
+  const [what = ''] = positionals
+  const { rows, missing, quick, dir } = values
+  const suites = SUITES.filter((suite) => what === suite || what === 'all')
+  const runs = values.runs === undefined ? null : Number(values.runs)
+  const wrong = runs !== null && !(Number.isInteger(runs) && runs > 0)
+  if (positionals.length !== 1 || wrong || (suites.length === 0 && what !== 'report')) {
     process.stderr.write(USAGE)
     return EXIT.usage
   }
-  const { quick, json = `bench-results/${suite}.json` } = values
-  const begun = performance.now()
-  const say = (text: string) =>
-    process.stderr.write(`[${((performance.now() - begun) / 1000).toFixed(1).padStart(7)}s] ${text}\n`)
-  const at = new Date().toISOString()
-  const report: Report = { suite, at, quick, ...(await SUITES[suite](quick, say)) }
-  process.stdout.write(`${table(report)}\n`)
-  writeReport(json, report)
-  say(`the figures are in ${json}`)
-  return quick || report.rows.every(isWithin) ? EXIT.ok : EXIT.missed
+  const say = sayer()
+  if (what === 'report') return report(dir, say)
+  const scale = { ...(quick ? QUICK : FULL), ...(runs === null ? {} : { burstPairs: runs, pacedPairs: runs }) }
+  let [within, measured] = [true, 0]
+  for (const suite of suites) {
+    const done = await measure(suite, { rows, missing, quick, scale, dir }, say)
+    if (done === null) continue
+    measured += done.rows.length
+    within &&= quick || done.rows.every(isWithin)
+    process.stdout.write(`${table(done)}\n`)
+  }
+  if (measured === 0) throw new Error(`nothing was measured: no row is called ${rows}`)
+  say(`${measured} figures are in ${dir}`)
+  return within ? EXIT.ok : EXIT.missed
 }
 
 process.exitCode = await main()

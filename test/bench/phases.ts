@@ -85,7 +85,7 @@ export class Phases {
   }
 }
 
-function phaseOf({ status }: KubeObject): Seen {
+export function phaseOf({ status }: KubeObject): Seen {
   const phase = typeof status === 'object' && status !== null && 'phase' in status ? status.phase : undefined
   return typeof phase === 'string' ? phase : 'Pending'
 }

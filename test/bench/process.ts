@@ -20,6 +20,15 @@ export function cpuMs(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND
 }
 
+/** How long ago a process began, in ms; 10 ms is the finest step. */
+export function ageMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // Field 22: its start, since boot.
+  const begun = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) / TICKS_PER_SECOND
+  const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+  return Math.round((uptime - begun) * 1000)
+}
+
 /** Runs `work` and says what it cost the agent and this process. */
 export async function counted<T>(agent: () => number, work: () => Promise<T>): Promise<{ result: T; cpu: CpuSpent }> {
   const pid = agent()

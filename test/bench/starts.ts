@@ -27,26 +27,39 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - begun
 }
 
+interface OneStart {
+  readonly template: Template
+  /** Ready, and nobody's. */
+  readonly disk: Disk
+  /** Of the row; so many machines run beside it, or as many as the host holds. */
+  readonly level: number
+  readonly running?: number
+  readonly pairs: number
+}
+
 /** POST → Running seen by a watch, less define + create by the bare client; one machine at a time, sides alternating. */
-export async function oneStart(world: World, template: Template, disks: readonly Disk[], scale: Scale): Promise<Row> {
+export async function oneStart(
+  world: World,
+  { template, disk, level, running: beside = 0, pairs }: OneStart,
+): Promise<Row> {
   const { guests, bare } = world
   const [agentMs, bareMs]: [number[], number[]] = [[], []]
   const sides = [
     async (round: number) => {
       const begun = performance.now()
-      const running = await guests.start(`one-${round}`, pick(disks, 0))
+      const running = await guests.start(`one-${level}-${round}`, disk)
       agentMs.push(running.at - begun)
-      await guests.remove([`one-${round}`])
+      await guests.remove([`one-${level}-${round}`])
     },
     async (round: number) => {
-      const domain = copyOf(template, `bare-one-${round}`, pick(disks, 0))
+      const domain = copyOf(template, `bare-one-${level}-${round}`, disk)
       bareMs.push(await timed(() => bare.start(domain)))
       await bare.remove(domain)
     },
   ]
   const { cpu } = await counted(world.lab.agentPid, async () => {
     // The first pair warms both sides up.
-    for (let round = 0; round <= scale.startPairs; round++) {
+    for (let round = 0; round <= pairs; round++) {
       for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
         await sleep(REST_MS)
         await side(round)
@@ -57,11 +70,12 @@ export async function oneStart(world: World, template: Template, disks: readonly
   bareMs.shift()
   const added = agentMs.map((ms, index) => ms - (bareMs[index] ?? 0))
   return {
-    id: 'start.added',
-    what: 'added to one start (POST → Running seen, less bare define + create)',
+    id: `start.${level}`,
+    what: `added to one start (POST → Running seen, less bare define + create)${level === 0 ? '' : `, ${beside} machines run`}`,
     budget: { limit: 40, unit: 'ms' },
     value: median(added),
     detail: `${added.length} pairs: agent ${show(median(agentMs))} ms, bare ${show(median(bareMs))} ms; added p90 ${show(percentile(added, 90))} ms`,
+    values: added,
     samples: { agentMs, bareMs },
     cpu,
   }
@@ -115,6 +129,7 @@ export async function manyStarts(world: World, template: Template, disks: readon
     budget: { limit: 1.1, unit: '×' },
     value: median(ratios),
     detail: `${load.pairs} pairs: agent ${show(median(agentMs))} ms, bare ${show(median(bareMs))} ms`,
+    values: ratios,
     samples: { agentMs, bareMs, ratios },
     cpu,
   }

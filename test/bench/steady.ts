@@ -1,6 +1,6 @@
 // Rows about an agent at rest: memory and CPU with nothing and with many machines, and how fast a change in libvirt is seen.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { median, percentile, type Row, show } from './figures.ts'
+import { type CpuSpent, median, percentile, type Row, show } from './figures.ts'
 import type { Disk } from './guests.ts'
 import { counted, residentMiB } from './process.ts'
 import { pick, type Scale, type World } from './world.ts'
@@ -18,19 +18,26 @@ const WAVE = 25
 export async function idleMemory(world: World, settleMs = SETTLE_MS): Promise<Row> {
   await sleep(settleMs)
   return memoryRow(world, {
-    id: 'rss.idle',
+    id: 'rss.0',
     what: 'agent RSS, idle',
     limit: 110,
     detail: 'a fresh agent without objects',
   })
 }
 
-/** As many machines as are asked for and the host holds; all running. */
-export async function startMany(world: World, disks: readonly Disk[], scale: Scale): Promise<readonly string[]> {
-  const count = Math.min(scale.many, Math.floor((await world.guests.roomMiB()) / RECKONED_MIB))
-  if (count < scale.many) world.say(`this machine's memory holds ${count} machines, not ${scale.many}`)
+/** Machines that the host holds beside the one that rows start and remove. */
+export const roomFor = async ({ guests }: World): Promise<number> =>
+  Math.floor((await guests.roomMiB()) / RECKONED_MIB) - 1
+
+/** More machines, up to `count`; all running. */
+export async function grow(
+  world: World,
+  running: readonly string[],
+  count: number,
+  disks: readonly Disk[],
+): Promise<readonly string[]> {
   const names = Array.from({ length: count }, (_, index) => `many-${index}`)
-  for (let first = 0; first < count; first += WAVE) {
+  for (let first = running.length; first < count; first += WAVE) {
     const wave = names.slice(first, first + WAVE)
     await Promise.all(wave.map((name, index) => world.guests.start(name, pick(disks, first + index))))
     world.say(`${first + wave.length} machines run`)
@@ -38,25 +45,32 @@ export async function startMany(world: World, disks: readonly Disk[], scale: Sca
   return names
 }
 
-export async function restWithMany(world: World, count: number, scale: Scale): Promise<readonly Row[]> {
-  await sleep(SETTLE_MS)
-  const { cpu } = await counted(world.lab.agentPid, () => sleep(scale.idleSeconds * 1000))
-  const memory = await memoryRow(world, {
-    id: 'rss.many',
+export const memoryWith = (world: World, count: number, level: number): Promise<Row> =>
+  memoryRow(world, {
+    id: `rss.${level}`,
     what: `agent RSS, ${count} machines`,
     limit: 160,
-    detail: 'after all that was measured above',
+    detail: 'after all that was measured before',
   })
-  const idle: Row = {
-    id: 'cpu.many',
+
+/** CPU of the agent while nobody asks for anything, over the whole time: what comes once in a minute is in it. */
+export async function idleCpu(world: World, count: number, level: number, scale: Scale): Promise<Row> {
+  await sleep(SETTLE_MS)
+  const seconds = scale.idleSeconds / scale.idleWindows
+  const windows: CpuSpent[] = []
+  for (let window = 0; window < scale.idleWindows; window++)
+    windows.push((await counted(world.lab.agentPid, () => sleep(seconds * 1000))).cpu)
+  const agentMs = windows.reduce((all, cpu) => all + cpu.agentMs, 0)
+  return {
+    id: `cpu.${level}`,
     what: `agent CPU, idle with ${count} machines`,
     budget: { limit: 1, unit: '% of a core' },
-    value: cpu.agentMs / scale.idleSeconds / 10,
-    detail: `${cpu.agentMs} ms of CPU in ${scale.idleSeconds} s`,
-    samples: { agentMs: [cpu.agentMs] },
-    cpu,
+    value: agentMs / scale.idleSeconds / 10,
+    detail: `${agentMs} ms of CPU in ${scale.idleSeconds} s`,
+    values: windows.map((cpu) => cpu.agentMs / seconds / 10),
+    samples: { agentMs: windows.map((cpu) => cpu.agentMs) },
+    cpu: { agentMs, loadMs: windows.reduce((all, cpu) => all + cpu.loadMs, 0) },
   }
-  return [memory, idle]
 }
 
 interface MemoryRow {
@@ -79,6 +93,7 @@ async function memoryRow(world: World, { id, what, limit, detail }: MemoryRow): 
     budget: { limit, unit: 'MiB' },
     value: median(mib),
     detail,
+    values: mib,
     samples: { mib },
     cpu: { agentMs: 0, loadMs: 0 },
   }
@@ -88,7 +103,8 @@ async function memoryRow(world: World, { id, what, limit, detail }: MemoryRow): 
  * A bare client pauses and resumes a guest. From the moment at which this process has libvirt's event by a subscription
  * of its own until its API watch shows the phase.
  */
-export async function events(world: World, name: string, scale: Scale): Promise<Row> {
+export async function events(world: World, names: readonly string[], level: number, scale: Scale): Promise<Row> {
+  const [name = ''] = names
   const { libvirt, seen, guests } = world
   const { metadata } = await guests.get(name)
   const dom = { name: `default.${name}`, uuid: metadata.uid, id: -1 }
@@ -112,11 +128,12 @@ export async function events(world: World, name: string, scale: Scale): Promise<
   })
   stop.abort()
   return {
-    id: 'event.p99',
-    what: 'lifecycle event in libvirt → watcher sees the new status, p99',
+    id: `event.${level}`,
+    what: `lifecycle event in libvirt → watcher sees the new status, p99, ${names.length} machines`,
     budget: { limit: 20, unit: 'ms' },
     value: percentile(latencies, 99),
     detail: `${latencies.length} events: median ${show(median(latencies))} ms, worst ${show(Math.max(...latencies))} ms`,
+    values: latencies,
     samples: { latencyMs: latencies },
     cpu,
   }

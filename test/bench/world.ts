@@ -20,37 +20,48 @@ export interface World {
 
 /** How much of each row is done. */
 export interface Scale {
+  /** Pairs of single starts, on an empty host and beside running machines. */
   readonly startPairs: number
+  readonly besidePairs: number
   readonly burst: number
   readonly burstPairs: number
   readonly paced: number
   readonly pacedPairs: number
-  readonly many: number
+  /** Numbers of machines that run; the last is cut to what the host's memory holds. */
+  readonly levels: readonly number[]
   readonly idleSeconds: number
+  readonly idleWindows: number
   readonly events: number
+  readonly restarts: number
 }
 
 export const FULL: Scale = {
   startPairs: 20,
+  besidePairs: 7,
   burst: 50,
-  burstPairs: 3,
+  burstPairs: 5,
   paced: 100,
-  pacedPairs: 2,
-  many: 200,
+  pacedPairs: 5,
+  levels: [10, 50, 200],
   idleSeconds: 60,
-  events: 400,
+  idleWindows: 5,
+  events: 300,
+  restarts: 5,
 }
 
 /** Shows that everything works; the figures mean nothing. */
 export const QUICK: Scale = {
   startPairs: 2,
+  besidePairs: 1,
   burst: 4,
   burstPairs: 1,
   paced: 4,
   pacedPairs: 1,
-  many: 6,
+  levels: [3, 6],
   idleSeconds: 3,
+  idleWindows: 1,
   events: 10,
+  restarts: 1,
 }
 
 /** Runs `use` on a fresh lab host and takes everything down again. */

@@ -37,6 +37,7 @@ export async function getOne({ api, bare, scale }: Bed): Promise<Row> {
     budget: { limit: 0.6, unit: '×', atLeast: true },
     value: median(rates.map((value, index) => value / (floors[index] ?? Number.NaN))),
     detail: `${show(median(rates))}/s against ${show(median(floors))}/s, ${READERS} connections, ${scale.pairs} pairs`,
+    values: rates.map((value, index) => value / (floors[index] ?? Number.NaN)),
     samples: { rate: rates, floor: floors },
     cpu,
   }
@@ -69,6 +70,7 @@ export async function listAll({ api, bare, scale }: Bed): Promise<Row> {
     value: median(times),
     unit: 'ms',
     detail: `${show(length / 1_048_576)} MiB; a bare route sends the same bytes in ${show(median(floors))} ms`,
+    values: times,
     samples: { ms: times, floorMs: floors },
     cpu,
   }
@@ -139,6 +141,7 @@ export async function createDurably({ api, folder, scale }: Bed, writers: number
     budget: { limit: 0.5, unit: '×', atLeast: true },
     value: median(rates.map((value, index) => value / (floors[index] ?? Number.NaN))),
     detail: `${show(median(rates))}/s against ${show(median(floors))}/s, ${scale.pairs} pairs`,
+    values: rates.map((value, index) => value / (floors[index] ?? Number.NaN)),
     samples: { rate: rates, floor: floors },
     cpu,
   }

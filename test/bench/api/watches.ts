@@ -107,6 +107,7 @@ export async function fanOut({ api, bare, scale }: Bed): Promise<Row> {
     value: median(times),
     unit: 'ms',
     detail: `bare responses get the same bytes in ${show(median(floors))} ms; commit included on our side only`,
+    values: times,
     samples: { ms: times, floorMs: floors },
     cpu,
   }
@@ -144,6 +145,7 @@ export async function manyWatches({ api, scale }: Bed): Promise<readonly Row[]> 
       value: (rss * 1024) / count,
       unit: 'KiB',
       detail: `${show(rss)} MiB in all, sockets' buffers in the kernel not counted`,
+      values: [(rss * 1024) / count],
       samples: { mib: [rss] },
       cpu,
     },
@@ -153,6 +155,7 @@ export async function manyWatches({ api, scale }: Bed): Promise<readonly Row[]> 
       budget: { limit: 50, unit: 'ms' },
       value: Math.max(opening, telling),
       detail: `${show(opening)} ms while they open, ${show(telling)} ms while they get ${scale.emits} changes; ${show(leaving)} ms when all go at once`,
+      values: [opening, telling],
       samples: { openingMs: [opening], tellingMs: [telling], leavingMs: [leaving] },
       cpu,
     },
