@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import type { Metrics } from '../lib/metrics/metrics.ts'
-import type { ControllerObserver } from '../lib/reconcile/controller.ts'
+import type { ControllerMetrics } from '../lib/reconcile/metrics.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { AgentConfig } from './config.ts'
 import type { Log } from './log.ts'
@@ -23,5 +23,5 @@ export interface AgentCore {
   /** Counts troubles, takes part in scrapes. Metrics are declared in agent/metrics/catalogue.ts. */
   readonly metrics: Metrics
   /** For every controller. */
-  readonly observer: ControllerObserver
+  readonly observer: ControllerMetrics
 }

@@ -27,6 +27,7 @@ import type { LibvirtTrouble } from './libvirt-health.ts'
 import { ledgerCollector } from './metrics/host.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
+import { OverloadWatch } from './overload.ts'
 import { StartTurns } from './start-turns.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
@@ -137,7 +138,13 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   )
   // One at a time: which of two operations of a machine goes first is decided from what the others' statuses say.
   const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 1)
-  const nodes = controller('node', NODES, nodeReconciler(deps, network), 1)
+  const load: OverloadWatch = new OverloadWatch({
+    clock,
+    log,
+    queues: () => observer.latest(),
+    onChange: () => nodes.enqueue(nodeKey),
+  })
+  const nodes = controller('node', NODES, nodeReconciler(deps, network, load), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
@@ -181,6 +188,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const controllers = [nodes, classes, operations, vms]
   nodes.enqueue(nodeKey)
   for (const each of controllers) each.start()
+  load.start()
   if (unheard.size === 0) turns.open()
   clock.sleep(HEAR_ALL_MS, stopping.signal).then(
     () => turns.open(),
@@ -198,7 +206,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       guests.close()
       await Promise.all(controllers.map((each) => each.stop()))
       stopping.abort()
-      await Promise.all([ended, guarding, network.stop()])
+      await Promise.all([ended, guarding, network.stop(), load.stop()])
     },
   }
 }
@@ -210,6 +218,7 @@ function wake(reader: Reader, index: string, value: string, sink: KeySink): void
 function nodeReconciler(
   { core, survey, version, libvirtTrouble }: SessionDeps,
   network: Pick<MainNetwork, 'problem'>,
+  load: Pick<OverloadWatch, 'overload'>,
 ): NodeReconciler {
   const { reader, resources, clock, config, log } = core
   return new NodeReconciler({
@@ -217,7 +226,7 @@ function nodeReconciler(
     resources,
     clock,
     nodeName: config.nodeName,
-    troubles: () => ({ libvirt: brief(libvirtTrouble()), network: network.problem() }),
+    troubles: () => ({ libvirt: brief(libvirtTrouble()), network: network.problem(), overload: load.overload() }),
     facts: async (signal) => {
       const inventory = await readInventory(signal).catch((error: unknown) => {
         log.warn({ err: error }, 'the hardware inventory could not be read')

@@ -9,8 +9,9 @@ export { type HostIdentity, readIdentity } from './identity.ts'
 export { type Inventory, readInventory } from './inventory.ts'
 export { judgeKvm, type KvmVerdict, type ProbeTimings } from './kvm-judge.ts'
 export { probeKvm } from './kvm-probe.ts'
-export type { LibvirtTroubleReason } from './node-conditions.ts'
+export type { LibvirtTroubleReason, OverloadReason } from './node-conditions.ts'
 export {
+  NO_TROUBLES,
   type NodeCondition,
   type NodeFacts,
   type NodeTroubles,
@@ -19,5 +20,6 @@ export {
   nodeConditionsBlind,
   nodeLabels,
   nodeStatus,
+  type Overload,
 } from './node-object.ts'
 export { type Survey, type SurveyDeps, surveyHost } from './survey.ts'

@@ -66,6 +66,24 @@ export const NODE_CONDITIONS = defineConditions('Node', {
       },
     },
   },
+  Overloaded: {
+    means: 'The agent does not keep up with its work. Guests are not disturbed.',
+    reasons: {
+      KeepsUp: { status: 'False', means: 'It does.' },
+      EventLoopBusy: {
+        status: 'True',
+        means:
+          'Its one thread was busy for 95 % of three times ten seconds; answers are late. It is over after a minute below 80 %.',
+        todo: 'Look who asks so much: the audit log, `berth_api_requests_total`. Give the host a faster core, or ask less often.',
+      },
+      QueuesLate: {
+        status: 'True',
+        means:
+          'What people asked for waited longer than 30 s for its turn, three looks in a row; the message names the controller. It is over after a minute below 10 s.',
+        todo: 'See `berth_reconcile_*` for what its passes wait for, LibvirtReady for a slow libvirt, and the host for a slow disk.',
+      },
+    },
+  },
 })
 
 export type NodeCondition = ConditionOf<typeof NODE_CONDITIONS.table>
@@ -74,6 +92,8 @@ export type LibvirtTroubleReason = Exclude<
   Extract<NodeCondition, { readonly type: 'LibvirtReady' }>['reason'],
   'LibvirtAnswers'
 >
+
+export type OverloadReason = Extract<NodeCondition, { readonly type: 'Overloaded'; readonly status: 'True' }>['reason']
 
 /** Of the conditions that are host checks. */
 export const CHECK_REASONS: Readonly<Record<'CheckPassed' | 'CheckFailed' | 'CheckInconclusive' | KvmFailure, Advice>> =

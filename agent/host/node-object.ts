@@ -6,7 +6,13 @@ import { cpuLabels } from './cpu-features.ts'
 import type { DomainCapabilities } from './domain-capabilities.ts'
 import type { HostIdentity } from './identity.ts'
 import type { Inventory } from './inventory.ts'
-import type { CHECK_REASONS, LibvirtTroubleReason, NodeReady, NodeCondition as NodeSays } from './node-conditions.ts'
+import type {
+  CHECK_REASONS,
+  LibvirtTroubleReason,
+  NodeReady,
+  NodeCondition as NodeSays,
+  OverloadReason,
+} from './node-conditions.ts'
 
 export interface NodeFacts {
   readonly nodeName: string
@@ -27,9 +33,16 @@ export interface NodeTroubles {
   readonly libvirt: { readonly reason: LibvirtTroubleReason; readonly message: string } | null
   /** In words, why there is no network for guests. */
   readonly network: string | null
+  /** The agent does not keep up. */
+  readonly overload: Overload | null
 }
 
-export const NO_TROUBLES: NodeTroubles = { libvirt: null, network: null }
+export interface Overload {
+  readonly reason: OverloadReason
+  readonly message: string
+}
+
+export const NO_TROUBLES: NodeTroubles = { libvirt: null, network: null, overload: null }
 
 export interface NodeCondition {
   readonly type: string
@@ -132,12 +145,15 @@ function since(condition: Finding, now: string, previous: readonly NodeCondition
 }
 
 /** A slow libvirt is told and still ready. */
-function liveConditions({ libvirt, network }: NodeTroubles): readonly Live[] {
+function liveConditions({ libvirt, network, overload }: NodeTroubles): readonly Live[] {
   return [
     libvirtCondition(libvirt),
     network === null
       ? { type: 'NetworkUnavailable', status: 'False', reason: 'NetworkUp', message: '' }
       : { type: 'NetworkUnavailable', status: 'True', reason: 'NetworkDown', message: network },
+    overload === null
+      ? { type: 'Overloaded', status: 'False', reason: 'KeepsUp', message: '' }
+      : { type: 'Overloaded', status: 'True', ...overload },
   ]
 }
 

@@ -132,6 +132,11 @@ export class Controller {
     return this.#queue.oldestMs
   }
 
+  /** As {@link oldestMs}, of keys that somebody waits for: not those of a resync. */
+  get wantedOldestMs(): number {
+    return this.#queue.wantedOldestMs
+  }
+
   /** Passes under way, and the milliseconds since the longest of them began. */
   get running(): { readonly passes: number; readonly oldestMs: number } {
     const [first] = this.#passes.values()

@@ -34,6 +34,14 @@ export class ControllerMetrics implements ControllerObserver, Collector {
     this.#counts.observe(RECONCILE_DURATION, { controller: name }, ms / 1000)
   }
 
+  /** The controller in which what somebody waits for waits longest, and for how many milliseconds. */
+  latest(): { readonly queue: string; readonly waitMs: number } {
+    let latest = { queue: '', waitMs: 0 }
+    for (const { name, wantedOldestMs } of this.#controllers)
+      if (wantedOldestMs > latest.waitMs) latest = { queue: name, waitMs: wantedOldestMs }
+    return latest
+  }
+
   collect(sink: Sink): void {
     for (const { name, depth, oldestMs, running } of this.#controllers) {
       const labels = { controller: name }

@@ -45,6 +45,12 @@ export class KeyedQueue {
     return 0
   }
 
+  /** As {@link oldestMs}, of wanted keys only: routine may take its time. */
+  get wantedOldestMs(): number {
+    for (const [key, since] of this.#ready) if (this.#wanted.has(key)) return this.#clock.monotonic() - since
+    return 0
+  }
+
   /** Asks for a pass of `key` after `afterMs`. Of several delays the earliest counts; a key that is ready stays so, and may become wanted. */
   add(key: string, afterMs = 0, urgency: Urgency = 'wanted'): void {
     if (this.#ready.has(key) || this.#repeat.has(key)) {

@@ -4,7 +4,7 @@ import type { Resources } from '../../../lib/apiserver/resources.ts'
 import { timestamp } from '../../../lib/clock.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import type { Node } from '../../../schemas/index.ts'
-import { type NodeTroubles, nodeConditionsBlind } from '../../host/index.ts'
+import { NO_TROUBLES, type NodeTroubles, nodeConditionsBlind } from '../../host/index.ts'
 import { NODES } from '../../names.ts'
 
 export interface NodeBlindDeps {
@@ -22,7 +22,7 @@ export async function markNodeBlind(
   const name = { namespace: '', name: nodeName }
   const node = reader.get<Node>(NODES, name)
   if (node === null) return
-  const troubles: NodeTroubles = { libvirt, network: null }
+  const troubles: NodeTroubles = { ...NO_TROUBLES, libvirt }
   await resources.modifyStatus<Node>(
     NODES,
     { ...name, uid: node.metadata.uid },

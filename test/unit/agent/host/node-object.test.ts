@@ -87,6 +87,7 @@ describe('the Node object', () => {
       ['Ready', 'True', 'AgentReady'],
       ['LibvirtReady', 'True', 'LibvirtAnswers'],
       ['NetworkUnavailable', 'False', 'NetworkUp'],
+      ['Overloaded', 'False', 'KeepsUp'],
       ['LibvirtAvailable', 'True', 'CheckPassed'],
       ['KVMUsable', 'False', 'KVMSlowerThanEmulation'],
       ['IOMMUAvailable', 'False', 'CheckFailed'],
@@ -111,7 +112,7 @@ describe('the Node object', () => {
 
   it('says which troubles the host has now; a slow libvirt can still be worked with', () => {
     const ready = (libvirt: NodeTroubles['libvirt'], network: string | null) =>
-      nodeConditions(facts, NOW, [], { libvirt, network })
+      nodeConditions(facts, NOW, [], { libvirt, network, overload: null })
         .slice(0, 3)
         .map(({ type, status, reason, message }) => [type, status, reason, message])
     expect(ready({ reason: 'LibvirtHangs', message: 'hangs' }, 'no bridge')).toEqual([
@@ -129,7 +130,7 @@ describe('the Node object', () => {
   it('of a host that cannot be looked at keeps what was found before, but does not call it ready', () => {
     const before = nodeConditions(facts, BEFORE)
     const after = nodeConditionsBlind(
-      { libvirt: { reason: 'LibvirtAway', message: 'away' }, network: null },
+      { libvirt: { reason: 'LibvirtAway', message: 'away' }, network: null, overload: null },
       NOW,
       before,
     )
@@ -152,7 +153,7 @@ describe('the Node object', () => {
       } as const,
     ]
     const times = nodeConditions(facts, NOW, previous).map((c) => c.lastTransitionTime)
-    expect(times).toEqual([NOW, NOW, NOW, BEFORE, NOW, NOW, NOW])
+    expect(times).toEqual([NOW, NOW, NOW, NOW, BEFORE, NOW, NOW, NOW])
   })
 
   it('keeps the labels of people and drops its own that hold no more', () => {
