@@ -58,6 +58,12 @@ export class Acknowledged {
     )
   }
 
+  /** Whether it must be there. */
+  certain(key: string): boolean {
+    const possible = this.#presence.get(key)
+    return possible?.size === 1 && possible.has('there')
+  }
+
   /** What is wrong with what is there now, in words. Ask when nothing is under way. */
   violations(found: Found): readonly string[] {
     const wrong = [...this.#contradictions]

@@ -133,9 +133,11 @@ export class ChaosClient {
     )
   }
 
-  /** Whether it was acknowledged. */
-  #disk(name: string, space = this.space): Promise<boolean> {
-    return this.#ask(this.ledger.creating(keyOf(space, 'VirtualDisk', name)), () => space.disk(name, '1Mi'))
+  /** Whether it is there for certain: what names it must not wait for it. */
+  async #disk(name: string, space = this.space): Promise<boolean> {
+    const key = keyOf(space, 'VirtualDisk', name)
+    if (!this.ledger.certain(key)) await this.#ask(this.ledger.creating(key), () => space.disk(name, '1Mi'))
+    return this.ledger.certain(key)
   }
 
   async #operation(vm: string, type: Operation['type'], force: boolean): Promise<void> {
@@ -152,8 +154,7 @@ export class ChaosClient {
   /** A second disk comes to or leaves the machine, whether it runs or not. */
   async #devices(vm: string, wanted: boolean): Promise<void> {
     const second = `${vm}-second`
-    const there = this.#names('VirtualDisk').includes(second)
-    if (wanted && !there && !(await this.#disk(second))) return
+    if (wanted && !(await this.#disk(second))) return
     const names = wanted ? [vm, second] : [vm]
     const blockDeviceRefs = names.map((name) => ({ kind: 'VirtualDisk', name }))
     await this.#change('VirtualMachine', vm, 'disks', names, [vm], { blockDeviceRefs })
@@ -183,7 +184,7 @@ export class ChaosClient {
   }
 
   async #diskOfImage(image: string | undefined): Promise<void> {
-    if (image === undefined) return
+    if (image === undefined || !this.ledger.certain(this.#key('VirtualImage', image))) return
     this.#imagesInUse.add(image)
     const name = `d${this.#count++}`
     const spec = { dataSource: { type: 'ObjectRef', objectRef: { kind: 'VirtualImage', name: image } } }

@@ -12,6 +12,7 @@ describe('what was acknowledged', () => {
     expect(ledger.violations(there)).toEqual([])
     expect(ledger.violations(gone)).toEqual([`${KEY} was acknowledged, and is not there`])
     expect(ledger.possible('VirtualMachine')).toEqual(['a'])
+    expect([ledger.certain(KEY), ledger.certain('VirtualMachine/b')]).toEqual([true, false])
   })
 
   it('is gone after a deletion that was answered', () => {
@@ -31,6 +32,7 @@ describe('what was acknowledged', () => {
       expect(ledger.violations(there)).toEqual([])
       expect(ledger.violations(gone)).toEqual([])
       expect(ledger.possible('VirtualMachine')).toEqual(['a'])
+      expect(ledger.certain(KEY)).toBe(false)
     })
 
   it('is as before after a refusal', () => {
