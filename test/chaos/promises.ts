@@ -1,6 +1,6 @@
 // Whether a host keeps to what its clients may rely on: objects and values that were acknowledged, and operations that were completed.
 import type { KubeObject } from '../../lib/object.ts'
-import type { VirtualDisk, VirtualMachine } from '../../schemas/index.ts'
+import type { VirtualDisk, VirtualMachine, VirtualMachineOperation } from '../../schemas/index.ts'
 import type { Found } from './acknowledged.ts'
 import type { ChaosClient, Operation } from './client.ts'
 import { labelOf, type Objects, phaseOf } from './invariants/seen.ts'
@@ -17,6 +17,13 @@ const VALUES: Readonly<Record<string, (object: KubeObject) => unknown>> = {
   size: (object) => (object as VirtualDisk).spec.persistentVolumeClaim?.size,
 }
 
+/** Whether no other one of the machine was taken in the same second or later, one without an answer among them. */
+const isLast = ({ metadata, spec }: VirtualMachineOperation, all: Objects['operations']) =>
+  all
+    .filter((other) => other.metadata.namespace === metadata.namespace && other.metadata.uid !== metadata.uid)
+    .filter((other) => other.spec.virtualMachineName === spec.virtualMachineName)
+    .every((other) => other.metadata.creationTimestamp < metadata.creationTimestamp)
+
 /** In words, what is not as it was promised. Look when nothing is under way. */
 export function brokenPromises(client: ChaosClient, objects: Objects): readonly string[] {
   const all: readonly KubeObject[] = Object.values(objects).flat()
@@ -30,10 +37,12 @@ export function brokenPromises(client: ChaosClient, objects: Objects): readonly 
   }
   const { namespace } = client.space
   const powers = client.lastOperations().flatMap(([vm, { name, type }]) => {
-    const operation = byKey.get(`VirtualMachineOperation/${namespace}/${name}`)
+    const operation = objects.operations.find(
+      ({ metadata }) => metadata.namespace === namespace && metadata.name === name,
+    )
     const machine = byKey.get(`VirtualMachine/${namespace}/${vm}`)
     if (operation === undefined || machine === undefined || phaseOf(operation) !== 'Completed') return []
-    if (phaseOf(machine) === LEAVES[type]) return []
+    if (phaseOf(machine) === LEAVES[type] || !isLast(operation, objects.operations)) return []
     return [`${labelOf(machine)} is ${phaseOf(machine)}, though the last operation was ${type} (${name}), completed`]
   })
   return [...client.ledger.violations(found), ...powers]

@@ -14,7 +14,7 @@ export type OperationStep =
   | { readonly do: 'wait'; readonly message: string }
   | { readonly do: 'fail'; readonly reason: FailureReason; readonly message: string }
   | { readonly do: 'complete' }
-  /** Mark the older ones, then ask the VM. */
+  /** Mark the older ones (under way or waiting), then ask the VM. */
   | { readonly do: 'ask'; readonly supersede: readonly VirtualMachineOperation[] }
 
 const ENDED = ['Completed', 'Failed', 'Superseded']
@@ -43,7 +43,9 @@ export function planOperation(
     return { do: 'fail', reason: 'OperationFailed', message: 'the virtual machine is being deleted' }
 
   const running = others.filter((other) => other.status?.phase === 'InProgress')
-  const overtakes = running.filter((other) => supersedes(operation.spec, other.spec))
+  // Asked for earlier, and still to be done: the last word must be the last deed.
+  const earlier = others.filter((other) => !hasEnded(other) && !running.includes(other) && isOlder(other, operation))
+  const overtakes = [...running, ...earlier].filter((other) => supersedes(operation.spec, other.spec))
   if (operation.status?.phase === 'InProgress') {
     // Overtaken: the newer one says so in this one's status before it asks the VM.
     const overtaken = running.some((other) => supersedes(other.spec, operation.spec))
@@ -52,7 +54,13 @@ export function planOperation(
   const refusal = refusalOf(operation.spec.type as PowerType, operation.spec.force === true, vm)
   // What is under way changes the phase that a superseding operation is judged by: a stop may overtake a start.
   if (refusal !== null && overtakes.length === 0) return { do: 'fail', ...refusal }
-  const ahead = running.find((other) => !overtakes.includes(other))
+  const isAhead = (other: VirtualMachineOperation) => !overtakes.includes(other)
+  const [ahead, next] = [running.find(isAhead), earlier.find(isAhead)]
   if (ahead !== undefined) return { do: 'wait', message: `the operation ${ahead.metadata.name} is under way` }
+  if (next !== undefined) return { do: 'wait', message: `the operation ${next.metadata.name} was asked for earlier` }
   return { do: 'ask', supersede: overtakes }
 }
+
+/** By the second, as far as creation times tell; of the same second neither is older. */
+const isOlder = (one: VirtualMachineOperation, other: VirtualMachineOperation): boolean =>
+  one.metadata.creationTimestamp < other.metadata.creationTimestamp

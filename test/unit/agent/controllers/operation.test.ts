@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { planOperation } from '../../../../agent/controllers/virtualmachineoperation/plan.ts'
 import { isExpired, refusalOf, supersedes } from '../../../../agent/controllers/virtualmachineoperation/rules.ts'
-import type { VirtualMachine } from '../../../../schemas/index.ts'
+import type { VirtualMachine, VirtualMachineOperation } from '../../../../schemas/index.ts'
 import { anOperation, aVm } from '../../../support/objects.ts'
 
 const vmIn = (phase: string, power: object = {}, spec: Partial<VirtualMachine['spec']> = {}): VirtualMachine =>
@@ -85,6 +85,31 @@ describe('the next step of an operation', () => {
   it('a stop overtakes a start, whatever the phase', () => {
     const start = anOperation('start', { type: 'Start' }, inProgress)
     expect(planOperation(stop, vmIn('Stopped'), [start])).toEqual({ do: 'ask', supersede: [start] })
+  })
+  describe('among those that wait', () => {
+    const at = (time: number, type: 'Start' | 'Stop' | 'Restart', status?: VirtualMachineOperation['status']) => {
+      const operation = anOperation(`${type.toLowerCase()}-${time}`, { type }, status)
+      return { ...operation, metadata: { ...operation.metadata, creationTimestamp: `2026-01-01T00:00:0${time}Z` } }
+    }
+    it('a stop takes the place of a start that was asked for earlier, so that the last word counts', () => {
+      const start = at(1, 'Start')
+      expect(planOperation(at(2, 'Stop'), vmIn('Stopped'), [start])).toEqual({ do: 'ask', supersede: [start] })
+    })
+    it('a stop leaves a start alone that was asked for later, or in the same second', () => {
+      for (const time of [2, 3])
+        expect(planOperation(at(2, 'Stop'), vmIn('Running'), [at(time, 'Start')])).toEqual({ do: 'ask', supersede: [] })
+    })
+    it('each waits for those that were asked for earlier', () => {
+      const [restart, stop, start] = [at(1, 'Restart'), at(2, 'Stop'), at(3, 'Start')]
+      expect(planOperation(restart, vmIn('Running'), [stop, start])).toEqual({ do: 'ask', supersede: [] })
+      expect(planOperation(stop, vmIn('Running'), [restart, start])).toMatchObject({
+        do: 'wait',
+        message: 'the operation restart-1 was asked for earlier',
+      })
+      expect(planOperation(start, vmIn('Stopping'), [restart, stop])).toMatchObject({ do: 'wait' })
+      const ended = [restart, stop].map((one) => ({ ...one, status: { phase: 'Completed' as const } }))
+      expect(planOperation(start, vmIn('Stopped'), ended)).toEqual({ do: 'ask', supersede: [] })
+    })
   })
   it('killed between its own status and the request, asks again', () => {
     const started = anOperation('stop', { type: 'Stop' }, inProgress)
