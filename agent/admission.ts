@@ -1,7 +1,8 @@
-// Refusals that need other objects than the one that is written: what a schema and its rules cannot know.
+// Refusals that a schema and its rules cannot give: about other objects than the one that is written, and about annotations.
 import type { Admission } from '../lib/apiserver/core/core.ts'
 import { ApiError } from '../lib/errors.ts'
 import type { VirtualMachine, VirtualMachineClass } from '../schemas/index.ts'
+import { START_PRIORITY, startPriorityErrors } from '../schemas/virtualmachine/start-priority.ts'
 import { sizingMessage, sizingProblems } from '../schemas/virtualmachineclass/sizing-policy.ts'
 import { VM_CLASSES, VMS } from './names.ts'
 
@@ -18,6 +19,22 @@ export const sizeFitsClass: Admission = async ({ operation, kind, object, old, r
     group: kind.group,
     kind: kind.kind,
     name: metadata.name,
+    causes,
+  })
+}
+
+/** An annotation that means something to Berth is refused when it does not say it. */
+export const startPriorityIsNumber: Admission = ({ operation, kind, object, old }) => {
+  if (operation === 'delete' || kind.resource !== VMS) return
+  const { name, annotations } = object.metadata
+  if (old !== null && old.metadata.annotations?.[START_PRIORITY] === annotations?.[START_PRIORITY]) return
+  const causes = startPriorityErrors(object as VirtualMachine)
+  const [first] = causes
+  if (first === undefined) return
+  throw new ApiError('Invalid', `VirtualMachine "${name}" is invalid: ${first.path}: ${first.message}`, {
+    group: kind.group,
+    kind: kind.kind,
+    name,
     causes,
   })
 }

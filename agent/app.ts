@@ -15,7 +15,7 @@ import { Cache } from '../lib/reconcile/cache.ts'
 import { ControllerMetrics } from '../lib/reconcile/metrics.ts'
 import { openSqliteStore } from '../lib/store/sqlite/open.ts'
 import { KINDS } from '../schemas/index.ts'
-import { sizeFitsClass } from './admission.ts'
+import { sizeFitsClass, startPriorityIsNumber } from './admission.ts'
 import { openAudit } from './audit.ts'
 import { createFirstObjects } from './bootstrap.ts'
 import type { AgentConfig } from './config.ts'
@@ -123,7 +123,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     component: COMPONENT,
     hostNames: [hostname(), config.nodeName],
     limits: requestLimits(config),
-    admission: [sizeFitsClass, oneDefaultClass(reader)],
+    admission: [sizeFitsClass, startPriorityIsNumber, oneDefaultClass(reader)],
     completions: [classByDefault(reader)],
     ...streams,
     reports: [

@@ -50,6 +50,13 @@ export const AGENT_EVENTS = defineEvents({
       'A write of the guest failed on the host and QEMU paused the guest; it is let go on every 10 s until the write succeeds.',
     todo: 'Make room on the file system of its disks (`berth host check`).',
   },
+  QemuNotAnswering: {
+    type: 'Warning',
+    about: MACHINE,
+    means: 'Its QEMU has not answered its monitor for 5 s.',
+    todo: 'See the reason QemuNotAnswering of the condition Running.',
+  },
+  QemuAnswers: { type: 'Normal', about: MACHINE, means: 'Its QEMU, which did not answer, does again or has ended.' },
   DefinitionRestored: {
     type: 'Warning',
     about: MACHINE,

@@ -24,10 +24,11 @@ import { allocatableMemory, type NodeTroubles, readInventory, runHostChecks, typ
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
 import type { LibvirtTrouble } from './libvirt-health.ts'
-import { ledgerCollector } from './metrics/host.ts'
+import { ledgerCollector, waitsCollector } from './metrics/host.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
 import { OverloadWatch } from './overload.ts'
+import { Pulse } from './pulse.ts'
 import { StartTurns } from './start-turns.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
@@ -36,6 +37,9 @@ import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachine
 const VM_CONCURRENCY = 16
 /** One machine that cannot be looked at must not keep the others from starting. */
 const HEAR_ALL_MS = 15_000
+
+const QEMU_SILENT = AGENT_EVENTS.text('QemuNotAnswering', 'its QEMU has not answered its monitor for 5 s')
+const QEMU_ANSWERS = AGENT_EVENTS.text('QemuAnswers', 'its QEMU answers again, or has ended')
 
 export interface Session {
   readonly controllers: readonly Controller[]
@@ -72,6 +76,16 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     parallel: config.start.parallel,
     settleMs: config.start.settleSeconds * 1000,
     onTurn: wakeUid,
+  })
+  const pulse = new Pulse({
+    libvirt,
+    clock,
+    isOurs: (uuid) => vmOf(uuid) !== null,
+    onChange: (uuid, silent) => {
+      const vm = vmOf(uuid)
+      if (vm !== null) events.record(vm, silent ? QEMU_SILENT : QEMU_ANSWERS)
+      wakeUid(uuid)
+    },
   })
   const guests = new GuestInfos({ libvirt, clock, onAnswer: wakeUid })
   const network = new MainNetwork({
@@ -126,6 +140,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       volumes,
       ledger,
       turns,
+      pulse,
       seeds,
       guests,
       shutdowns,
@@ -180,10 +195,12 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     throw error
   }
   const forgetLedger = core.metrics.collect(ledgerCollector(ledger))
+  const forgetWaits = core.metrics.collect(waitsCollector(turns, pulse))
   wireVirtualMachines(reader, vms)
   wireOperations(reader, operations)
   wireClasses(reader, classes)
   on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
+  const pulsing = pulse.watch(stopping.signal)
   const guarding = keepFromAutostart({ libvirt, clock, log, events, vmOf }, stopping.signal)
   const controllers = [nodes, classes, operations, vms]
   nodes.enqueue(nodeKey)
@@ -203,10 +220,11 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     },
     stop: async () => {
       forgetLedger()
+      forgetWaits()
       guests.close()
       await Promise.all(controllers.map((each) => each.stop()))
       stopping.abort()
-      await Promise.all([ended, guarding, network.stop(), load.stop()])
+      await Promise.all([ended, guarding, pulsing, network.stop(), load.stop()])
     },
   }
 }

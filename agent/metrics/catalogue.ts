@@ -30,6 +30,8 @@ export const VM_ENDS = counter(
   'Ends of runs: asked, power-off, reboot (with a new QEMU), crash (nobody asked for it), host (restarted)',
   ['cause'],
 )
+export const VM_SILENT = gauge('berth_vms_not_answering', 'Machines whose QEMU does not answer its monitor')
+export const STARTS_WAITING = gauge('berth_starts_waiting', 'Machines that wait for their turn to be started')
 
 // Imports
 export const IMPORTS = gauge('berth_imports', 'Imports of images and disks: queued, running, failed', ['state'])
@@ -201,6 +203,8 @@ export const AGENT_METRICS: readonly MetricDef[] = [
   LIBVIRT_ANSWER,
   TROUBLES,
   VM_ENDS,
+  VM_SILENT,
+  STARTS_WAITING,
   IMPORTS,
   IMPORT_OLDEST,
   STATE_SIZE,

@@ -14,8 +14,10 @@ import {
   LIBVIRT_CONNECTED,
   NODE_CPU,
   NODE_MEMORY,
+  STARTS_WAITING,
   STATE_FREE,
   STATE_SIZE,
+  VM_SILENT,
 } from './catalogue.ts'
 
 export const libvirtCollector = (pools: Readonly<Record<string, LibvirtPool>>): Collector => ({
@@ -72,6 +74,15 @@ export const ledgerCollector = (ledger: Pick<Ledger, 'used' | 'limits'>): Collec
       sink.add(NODE_CPU, { of }, milliCores / 1000)
       sink.add(NODE_MEMORY, { of }, Number(memoryBytes))
     }
+  },
+})
+
+/** Machines that are not as they should be, for reasons of the host. */
+export const waitsCollector = (turns: { readonly waiting: number }, pulse: { readonly silent: number }): Collector => ({
+  name: 'waits',
+  collect: (sink) => {
+    sink.add(STARTS_WAITING, {}, turns.waiting)
+    sink.add(VM_SILENT, {}, pulse.silent)
   },
 })
 

@@ -4,7 +4,6 @@ import type { FieldError } from '../../lib/errors.ts'
 import { formatBytes, quantityProblem, toBytes } from '../../lib/quantity.ts'
 import { duplicate, invalid, required, when } from '../errors.ts'
 import type { VirtualMachine } from './schema.ts'
-import { startPriorityIsNumber } from './start-priority.ts'
 
 type Check = (vm: VirtualMachine) => readonly FieldError[]
 
@@ -94,7 +93,6 @@ export const mainNetworkIsFirst: Check = ({ spec: { networks = [] } }) =>
 export const VALUE_CHECKS: readonly Check[] = [
   coresFitTopology,
   memoryIsInRange,
-  startPriorityIsNumber,
   blockDevicesAreNamed,
   blockDevicesAreUnique,
   bootOrderIsUnique,

@@ -17,7 +17,8 @@ export function startPriority(vm: Pick<VirtualMachine, 'metadata'>): number {
 
 const isPriority = (value: string): boolean => /^-?\d{1,4}$/.test(value) && Math.abs(Number(value)) <= RANGE
 
-export const startPriorityIsNumber = (vm: VirtualMachine): readonly FieldError[] => {
+/** What is wrong with it. No rule of the kind: those are not held against a change of metadata alone. */
+export const startPriorityErrors = (vm: VirtualMachine): readonly FieldError[] => {
   const value = priorityText(vm)
   return when(value !== undefined && !isPriority(value), () =>
     invalid(

@@ -1,4 +1,5 @@
 // One host of a lab as tests use it: its API, its processes, programs inside of it, and what explains a failure.
+import { randomUUID } from 'node:crypto'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +11,7 @@ import { waitFor } from './wait.ts'
 const LAB = fileURLToPath(new URL('../../scripts/lab', import.meta.url))
 const COMMAND_MS = 30_000
 const READY_SECONDS = 60
+const BOOT_ID = '/proc/sys/kernel/random/boot_id'
 /** What of the host's folder explains a failure: never disks, images or keys. */
 const EVIDENCE = ['agent.log', 'host.log', 'agent.yaml', 'libvirt/log', 'libvirt/etc', 'state/console'] as const
 const DATABASE = ['state/berth.db', 'state/berth.db-wal'] as const
@@ -163,6 +165,38 @@ export class LabHost {
       await this.signal('CONT', keeper)
     }
     await this.#libvirtdReady(old)
+  }
+
+  /**
+   * As after a restart of the host, while `work` runs and after it: no QEMU, no libvirtd, no agent, no bridge, nothing of libvirt's in /run,
+   * another boot id. Simulated: kernel, clocks and page cache are the machine's and go on. Resolves when the next agent is ready;
+   * {@link forgetReboot} takes the boot id away.
+   */
+  async reboot(): Promise<void> {
+    const bootId = join(this.dir, 'boot-id')
+    await writeFile(bootId, `${randomUUID()}\n`)
+    await this.withoutAgent(() =>
+      this.withoutLibvirtd(async () => {
+        for (const pid of await this.#pidsOf('qemu-system|dnsmasq')) await this.signal('KILL', pid)
+        await waitFor('no QEMU', READY_SECONDS, async () => (await this.#pidsOf('qemu-system')).length === 0)
+        const bridges = JSON.parse(await this.exec('ip', '-j', 'link', 'show', 'type', 'bridge'))
+        for (const { ifname } of bridges) if (ifname !== undefined) await this.exec('ip', 'link', 'del', ifname)
+        await this.exec('find', '/run/libvirt/qemu', '/run/libvirt/network', '-type', 'f', '-delete')
+        await this.exec('mount', '--bind', bootId, BOOT_ID)
+      }),
+    )
+  }
+
+  async forgetReboot(): Promise<void> {
+    await this.exec('umount', BOOT_ID)
+  }
+
+  async #pidsOf(pattern: string): Promise<readonly number[]> {
+    const lines = (await this.exec('ps', 'axo', 'pid=,comm=')).split('\n')
+    return lines.flatMap((line) => {
+      const [pid = '', name = ''] = line.trim().split(/\s+/)
+      return new RegExp(pattern).test(name) ? [Number(pid)] : []
+    })
   }
 
   /** libvirtd takes connections and answers nothing while `work` runs; then it goes on. */

@@ -39,6 +39,8 @@ export interface Look {
   readonly lastSignal: number | null
   /** When this agent last let a guest go on that a failed write had stopped; null when it did not. */
   readonly lastResume: number | null
+  /** Its QEMU does not answer. */
+  readonly silent: boolean
   /** Host ends of its network interfaces that are on no bridge, as after a restart of the network. */
   readonly loose: readonly LooseEnd[]
   /** By uid: what this agent last tried with block devices that would not come or go. */
@@ -149,6 +151,7 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, see
             state: view?.state ?? null,
             onReboot: view?.observed.onReboot ?? 'restart',
             lastSignal: look.lastSignal,
+            silent: look.silent,
             persistent: view?.persistent !== false,
             loose: look.loose,
             pausedByDisk: view?.pause === 'disk',

@@ -73,6 +73,12 @@ export const VM_CONDITIONS = defineConditions('VirtualMachine', {
         means: `libvirt answers with an error when it is asked how this machine is. ${LAST_SEEN}`,
         todo: 'The message has libvirt’s words; look into its log. Restarting libvirtd disturbs no guest.',
       },
+      QemuNotAnswering: {
+        status: 'Unknown',
+        means:
+          'QEMU is there and has not answered its monitor for 5 s: its process was stopped by a signal, or waits for a disk of the host (NFS, a dying drive). Other machines are not held up; nothing is changed on this one until it answers.',
+        todo: 'Look at its process (`ps -o stat,wchan -p $(cat /run/libvirt/qemu/NAMESPACE.NAME.pid)`): `T` goes on with `kill -CONT`, `D` waits for a disk. A forced stop or restart ends it.',
+      },
       InternalVirtualMachineError: {
         status: 'False',
         means: 'libvirt or QEMU refused the last step; the message has its words. It is tried again, ever more seldom.',

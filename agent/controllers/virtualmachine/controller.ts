@@ -15,6 +15,7 @@ import type { HostFacts } from '../../host/facts.ts'
 import { VM_ENDS } from '../../metrics/catalogue.ts'
 import { VM_CLEANUP, VMS } from '../../names.ts'
 import { looseEnds, type Plug, plugIn } from '../../network/loose-ends.ts'
+import type { Pulse } from '../../pulse.ts'
 import type { OnFileStep } from '../../seams.ts'
 import type { StartTurns } from '../../start-turns.ts'
 import type { Volumes } from '../../storage/volumes.ts'
@@ -46,6 +47,7 @@ export interface VirtualMachineDeps {
   readonly volumes: Volumes
   readonly ledger: Ledger
   readonly turns: StartTurns
+  readonly pulse: Pick<Pulse, 'isSilent'>
   readonly seeds: Seeds
   readonly guests: GuestInfos
   /** QEMU's SHUTDOWN reasons by domain uuid; an entry lives until the next start. */
@@ -130,6 +132,7 @@ export class VirtualMachineReconciler implements Reconciler {
       lastSignal: this.#signals.get(uid) ?? null,
       lastResume: this.#resumes.get(uid) ?? null,
       attempts: this.#attempts.get(uid) ?? new Map(),
+      silent: active && deps.pulse.isSilent(uid),
       loose: active ? looseEnds(view?.observed.nics ?? [], deps.network.plug()) : [],
       failure: failure === null ? null : messageOf(failure),
       ipAddress: active && mac !== null ? deps.network.addressOf(mac) : null,

@@ -22,6 +22,8 @@ export interface Want {
 }
 
 export interface Have {
+  /** Its QEMU does not answer: whatever is asked of it would wait without end. It can still be ended. */
+  readonly silent: boolean
   /** False: libvirt forgets it when it ends. */
   readonly persistent: boolean
   /** Host ends of its network interfaces that are on no bridge. */
@@ -59,6 +61,9 @@ const ACTIVE: readonly DomainState[] = ['running', 'paused', 'stopping', 'suspen
 /** A guest that its disk stopped is let go on so often: the write that failed is then tried again. */
 export const RESUME_EVERY_MS = 10_000
 
+/** A QEMU that does not answer is looked at anew. */
+const SILENT_RETRY_MS = 10_000
+
 /** A QEMU process exists. */
 export const isActive = (state: DomainState | null): boolean => state !== null && ACTIVE.includes(state)
 
@@ -70,6 +75,7 @@ export function planVm(want: Want, have: Have, now: number): readonly Step[] {
   if (want.deleted || want.power === 'Off') return active ? stop(want, have, now) : []
   if (!active) return want.power === 'On' && want.blocked === null ? [{ do: 'define-and-start' }] : []
   if (have.state === 'stopping') return [{ do: 'wait', afterMs: 500, why: 'the guest is ending' }]
+  if (have.silent) return [{ do: 'wait', afterMs: SILENT_RETRY_MS, why: 'its QEMU does not answer' }]
   const rebooting: readonly Step[] =
     have.onReboot === want.onReboot ? [] : [{ do: 'set-on-reboot', action: want.onReboot }]
   const persisting: readonly Step[] = have.persistent ? [] : [{ do: 'persist' }]
@@ -87,7 +93,7 @@ function goOn(lastResume: number | null, now: number): readonly Step[] {
 
 function stop(want: Want, have: Have, now: number): readonly Step[] {
   const deadline = (want.stopSince ?? now) + want.graceMs
-  // A paused guest cannot hear the signal.
+  // A paused guest cannot hear the signal, nor can one whose QEMU does not answer.
   if (want.force || now >= deadline || have.state === 'paused') return [{ do: 'destroy' }]
   const nextSignal = have.lastSignal === null ? now : have.lastSignal + SIGNAL_EVERY_MS
   const wait = (until: number): Step => ({
@@ -95,5 +101,6 @@ function stop(want: Want, have: Have, now: number): readonly Step[] {
     afterMs: Math.max(50, Math.min(until, deadline) - now),
     why: 'the guest is shutting down',
   })
+  if (have.silent) return [wait(deadline)]
   return now >= nextSignal ? [{ do: 'shutdown' }, wait(now + SIGNAL_EVERY_MS)] : [wait(nextSignal)]
 }

@@ -54,6 +54,8 @@ export interface StatusInputs {
   readonly blocked: string | null
   /** The last step's error, in libvirt's words. */
   readonly failure: string | null
+  /** Its QEMU does not answer. */
+  readonly silent: boolean
   readonly ipAddress: string | null
   readonly mac: string | null
   readonly guest: GuestInfo | null
@@ -222,6 +224,11 @@ const agentHint = (active: boolean): string =>
 
 function running(inputs: StatusInputs, active: boolean): readonly [state: VmCondition, message: string] {
   const not = { type: 'Running', status: 'False' } as const
+  if (active && inputs.silent)
+    return [
+      { type: 'Running', status: 'Unknown', reason: 'QemuNotAnswering' },
+      'its QEMU does not answer its monitor: it was stopped by a signal, or waits for a disk of the host',
+    ]
   if (active) {
     return inputs.view?.state === 'paused'
       ? [{ ...not, reason: 'GuestNotRunning' }, pausedBecause(inputs.view.pause)]

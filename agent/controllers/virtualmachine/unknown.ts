@@ -10,7 +10,10 @@ import type { VmStatus } from './status.ts'
 
 /** Why it cannot be looked at: a reason for programs, a sentence for people. */
 export interface Blindness {
-  readonly reason: Extract<VmCondition, { readonly type: 'Running'; readonly status: 'Unknown' }>['reason']
+  readonly reason: Exclude<
+    Extract<VmCondition, { readonly type: 'Running'; readonly status: 'Unknown' }>['reason'],
+    'QemuNotAnswering'
+  >
   readonly message: string
 }
 

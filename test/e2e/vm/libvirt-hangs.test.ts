@@ -66,3 +66,28 @@ it('a hung libvirtd: reads go on, Node and machines say it, and what was asked m
   // The same trouble counts up one event: a lab that other tests used before may have had one.
   expect(events.filter(({ reason }) => reason === 'LibvirtHangs')).toHaveLength(1)
 })
+
+it('a QEMU that does not answer holds nobody up, is told, and goes on or is ended', async () => {
+  const names = ['goes-on', 'is-ended', 'beside']
+  for (const name of names) await space.bareVm(name)
+  for (const name of names) await space.untilPhase(name, 'Running')
+  const [goesOn = 0, isEnded = 0, beside = 0] = await Promise.all(names.map((name) => space.qemuPid(name)))
+  for (const pid of [goesOn, isEnded]) await space.host.signal('STOP', pid)
+  for (const name of ['goes-on', 'is-ended']) {
+    const silent = await space.until('VirtualMachine', name, (vm) => condition(vm, 'Running').status === 'Unknown')
+    expect(condition(silent, 'Running').reason).toBe('QemuNotAnswering')
+    expect(silent.status?.phase).toBe('Running')
+  }
+  expect(await slowestRead(50)).toBeLessThan(READ_MS)
+  await space.bareVm('newcomer')
+  await space.untilPhase('newcomer', 'Running')
+  expect(await space.operate('beside', 'Restart', true)).toMatchObject({ phase: 'Completed' })
+  await space.untilNewQemu('beside', beside)
+
+  await space.host.signal('CONT', goesOn)
+  await space.until('VirtualMachine', 'goes-on', (vm) => condition(vm, 'Running').status === 'True')
+  expect(await space.qemuPid('goes-on')).toBe(goesOn)
+  expect(await space.operate('is-ended', 'Restart', true)).toMatchObject({ phase: 'Completed' })
+  await space.untilNewQemu('is-ended', isEnded)
+  await space.until('VirtualMachine', 'is-ended', (vm) => condition(vm, 'Running').status === 'True')
+})

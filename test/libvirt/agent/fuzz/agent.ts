@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { startAgent } from '../../../../agent/app.ts'
 import { toConfig } from '../../../../agent/config.ts'
 import { systemClock } from '../../../../lib/clock.ts'
-import { startLibvirtd } from '../../../support/libvirtd.ts'
+import { startLibvirtd, type TestLibvirtd } from '../../../support/libvirtd.ts'
 
 export interface FuzzAgent {
   readonly socketPath: string
@@ -19,7 +19,10 @@ export interface FuzzAgent {
   stop(): Promise<void>
 }
 
-export async function startFuzzAgent(): Promise<FuzzAgent> {
+/** `through` gives the socket that the agent shall use instead of libvirtd's own. */
+export async function startFuzzAgent(
+  through: (libvirtd: TestLibvirtd, folder: string) => Promise<string> = async ({ socketPath }) => socketPath,
+): Promise<FuzzAgent> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-fuzz-'))
   const libvirtd = await startLibvirtd()
   const complaints: FuzzAgent['complaints'] = []
@@ -30,7 +33,7 @@ export async function startFuzzAgent(): Promise<FuzzAgent> {
     stateDir: join(folder, 'state'),
     socketPath,
     listen: [],
-    libvirt: { socket: libvirtd.socketPath },
+    libvirt: { socket: await through(libvirtd, folder) },
     accelerator: 'emulation',
     allowEmulation: true,
     capacity: { cpuOvercommit: 100 },

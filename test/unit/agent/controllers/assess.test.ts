@@ -51,6 +51,7 @@ const look = (over: Partial<Look> = {}): Look => ({
   lastSignal: null,
   lastResume: null,
   loose: [],
+  silent: false,
   attempts: new Map(),
   failure: null,
   ipAddress: null,

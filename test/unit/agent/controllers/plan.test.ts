@@ -23,6 +23,7 @@ const none: Have = {
   state: null,
   onReboot: 'restart',
   lastSignal: null,
+  silent: false,
   persistent: true,
   loose: [],
   pausedByDisk: false,
@@ -41,6 +42,14 @@ describe('the steps of a VM', () => {
     ['manual and never decided, running: nothing', { ...on, power: 'AsIs' }, running, []],
     ['off as wanted: nothing', off, shutoff, []],
     ['undefined behind our back: defined anew as it runs', on, { ...running, persistent: false }, ['persist']],
+    ['its QEMU does not answer: nothing is asked of it', on, { ...running, silent: true, persistent: false }, ['wait']],
+    ['its QEMU does not answer, wanted off: no signal', off, { ...running, silent: true }, ['wait']],
+    [
+      'its QEMU does not answer, out of patience: destroy',
+      { ...off, stopSince: NOW - 60_000 },
+      { ...running, silent: true },
+      ['destroy'],
+    ],
     ['off its bridge: plugged in', on, { ...running, loose: [{ device: 'vnet0', bridge: 'virbr0' }] }, ['plug']],
     ['paused by somebody: left so', on, { ...running, state: 'paused' }, []],
     [
