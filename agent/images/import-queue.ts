@@ -27,6 +27,8 @@ export interface ImportJob {
   readonly request: ImportRequest
   /** Called when the job begins to run and when it ends. Must not throw. */
   readonly onChange: () => void
+  /** Of the pass that asked for it. Default: the queue's own. */
+  readonly log?: ReconcileLog
 }
 
 export interface ImportQueueDeps {
@@ -181,13 +183,15 @@ export class ImportQueue {
   }
 
   async #run(entry: Entry): Promise<void> {
-    const { importer, clock, log, attempts = ATTEMPTS } = this.#deps
-    const { request, onChange } = entry.job
+    const { importer, clock, attempts = ATTEMPTS } = this.#deps
+    const { request, onChange, log = this.#deps.log } = entry.job
     entry.meter.start()
+    log.debug({ uid: request.claim.uid, attempt: entry.attempt }, 'an import begins')
     onChange()
     try {
       await importer.import(request, (progress) => this.#follow(entry, progress), entry.abort.signal)
       entry.state = 'done'
+      log.info({ uid: request.claim.uid, attempt: entry.attempt }, 'an import is done')
     } catch (error) {
       const again = isRetryable(error) && entry.attempt < attempts
       const retryAt = again ? clock.now() + this.#delay(entry.attempt) : null

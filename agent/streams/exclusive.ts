@@ -105,7 +105,12 @@ export class ExclusiveStream implements ConnectSubresource {
   async connect(target: ConnectTarget, socket: WebSocket, signal: AbortSignal): Promise<void> {
     const { log, events } = this.#deps
     const { label, preempted } = this.#device
-    const facts = { vm: `${target.namespace}/${target.name}`, user: target.user, client: target.client }
+    const facts = {
+      vm: `${target.namespace}/${target.name}`,
+      user: target.user,
+      client: target.client,
+      request: target.request,
+    }
     socket.on('error', (error) => log.info({ ...facts, error: error.message }, `${label} client failed`))
     const input = new ClientInput(socket)
     let ending: Ending

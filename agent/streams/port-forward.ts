@@ -114,6 +114,7 @@ export class PortForward implements ConnectSubresource {
       port: `${port.protocol}/${port.port}`,
       user: target.user,
       client: target.client,
+      request: target.request,
     }
     log.info(facts, 'port forward connected')
     socket.on('error', (error) => log.info({ ...facts, error: error.message }, 'port forward client failed'))

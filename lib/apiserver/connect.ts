@@ -11,6 +11,8 @@ export interface ConnectTarget {
   readonly user: string
   /** Remote address, or `unix`. */
   readonly client: string
+  /** Id of the request that opens the stream, as the audit log has it. */
+  readonly request?: string
 }
 
 /** What a path names beside the stored kinds; always of a named object in a namespace. */

@@ -40,6 +40,13 @@ interface Handshake {
   readonly exchange: Exchange
 }
 
+/** Whose stream it is. */
+interface Opener {
+  readonly admitted: Admitted
+  /** Its id. */
+  readonly request: string
+}
+
 export class Upgrades {
   readonly #options: UpgradesOptions
   readonly #server: WebSocketServer
@@ -84,7 +91,14 @@ export class Upgrades {
       throw noSuchPath()
     if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', 'a websocket is opened with GET')
     const { user, client } = admitted.caller
-    const target: ConnectTarget = { namespace: path.namespace, name: path.name, query, user, client }
+    const target: ConnectTarget = {
+      namespace: path.namespace,
+      name: path.name,
+      query,
+      user,
+      client,
+      request: exchange.id,
+    }
     choose(stream, request)
     const check = linkedAbort([closing], CHECK_MS)
     const opened = await farEnd(stream, target, check.signal).finally(() => check.release())
@@ -93,8 +107,10 @@ export class Upgrades {
       this.#server.handleUpgrade(request, socket, head, (client) => {
         upgraded = true
         guard.tell(exchange, 'started', SWITCHING)
-        this.#serve(stream, opened, client, admitted)
-          .catch((error: unknown) => this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed'))
+        this.#serve(stream, opened, client, { admitted, request: exchange.id })
+          .catch((error: unknown) =>
+            this.#options.log.error({ err: error, stream: stream.name, request: target.request }, 'a stream failed'),
+          )
           .finally(() => guard.tell(exchange, 'ended', SWITCHING))
       })
     if (upgraded) return
@@ -105,7 +121,12 @@ export class Upgrades {
     guard.tell(exchange, 'ended', BAD_REQUEST)
   }
 
-  async #serve(stream: ConnectSubresource, opened: OpenedStream, client: WebSocket, admitted: Admitted): Promise<void> {
+  async #serve(
+    stream: ConnectSubresource,
+    opened: OpenedStream,
+    client: WebSocket,
+    { admitted, request }: Opener,
+  ): Promise<void> {
     const held = this.#options.guard.hold(admitted)
     // The client hears why before the stream hears that it is over.
     const onEnd = () => end(client, POLICY, messageOf(held.signal.reason))
@@ -124,7 +145,8 @@ export class Upgrades {
     } catch (error) {
       if (gone) return
       const told = error instanceof ApiError ? error.message : 'an internal error happened'
-      if (!(error instanceof ApiError)) this.#options.log.error({ err: error, stream: stream.name }, 'a stream failed')
+      if (!(error instanceof ApiError))
+        this.#options.log.error({ err: error, stream: stream.name, request }, 'a stream failed')
       end(client, SERVER_FAULT, told)
     } finally {
       stopPings()

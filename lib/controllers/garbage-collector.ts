@@ -7,7 +7,7 @@ import { Controller, type ControllerObserver } from '../reconcile/controller.ts'
 import type { ReconcileLog } from '../reconcile/log.ts'
 import type { Reader } from '../reconcile/reader.ts'
 import { objectsOf } from '../reconcile/sources.ts'
-import { DONE, type Outcome, type Reconciler } from '../reconcile/types.ts'
+import { DONE, type Outcome, type Pass, type Reconciler } from '../reconcile/types.ts'
 import { keyOf } from '../store/change.ts'
 import type { Change } from '../store/store.ts'
 import { FOREGROUND_FINALIZER, ORPHAN_FINALIZER, type OwnedKind, Owners, refsOf, waitsFor } from './owners.ts'
@@ -88,13 +88,13 @@ class Collector implements Reconciler {
     this.#enqueue = enqueue
   }
 
-  async reconcile(key: string): Promise<Outcome> {
+  async reconcile(key: string, _signal: AbortSignal, { log }: Pass): Promise<Outcome> {
     const { resource, name } = fromAnyKey(key)
     const object = this.#options.reader.get(resource, name)
     if (object === null) return DONE
     if (waitsFor(object, ORPHAN_FINALIZER)) await this.#orphan(resource, object)
     else if (waitsFor(object, FOREGROUND_FINALIZER)) await this.#awaitDependents(resource, object)
-    else if (object.metadata.deletionTimestamp === undefined) await this.#judge(resource, object)
+    else if (object.metadata.deletionTimestamp === undefined) await this.#judge(resource, object, log)
     return DONE
   }
 
@@ -120,7 +120,7 @@ class Collector implements Reconciler {
   }
 
   /** An object goes when all of its owners are gone or going in the foreground. */
-  async #judge(resource: string, object: KubeObject): Promise<void> {
+  async #judge(resource: string, object: KubeObject, log: ReconcileLog): Promise<void> {
     const refs = refsOf(object).map((ref) => ({ ref, state: this.#owners.stateOf(object, ref) }))
     const leaving = refs.filter(({ state }) => state === 'gone' || state === 'foreground')
     if (leaving.length === 0) return
@@ -129,7 +129,7 @@ class Collector implements Reconciler {
     }
     const { uid, resourceVersion } = object.metadata
     const inForeground = leaving.some(({ state }) => state === 'foreground') && this.#ownsTheLiving(object)
-    this.#options.log.info(
+    log.info(
       { resource, ...nameOf(object), owners: leaving.map(({ ref }) => `${ref.kind}/${ref.name}`) },
       'deleting an object whose owners are gone',
     )

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { Backoff } from './backoff.ts'
-import type { ReconcileLog } from './log.ts'
+import { type ReconcileLog, withFacts } from './log.ts'
 import { KeyedQueue } from './queue.ts'
 import { type Outcome, type Reconciler, TerminalError } from './types.ts'
 
@@ -187,7 +187,8 @@ export class Controller {
     )
     const started = clock.monotonic()
     try {
-      const outcome = await reconciler.reconcile(key, pass.signal, () => this.#queue.covered(key))
+      const looking = () => this.#queue.covered(key)
+      const outcome = await reconciler.reconcile(key, pass.signal, { looking, log: withFacts(log, facts) })
       return this.#succeeded(key, outcome, { ...facts, ms: Math.round(clock.monotonic() - started) })
     } catch (error) {
       return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - started) })

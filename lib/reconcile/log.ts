@@ -14,3 +14,11 @@ export const silentLog: ReconcileLog = {
   warn: () => undefined,
   error: () => undefined,
 }
+
+/** The same log, whose lines have these facts besides their own. Costs nothing until something is logged. */
+export const withFacts = (log: ReconcileLog, facts: object): ReconcileLog => ({
+  debug: (object, message) => log.debug({ ...facts, ...object }, message),
+  info: (object, message) => log.info({ ...facts, ...object }, message),
+  warn: (object, message) => log.warn({ ...facts, ...object }, message),
+  error: (object, message) => log.error({ ...facts, ...object }, message),
+})

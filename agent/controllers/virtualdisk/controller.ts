@@ -4,7 +4,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import type { EventText } from '../../../lib/controllers/event-text.ts'
 import { messageOf } from '../../../lib/errors.ts'
 import { fromKey, type KubeObject, type NamespacedName, toKey } from '../../../lib/object.ts'
-import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
+import { again, DONE, type Outcome, type Pass, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { VirtualDisk, VirtualDiskStatus } from '../../../schemas/index.ts'
 import { AGENT_EVENTS } from '../../events.ts'
 import type { ImportQueue } from '../../images/import-queue.ts'
@@ -30,6 +30,8 @@ const PROGRESS_MS = 1_000
 const GROW_MS = 2_000
 const LOST_MS = 15_000
 
+type Turn = Pick<Pass, 'log'> & { readonly signal: AbortSignal }
+
 export class DiskReconciler implements Reconciler {
   readonly #deps: DiskDeps
 
@@ -37,14 +39,14 @@ export class DiskReconciler implements Reconciler {
     this.#deps = deps
   }
 
-  async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+  async reconcile(key: string, signal: AbortSignal, { log }: Pass): Promise<Outcome> {
     const name = fromKey(key)
     const disk = this.#deps.reader.get<VirtualDisk>(DISKS, name)
     if (disk === null) return DONE
     const target = { ...name, uid: disk.metadata.uid }
     try {
       const have = await observeDisk(disk, this.#deps)
-      for (const step of planDisk(have)) await this.#run(step, disk, target, signal)
+      for (const step of planDisk(have)) await this.#run(step, disk, target, { signal, log })
     } catch (error) {
       // The object says what is wrong; the queue tries again.
       if (!signal.aborted) await this.#say(target, messageOf(error))
@@ -54,7 +56,7 @@ export class DiskReconciler implements Reconciler {
   }
 
   /** Steps are idempotent; none decides anything. */
-  async #run(step: DiskStep, disk: VirtualDisk, target: Target, signal: AbortSignal): Promise<void> {
+  async #run(step: DiskStep, disk: VirtualDisk, target: Target, { signal, log }: Turn): Promise<void> {
     const { resources, content, imports, driver, wake } = this.#deps
     const { uid } = target
     switch (step.do) {
@@ -86,7 +88,7 @@ export class DiskReconciler implements Reconciler {
         const source = httpSource(disk.spec)
         if (source === null) return
         const request = { source, claim: { uid, object: recorded(disk) } }
-        return imports.ensure({ namespace: target.namespace, request, onChange: () => wake(toKey(target)) })
+        return imports.ensure({ namespace: target.namespace, request, onChange: () => wake(toKey(target)), log })
       }
     }
   }

@@ -3,7 +3,7 @@ import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { EventText } from '../../../lib/controllers/event-text.ts'
 import { fromKey, type KubeObject, type NamespacedName, toKey } from '../../../lib/object.ts'
-import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
+import { again, DONE, type Outcome, type Pass, type Reconciler } from '../../../lib/reconcile/types.ts'
 import { AGENT_EVENTS } from '../../events.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import type { ImportQueue } from '../../images/import-queue.ts'
@@ -34,6 +34,8 @@ export interface ImageKind<T extends AnyImage> {
 const PROGRESS_MS = 1_000
 const LOST_MS = 15_000
 
+type Target = NamespacedName & { readonly uid: string }
+
 export class ImageReconciler<T extends AnyImage> implements Reconciler {
   readonly #kind: ImageKind<T>
   readonly #deps: ImageDeps
@@ -43,18 +45,18 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
     this.#deps = deps
   }
 
-  async reconcile(key: string): Promise<Outcome> {
+  async reconcile(key: string, _signal: AbortSignal, pass: Pass): Promise<Outcome> {
     const name = fromKey(key)
     const image = this.#deps.reader.get<T>(this.#kind.resource, name)
     if (image === null) return DONE
     const target = { ...name, uid: image.metadata.uid }
     const have = await observeImage(image, this.#kind, this.#deps)
-    for (const step of planImage(have)) await this.#run(step, image, target)
+    for (const step of planImage(have)) await this.#run(step, image, target, pass)
     return await this.#say(target)
   }
 
   /** Steps are idempotent; none decides anything. */
-  async #run(step: ImageStep, image: T, target: NamespacedName & { readonly uid: string }): Promise<void> {
+  async #run(step: ImageStep, image: T, target: Target, pass: Pass): Promise<void> {
     const { resources, content, imports, wake } = this.#deps
     const { resource, cleanup, protection } = this.#kind
     switch (step.do) {
@@ -76,12 +78,13 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
         const source = httpSource(image.spec)
         if (source === null) return
         const request = { source, claim: { uid: target.uid, object: recorded(image) } }
-        return imports.ensure({ namespace: target.namespace, request, onChange: () => wake(toKey(target)) })
+        const onChange = () => wake(toKey(target))
+        return imports.ensure({ namespace: target.namespace, request, onChange, log: pass.log })
       }
     }
   }
 
-  async #say(target: NamespacedName & { readonly uid: string }): Promise<Outcome> {
+  async #say(target: Target): Promise<Outcome> {
     const { reader, resources, clock } = this.#deps
     const image = reader.get<T>(this.#kind.resource, target)
     if (image === null || image.metadata.uid !== target.uid) return DONE

@@ -8,7 +8,7 @@ import { LibvirtError } from '../../../lib/libvirt/index.ts'
 import type { Counts } from '../../../lib/metrics/metrics.ts'
 import { fromKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
+import { again, DONE, type Outcome, type Pass, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import { AGENT_EVENTS } from '../../events.ts'
 import type { HostFacts } from '../../host/facts.ts'
@@ -84,10 +84,10 @@ export class VirtualMachineReconciler implements Reconciler {
     this.#steps = new DomainSteps(deps.libvirt)
   }
 
-  async reconcile(key: string, signal: AbortSignal, looking: () => void): Promise<Outcome> {
+  async reconcile(key: string, signal: AbortSignal, pass: Pass): Promise<Outcome> {
     let failure: unknown = null
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      looking()
+      pass.looking()
       const vm = this.#deps.reader.get<VirtualMachine>(VMS, fromKey(key))
       if (vm === null) return DONE
       const { look, assessment } = await this.#assess(vm, failure, signal)
@@ -95,12 +95,14 @@ export class VirtualMachineReconciler implements Reconciler {
       if (failure !== null) throw failure
       if (assessment.steps.length === 0)
         return assessment.waits === null ? DONE : again(assessment.waits.afterMs, assessment.waits.why)
+      pass.log.debug({ uid: vm.metadata.uid, round, steps: assessment.steps.map((step) => step.do) }, 'steps to do')
       try {
         const outcome = await this.#run(vm, assessment, look, signal)
         if (outcome !== null) return outcome
       } catch (error) {
         if (signal.aborted) throw error
         failure = error
+        pass.log.warn({ uid: vm.metadata.uid, err: error }, `a step failed: ${messageOf(error)}`)
         this.#deps.events.record(vm, AGENT_EVENTS.text('FailedStep', messageOf(error)))
       }
     }

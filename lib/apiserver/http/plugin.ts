@@ -133,7 +133,7 @@ async function stream(
     await watch.run(responseSink(raw, gone.signal, slowWatcherMs), over.signal)
     raw.end()
   } catch (error) {
-    if (!gone.signal.aborted) log.warn({ reason: messageOf(error) }, 'a watch was cut off')
+    if (!gone.signal.aborted) log.warn({ request: reply.request.id, reason: messageOf(error) }, 'a watch was cut off')
     raw.destroy()
   } finally {
     over.release()

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Backoff } from '../../../../lib/reconcile/backoff.ts'
 import { Controller, type ControllerOptions, type PassResult } from '../../../../lib/reconcile/controller.ts'
-import { again, DONE, type Outcome, TerminalError } from '../../../../lib/reconcile/types.ts'
+import { again, DONE, type Outcome, type Pass, TerminalError } from '../../../../lib/reconcile/types.ts'
 import { ManualClock, settle } from '../../../support/manual-clock.ts'
 
 interface Line {
@@ -11,7 +11,7 @@ interface Line {
 }
 
 function setup(
-  pass: (key: string, signal: AbortSignal) => Promise<Outcome>,
+  pass: (key: string, signal: AbortSignal, pass: Pass) => Promise<Outcome>,
   options: Partial<Omit<ControllerOptions, 'clock' | 'log' | 'reconciler'>> = {},
 ) {
   const clock = new ManualClock()
@@ -297,4 +297,59 @@ test('stop gives up on a pass that does not listen, and says so', async () => {
     facts: { passes: 1 },
   })
   never.open()
+})
+
+test('what a reconciler logs has the id of its pass, also when that has ended, and each pass has its own', async () => {
+  const later: Pass[] = []
+  const { controller, clock, lines } = setup(async (key, _signal, pass) => {
+    later.push(pass)
+    pass.log.info({ step: 'one' }, `works on ${key}`)
+    return DONE
+  })
+  controller.start()
+  for (const key of ['a', 'b']) controller.enqueue(key)
+  await clock.advance(1)
+  later[0]?.log.warn({}, 'goes on')
+  const ids = lines.map(({ facts }) => facts.reconcileId)
+  const [first, , second] = ids
+  expect(lines.map(({ level, message }) => [level, message])).toEqual([
+    ['info', 'works on a'],
+    ['debug', 'pass ended'],
+    ['info', 'works on b'],
+    ['debug', 'pass ended'],
+    ['warn', 'goes on'],
+  ])
+  expect(ids).toEqual([first, first, second, second, first])
+  expect(first).not.toBe(second)
+  expect(lines[0]?.facts).toEqual({ controller: 'test', key: 'a', reconcileId: first, step: 'one' })
+})
+
+test('an observer hears of each pass, and sees what waits and what runs', async () => {
+  const passed: unknown[] = []
+  const first = gate()
+  const observer = {
+    started: () => passed.push('started'),
+    stopped: () => passed.push('stopped'),
+    passed: (_controller: Controller, result: string, ms: number) => passed.push([result, ms]),
+  }
+  const { controller, clock } = setup(
+    async (key) => {
+      if (key === 'a') await first.opened
+      return again(1_000_000, 'later')
+    },
+    { observer },
+  )
+  controller.start()
+  for (const key of ['a', 'b']) controller.enqueue(key)
+  await clock.advance(3_000)
+  expect([controller.depth, controller.oldestMs, controller.running]).toEqual([
+    1,
+    3_000,
+    { passes: 1, oldestMs: 3_000 },
+  ])
+  first.open()
+  await clock.advance(1)
+  expect([controller.depth, controller.oldestMs, controller.running]).toEqual([0, 0, { passes: 0, oldestMs: 0 }])
+  await controller.stop()
+  expect(passed).toEqual(['started', ['again', 3_000], ['again', 0], 'stopped'])
 })
