@@ -12,6 +12,7 @@ import { CERTS_OPTIONS, CERTS_USAGE, certs } from './certs.ts'
 import { checkConfig } from './check-config.ts'
 import { type AgentConfig, loadConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
+import { DEBUG_USAGE } from './debug/usage.ts'
 import { EXIT } from './exit-codes.ts'
 import { judgeKvm, probeKvm } from './host/index.ts'
 import { BACKUP_USAGE, backup, restore } from './recovery/backup.ts'
@@ -26,7 +27,7 @@ const UMASK = 0o066
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
 berth-agent --check-config [--config FILE]       whether the agent would take the configuration; exit code 2 when not
 berth-agent probe-kvm                            measure whether KVM runs guest code; exit code 3 when it does not
-${CERTS_USAGE}${BACKUP_USAGE}berth-agent --version
+${CERTS_USAGE}${BACKUP_USAGE}${DEBUG_USAGE}berth-agent --version
 `
 
 const OPTIONS = {
@@ -58,6 +59,9 @@ async function main(): Promise<number> {
   const [verb, ...words] = positionals
   if (verb === 'backup') return print(await backup(await configOf(values), words))
   if (verb === 'restore') return print(await restore(await configOf(values), words, systemClock.now()))
+  // Only who asks for help needs it: a running agent does without.
+  if (verb === 'debug')
+    return print(await (await import('./debug/index.ts')).debug(await configOf(values), words, version()))
   if (positionals.length > 0) throw new ConfigError('command line', `unknown argument ${positionals[0]}\n${USAGE}`)
   const config = await configOf(values)
   if (!values['check-config']) return run(config)

@@ -1,5 +1,6 @@
 // The command line: verbs, options, help. What a verb does is loaded when it is called, so that start-up stays short.
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import type { Shell } from './completion/scripts.ts'
 import { parseDuration } from './duration.ts'
 import type { Io } from './io.ts'
 import { type GlobalOptions, type Session, withSession } from './session.ts'
@@ -208,6 +209,12 @@ export function buildProgram(io: Io): Command {
   verb('api-resources', 'show the kinds that the server knows')
     .option('--no-headers', 'without the line of column names')
     .action(action(async () => (await import('./commands/api-resources.ts')).apiResources))
+
+  verb('completion', 'print what makes a shell complete commands, kinds and names: source <(berth completion bash)')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => {
+      io.stdout.write((await import('./completion/scripts.ts')).SCRIPTS[shell])
+    })
 
   verb('version', 'show the versions of this program and of the server').action(
     action(async () => (await import('./commands/version.ts')).version),

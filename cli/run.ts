@@ -10,6 +10,12 @@ import { Failed, UsageError } from './usage.ts'
 
 /** `argv` as in a process: the first two are the interpreter and the script. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const [, , verb, ...words] = argv
+  if (verb === '__complete') {
+    const { complete } = await import('./completion/complete.ts')
+    await complete(words, io)
+    return EXIT.done
+  }
   const program = buildProgram(io)
   try {
     await program.parseAsync(plainBooleans(program, argv))
