@@ -44,7 +44,7 @@ import { refuseLostDatabase } from './recovery/lost.ts'
 import { NO_SEAMS, type Seams } from './seams.ts'
 import { databaseOf } from './state.ts'
 import { createStorageSide } from './storage-controllers.ts'
-import { storeReady, watchStore } from './store-trouble.ts'
+import { storeAnswers, storeReady, watchStore } from './store-trouble.ts'
 import { agentStreams } from './streams/index.ts'
 import { INDEXES } from './wiring.ts'
 
@@ -104,6 +104,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const recordEvent: Pick<EventRecorder, 'record'> = { record: (object, text) => events.record(object, text) }
   const access = await openAgentAccess(config, clock)
   const audit = await openAudit(config, clock, log)
+  const ask = () => store.transact([{ op: 'check', key: { resource: NODES, namespace: '', name: config.nodeName } }])
   const streams = agentStreams({
     libvirt,
     reader,
@@ -135,6 +136,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       audit?.observe(exchange, outcome)
     },
     metrics: () => metrics.scrape(),
+    liveness: [storeAnswers(ask)],
     readiness: [storeReady(store), { name: 'libvirt', check: async () => lifeline.requireReady() }],
   })
   const { resources } = server
@@ -179,7 +181,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return {
     settled: lifeline.settled,
     status: () => lifeline.status(),
-    ask: () => store.transact([{ op: 'check', key: { resource: NODES, namespace: '', name: config.nodeName } }]),
+    ask,
     stop: async () => {
       unwatch()
       keeping.abort()

@@ -1,14 +1,24 @@
 // What the agent does when its store takes no writes: says that it is not ready, ends where a new process can help, and looks at
 // everything again when it is over.
-import type { ReadinessCheck } from '../lib/apiserver/http/router.ts'
+import type { HealthCheck } from '../lib/apiserver/http/health.ts'
 import type { Store } from '../lib/store/store.ts'
 
-export const storeReady = (store: Pick<Store, 'trouble'>): ReadinessCheck => ({
+export const storeReady = (store: Pick<Store, 'trouble'>): HealthCheck => ({
   name: 'store',
   check: async () => {
     const trouble = store.trouble()
     if (trouble !== null) throw trouble
   },
+})
+
+/** Fails while the writer does not answer at all; that it cannot write is an answer, and no reason to start the agent anew. */
+export const storeAnswers = (ask: () => Promise<unknown>): HealthCheck => ({
+  name: 'store-answers',
+  check: () =>
+    ask().then(
+      () => undefined,
+      () => undefined,
+    ),
 })
 
 export interface StoreWatch {

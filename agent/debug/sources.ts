@@ -16,7 +16,7 @@ import { redactDomain, redactObject, type Secrets } from './redact.ts'
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 const GROUP = '/apis/subresources.virtualization.deckhouse.io/v1alpha2'
 /** Milliseconds of one question. */
-const ASK_MS = 10_000
+const ASK_MS = 5_000
 
 /** Every object of every kind, events among them, one file per kind. */
 export const objectsPart = (client: Client, secrets: Secrets): Part => ({

@@ -16,7 +16,7 @@ export type {
 } from './connect.ts'
 export type { Admission, AdmissionRequest, Completion } from './core/core.ts'
 export { FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER } from './core/delete.ts'
-export type { ReadinessCheck } from './http/router.ts'
+export type { HealthCheck } from './http/health.ts'
 export type { Listen, TlsListen, UnixListen } from './listeners.ts'
 export type { DeleteOptions, NewObject, Propagation, Resources } from './resources.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'

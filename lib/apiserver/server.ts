@@ -21,9 +21,10 @@ import type { Admission, Completion, Core } from './core/core.ts'
 import { CoreResources } from './core/resources.ts'
 import { MAX_BODY_BYTES } from './http/body.ts'
 import { EventLines } from './http/event-lines.ts'
+import type { HealthCheck } from './http/health.ts'
 import { LastChanges } from './http/last-changes.ts'
 import { addRoutes, errorAnswer, sendAnswer } from './http/plugin.ts'
-import { type ReadinessCheck, type Report, Router } from './http/router.ts'
+import { type Report, Router } from './http/router.ts'
 import { type Listen, Listeners } from './listeners.ts'
 import { Registry } from './registry.ts'
 import type { Resources } from './resources.ts'
@@ -42,7 +43,8 @@ export interface ApiServerOptions {
   readonly connect?: readonly ConnectSubresource[]
   readonly reads?: readonly ReadSubresource[]
   readonly reports?: readonly Report[]
-  readonly readiness?: readonly ReadinessCheck[]
+  readonly readiness?: readonly HealthCheck[]
+  readonly liveness?: readonly HealthCheck[]
   /** The answer of `/metrics`, in Prometheus' text format. */
   readonly metrics?: () => Promise<string>
   /** Kinds that are asked, not stored, beside the reviews of access. */
@@ -87,6 +89,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     reads = [],
     reports = [],
     readiness = [],
+    liveness = [],
     version,
     component = 'berth',
     hostNames = [],
@@ -117,6 +120,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     reads,
     reports,
     readiness,
+    liveness,
     version,
     authorizer,
     virtual: [...reviewKinds({ authorizer, tokens: access.tokens }), ...(options.virtual ?? [])],

@@ -128,10 +128,13 @@ const DISCOVERY = [
   '/apis',
   '/apis/*',
   '/healthz',
+  '/healthz/*',
   '/livez',
+  '/livez/*',
   '/openapi',
   '/openapi/*',
   '/readyz',
+  '/readyz/*',
   '/version',
 ]
 

@@ -8,8 +8,9 @@ import { type ConnectSubresource, type ConnectTarget, findSubresource, type Read
 import type { Core } from '../core/core.ts'
 import { Registry } from '../registry.ts'
 import { serveVirtual, type VirtualKind } from '../virtual.ts'
-import { type Answer, type ApiRequest, header, json, text } from './answer.ts'
+import { type Answer, type ApiRequest, header, json } from './answer.ts'
 import { Discovery } from './discovery.ts'
+import { answerHealth, type HealthChecks } from './health.ts'
 import { negotiate } from './negotiate.ts'
 import { OPENAPI_V2_TYPE, OpenApi } from './openapi.ts'
 import { booleanParameter } from './parameters.ts'
@@ -18,16 +19,10 @@ import { answerPods, isAboutPods } from './pods.ts'
 import { isWatch, type ResourceRequest, serveResource } from './verbs.ts'
 import { openWatch, type Watch, type WatchCommons } from './watch.ts'
 
-/** Milliseconds that a readiness check or a probe of a stream may take. */
+/** Milliseconds that the check or probe of a stream may take. */
 const CHECK_MS = 5_000
 /** Milliseconds that a report or a document may take. */
 const REPORT_MS = 30_000
-
-/** One thing that must work for the server to be ready. Throws, with words, when it does not. */
-export interface ReadinessCheck {
-  readonly name: string
-  check(signal: AbortSignal): Promise<void>
-}
 
 /** A read-only document that is no stored object, such as a report about the server's host. */
 export interface Report {
@@ -41,13 +36,12 @@ export interface Report {
   read(signal: AbortSignal, query: URLSearchParams): Promise<object>
 }
 
-export interface RouterOptions {
+export interface RouterOptions extends HealthChecks {
   readonly reports: readonly Report[]
   readonly core: Core
   readonly watches: WatchCommons
   readonly connect: readonly ConnectSubresource[]
   readonly reads: readonly ReadSubresource[]
-  readonly readiness: readonly ReadinessCheck[]
   /** The program's version, for `/version`. */
   readonly version: string
   /** Kinds that are asked, not stored. */
@@ -185,8 +179,8 @@ export class Router {
         paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'],
       })
     if (path === 'version') return json(versionInfo(this.#options.version))
-    if (path === 'healthz' || path === 'livez') return text('ok')
-    if (path === 'readyz') return this.#ready(request.query)
+    const health = answerHealth(parts, request.query, this.#options)
+    if (health !== null) return health
     const { metrics } = this.#options
     if (path === 'metrics' && metrics !== undefined)
       return metrics().then((body) => ({ code: 200, type: METRICS_TYPE, body }))
@@ -198,25 +192,6 @@ export class Router {
       return documentAnswer(this.#openapi.document('', group))
     if (root !== 'apis' || group === undefined || version === undefined) throw noSuchPath()
     return documentAnswer(this.#openapi.document(group, version))
-  }
-
-  async #ready(query: URLSearchParams): Promise<Answer> {
-    const signal = AbortSignal.timeout(CHECK_MS)
-    const lines = await Promise.all(
-      this.#options.readiness.map(async ({ name, check }) => {
-        try {
-          await check(signal)
-          return { ok: true, line: `[+]${name} ok` }
-        } catch {
-          // Reasons are in the log and in conditions; this answer needs no password over the socket of a prober.
-          return { ok: false, line: `[-]${name} failed` }
-        }
-      }),
-    )
-    const failed = lines.some(({ ok }) => !ok)
-    if (!failed && !query.has('verbose')) return text('ok')
-    const verdict = failed ? 'readyz check failed' : 'readyz check passed'
-    return text(`${[...lines.map(({ line }) => line), verdict].join('\n')}\n`, failed ? 503 : 200)
   }
 }
 

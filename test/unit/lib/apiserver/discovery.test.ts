@@ -140,6 +140,23 @@ it('says its version and its health', async () => {
   expect([reply.code, reply.text]).toEqual([503, expect.stringContaining('[-]libvirt failed')])
   expect(reply.text).not.toContain('secret')
   expect((await api.call('GET', '/livez')).code).toBe(200)
+  const get = async (path: string) => {
+    const { code, text } = await api.call('GET', path)
+    return [code, text]
+  }
+  expect(await get('/readyz?verbose')).toEqual([
+    503,
+    '[+]ping ok\n[-]libvirt failed: reason withheld\nreadyz check failed\n',
+  ])
+  expect(await get('/readyz?exclude=libvirt')).toEqual([200, 'ok'])
+  expect(await get('/readyz?verbose&exclude=libvirt')).toEqual([200, '[+]ping ok\nreadyz check passed\n'])
+  expect(await get('/readyz/ping')).toEqual([200, 'ok'])
+  expect(await get('/readyz/libvirt')).toEqual([503, '[-]libvirt failed: reason withheld\nreadyz check failed\n'])
+  expect(await get('/livez?verbose')).toEqual([200, '[+]ping ok\nlivez check passed\n'])
+  for (const path of ['/readyz/other', '/livez/libvirt', '/readyz/ping/more'])
+    expect((await api.call('GET', path)).code).toBe(404)
+  broken = false
+  expect(await get('/readyz/libvirt?verbose')).toEqual([200, '[+]libvirt ok\nreadyz check passed\n'])
 })
 
 it('probes streams, and tells plain requests what they are', async () => {

@@ -7,7 +7,7 @@ import type {
   Admission,
   ApiServer,
   ConnectSubresource,
-  ReadinessCheck,
+  HealthCheck,
   ReadSubresource,
 } from '../../../../lib/apiserver/index.ts'
 import { createApiServer } from '../../../../lib/apiserver/index.ts'
@@ -37,7 +37,7 @@ export interface TestOptions {
   readonly admission?: readonly Admission[]
   readonly connect?: readonly ConnectSubresource[]
   readonly reads?: readonly ReadSubresource[]
-  readonly readiness?: readonly ReadinessCheck[]
+  readonly readiness?: readonly HealthCheck[]
   readonly clock?: Clock
   /** Others than those of kinds.ts. */
   readonly kinds?: readonly KindDef[]
