@@ -12,6 +12,8 @@ export interface Limits {
   /** Largest offset that the program may write in a file. */
   readonly fileSizeBytes?: number
   readonly openFiles?: number
+  /** Processes and threads that the program's user may have, wherever they run; root is exempt. */
+  readonly processes?: number
 }
 
 export interface RunOptions {
@@ -109,6 +111,7 @@ function limitFlags(limits: Limits): string[] {
     ['cpu', limits.cpuSeconds],
     ['fsize', limits.fileSizeBytes],
     ['nofile', limits.openFiles],
+    ['nproc', limits.processes],
   ]
   return ['--core=0', ...flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]))]
 }

@@ -12,15 +12,30 @@ const CLOSED_RANGES: Readonly<Record<string, string>> = {
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
+/** Four bytes that follow each other. */
+const run = (from: number): readonly number[] => [from, from + 1, from + 2, from + 3]
+/** Of a 48-bit prefix: byte 8 is left out (RFC 6052, 2.2). */
+const AFTER_48 = [6, 7, 9, 10]
+
 /** Bytes of an IPv6 address that hold an IPv4 one, by prefix: translation and tunnel forms lead to that IPv4 host. */
-const EMBEDDING: readonly { readonly prefix: string; readonly at: number; readonly inverted?: boolean }[] = [
-  { prefix: '::ffff:0:0/96', at: 12 },
-  { prefix: '::ffff:0:0:0/96', at: 12 },
-  { prefix: '64:ff9b::/96', at: 12 },
-  { prefix: '64:ff9b:1::/48', at: 12 },
-  { prefix: '2002::/16', at: 2 },
-  { prefix: '2001::/32', at: 12, inverted: true },
-  { prefix: '::/96', at: 12 },
+interface Embedding {
+  readonly prefix: string
+  readonly at: readonly number[]
+  readonly inverted?: true
+  /** Zeros there say that another form is meant. */
+  readonly unlessZero?: true
+}
+
+const EMBEDDINGS: readonly Embedding[] = [
+  { prefix: '::ffff:0:0/96', at: run(12) },
+  { prefix: '::ffff:0:0:0/96', at: run(12) },
+  { prefix: '64:ff9b::/96', at: run(12) },
+  // RFC 8215: any prefix of this range may be a translator's; the two usual lengths.
+  { prefix: '64:ff9b:1::/48', at: run(12) },
+  { prefix: '64:ff9b:1::/48', at: AFTER_48, unlessZero: true },
+  { prefix: '2002::/16', at: run(2) },
+  { prefix: '2001::/32', at: run(12), inverted: true },
+  { prefix: '::/96', at: run(12) },
 ]
 
 /**
@@ -60,10 +75,11 @@ function closedRange(address: Address): string | null {
 function embedded(address: Address): Address[] {
   if (!(address instanceof ipaddr.IPv6)) return []
   const bytes = address.toByteArray()
-  return EMBEDDING.flatMap(({ prefix, at, inverted }) => {
+  return EMBEDDINGS.flatMap(({ prefix, at, inverted, unlessZero }) => {
     const [network, bits] = ipaddr.IPv6.parseCIDR(prefix)
     if (!address.match(network, bits)) return []
-    const part = bytes.slice(at, at + 4)
-    return [new ipaddr.IPv4(inverted === true ? part.map((byte) => byte ^ 0xff) : part)]
+    const part = at.map((index) => bytes[index] ?? 0)
+    if (unlessZero && part.every((byte) => byte === 0)) return []
+    return [new ipaddr.IPv4(inverted ? part.map((byte) => byte ^ 0xff) : part)]
   })
 }

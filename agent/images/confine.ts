@@ -1,7 +1,7 @@
 // Runs `qemu-img` and `xz` on foreign files so that they reach nothing else: a root folder that holds the program, its
 // libraries and the job's files only, an unprivileged user, no network, no other processes, limits of the kernel.
 //
-// util-linux does it (unshare, setpriv, prlimit: essential packages), so that it works with and without systemd.
+// util-linux does it (unshare, setpriv, prlimit, choom: an essential package), so that it works with and without systemd.
 // Each job has a folder of its own, its room; the programs in it are hard links to one copy per agent.
 import { access, chmod, chown, copyFile, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -27,11 +27,15 @@ export interface Room {
   readable(name: string): Promise<void>
 }
 
-const PROGRAMS: Readonly<Record<ConfinedProgram | 'setpriv', string>> = {
-  'qemu-img': '/usr/bin/qemu-img',
-  xz: '/usr/bin/xz',
-  setpriv: '/usr/bin/setpriv',
-}
+type Programs = Readonly<Record<ConfinedProgram, string>>
+
+const SETPRIV = '/usr/bin/setpriv'
+const PROGRAMS: Programs = { 'qemu-img': '/usr/bin/qemu-img', xz: '/usr/bin/xz' }
+
+/** What a job does not ask for it may not have: no byte in any file, and no more than 16 imports with their threads need. */
+const LIMITS = { fileSizeBytes: 0, processes: 512 } as const
+/** Where memory runs out, a job on foreign data goes first, before any guest (proc_pid_oom_score_adj(5): 1000 is the most). */
+const FIRST_TO_GO = '1000'
 
 /** The user for this purpose when the host has it, else nobody. */
 const USERS = ['berth-img', 'nobody']
@@ -44,23 +48,28 @@ interface User {
 
 export class Confinement {
   readonly #base: string
+  readonly #programs: Programs
   #prepared: Promise<Prepared> | undefined
 
-  /** @param base folder for the one copy of the programs; on the same file system as every room */
-  constructor(base: string) {
+  /**
+   * @param base folder for the one copy of the programs; on the same file system as every room
+   * @param programs paths on the host; tests put programs there that try to get out
+   */
+  constructor(base: string, programs: Programs = PROGRAMS) {
     this.#base = base
+    this.#programs = programs
   }
 
   /** Makes a room in `dir`, which must not exist. The caller removes the folder. */
   async room(dir: string): Promise<Room> {
-    this.#prepared ??= prepare(this.#base)
+    this.#prepared ??= prepare(this.#base, [SETPRIV, ...Object.values(this.#programs)])
     const prepared = await this.#prepared.catch((error: unknown) => {
       this.#prepared = undefined
       throw error
     })
     await mkdir(dir, { mode: 0o755 })
     await makeRoot(dir, this.#base, prepared.files)
-    return new LinkedRoom(dir, prepared.user)
+    return new LinkedRoom(dir, prepared.user, this.#programs)
   }
 }
 
@@ -71,8 +80,8 @@ interface Prepared {
 }
 
 /** Copies the programs with their libraries: a later upgrade of the host's packages can't tear them apart. */
-async function prepare(base: string): Promise<Prepared> {
-  const files = [...new Set((await Promise.all(Object.values(PROGRAMS).map(withLibraries))).flat())]
+async function prepare(base: string, programs: readonly string[]): Promise<Prepared> {
+  const files = [...new Set((await Promise.all(programs.map(withLibraries))).flat())]
   await rm(base, { recursive: true, force: true })
   for (const file of files) {
     const copy = join(base, file)
@@ -115,24 +124,33 @@ async function makeRoot(root: string, base: string, files: readonly string[]): P
 
 /** A program that was never reached says nothing about the file that it was to read. */
 function ofTheHost(error: unknown): unknown {
-  if (!(error instanceof ProgramError) || !/^(unshare|setpriv|prlimit|nice): /m.test(error.stderrTail)) return error
+  if (!(error instanceof ProgramError) || !/^(unshare|setpriv|choom|prlimit|nice): /m.test(error.stderrTail))
+    return error
   return new ImportError('host', `this host can't confine ${error.message}`, { cause: error })
 }
+
+const limited = (program: ConfinedProgram, options: RunOptions): RunOptions => ({
+  title: program,
+  ...options,
+  limits: { ...LIMITS, ...options.limits },
+})
 
 class LinkedRoom implements Room {
   readonly #root: string
   readonly #user: User
+  readonly #programs: Programs
   readonly work: string
 
-  constructor(root: string, user: User) {
+  constructor(root: string, user: User, programs: Programs) {
     this.#root = root
     this.#user = user
+    this.#programs = programs
     this.work = join(root, 'work')
   }
 
   async run(program: ConfinedProgram, args: readonly string[], options: RunOptions): Promise<RunResult> {
     try {
-      return await run('setpriv', this.#confined(program, args), { title: program, ...options })
+      return await run('setpriv', this.#confined(program, args), limited(program, options))
     } catch (error) {
       throw ofTheHost(error)
     }
@@ -145,7 +163,7 @@ class LinkedRoom implements Room {
     options: RunOptions,
   ): AsyncGenerator<Buffer> {
     try {
-      yield* filter('setpriv', this.#confined(program, args), input, { title: program, ...options })
+      yield* filter('setpriv', this.#confined(program, args), input, limited(program, options))
     } catch (error) {
       throw ofTheHost(error)
     }
@@ -173,8 +191,8 @@ class LinkedRoom implements Room {
     const drop = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--no-new-privs']
     const caps = ['--bounding-set=-all', '--inh-caps=-all']
     return [
-      ...[...tie, '--', 'unshare', ...spaces, `--root=${this.#root}`, '--wd=/', '--'],
-      ...[PROGRAMS.setpriv, ...drop, ...caps, ...tie, '--', PROGRAMS[program], ...args],
+      ...[...tie, '--', 'choom', '-n', FIRST_TO_GO, '--', 'unshare', ...spaces, `--root=${this.#root}`, '--wd=/', '--'],
+      ...[SETPRIV, ...drop, ...caps, ...tie, '--', this.#programs[program], ...args],
     ]
   }
 }

@@ -21,13 +21,22 @@ export const IMPORT_FAULTS = {
 
 export type ImportFault = keyof typeof IMPORT_FAULTS
 
-/** The message is one sentence without a full stop, for an operator. It never holds credentials. */
+/** Longest message, in characters. */
+const MAX_MESSAGE = 1_024
+
+/** Programs and servers quote foreign files in what they say: no line breaks, no escapes of terminals, no turned text. */
+function plain(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffd]+/gu, ' ').trim()
+  return line.length <= MAX_MESSAGE ? line : `${line.slice(0, MAX_MESSAGE - 1)}…`
+}
+
+/** The message is one sentence without a full stop, for an operator; one line of what can be printed. It never holds credentials. */
 export class ImportError extends Error {
   override readonly name = 'ImportError'
   readonly fault: ImportFault
 
   constructor(fault: ImportFault, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(plain(message), options)
     this.fault = fault
   }
 }

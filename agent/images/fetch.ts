@@ -31,6 +31,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
 /** Answers that another try may change. */
 const TEMPORARY = new Set([408, 425, 429])
 const CONNECT_TIMEOUT_MS = 30_000
+/** What must come in each stretch of `stallTimeoutMs` that is spent waiting: a server that drips would hold its place in the queue for hours. */
+const LEAST_BYTES = 65_536
 
 /** Loaded at the first download: 8 MiB that an agent without imports does not hold. */
 const loadHttp = () => import('undici')
@@ -163,7 +165,7 @@ const tooLarge = (max: bigint, size: string): ImportError =>
 async function* checked(body: AsyncIterable<Buffer>, total: number | null, options: DownloadOptions) {
   let bytes = 0
   try {
-    for await (const chunk of body) {
+    for await (const chunk of brisk(body, options.stallTimeoutMs)) {
       bytes += chunk.length
       if (BigInt(bytes) > options.maxBytes) throw tooLarge(options.maxBytes, 'it does not end')
       yield chunk
@@ -173,6 +175,20 @@ async function* checked(body: AsyncIterable<Buffer>, total: number | null, optio
     throw inWords(error, options)
   }
   if (total !== null && bytes !== total) throw truncated(bytes, total)
+}
+
+/** Counts only the time that is spent waiting for the server: a slow consumer is not its fault. @throws ImportError */
+async function* brisk(body: AsyncIterable<Buffer>, stretchMs: number): AsyncGenerator<Buffer> {
+  let [waitedMs, came, since] = [0, 0, performance.now()]
+  for await (const chunk of body) {
+    waitedMs += performance.now() - since
+    came += chunk.length
+    if (came >= LEAST_BYTES) [waitedMs, came] = [0, 0]
+    else if (waitedMs > stretchMs)
+      throw transport(`the download is too slow: less than ${LEAST_BYTES} bytes came in ${seconds(stretchMs)}`)
+    yield chunk
+    since = performance.now()
+  }
 }
 
 const truncated = (bytes: number, total: number, cause?: unknown): ImportError =>

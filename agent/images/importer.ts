@@ -1,6 +1,7 @@
 // One import from end to end: download, unpack, check, judge, convert, store. Leaves a stored image or nothing.
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { systemClock } from '../../lib/clock.ts'
 import type { OnFileStep } from '../seams.ts'
 import { ChecksumCheck, type Checksums } from './checksum.ts'
 import type { ImporterConfig } from './config.ts'
@@ -13,7 +14,7 @@ import { download } from './fetch.ts'
 import { detect, HEAD_BYTES, type SourceFormat } from './format.ts'
 import { probe } from './probe.ts'
 import type { Names } from './reach.ts'
-import { spaceFor, spaceGuard } from './space.ts'
+import { spaceFor, spaceGuard, whileRoom } from './space.ts'
 import { writeSparse } from './sparse-file.ts'
 import type { Claim, StoredImage } from './stored.ts'
 
@@ -133,7 +134,11 @@ export class Importer {
     const { virtualSize } = await probe(room, INPUT, format, config.maxVirtualBytes, signal)
     const spaceBytes = await space(room.work)
     const timeoutMs = config.totalTimeoutMs
-    const output = await convert(room, INPUT, OUTPUT, { format, virtualSize, spaceBytes, timeoutMs, signal })
+    const output = await whileRoom(
+      { folder: room.work, clock: systemClock, look: space },
+      (both) => convert(room, INPUT, OUTPUT, { format, virtualSize, spaceBytes, timeoutMs, signal: both }),
+      signal,
+    )
     this.#deps.onFileStep?.('image-converted')
     signal.throwIfAborted()
     return await content.place(output, { format: 'qcow2', sourceFormat: format, virtualSize, cdrom: false }, claim)

@@ -39,6 +39,10 @@ export async function probe(
 function unreadable(error: unknown, format: string): unknown {
   if (!(error instanceof ProgramError)) return error
   if (error.end.kind === 'not-started' || error.end.kind === 'cancelled') return error
+  // Ended from outside, for want of memory or time: what that says of the image another try will show.
+  if (error.end.kind === 'signal' || error.end.kind === 'timeout') {
+    return new ImportError('host', `the ${format} image can't be looked at: ${error.message}`, { cause: error })
+  }
   return refused(`the ${format} image can't be read: ${error.stderrTail || error.message}`, { cause: error })
 }
 

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ChecksumCheck } from '../../../../agent/images/checksum.ts'
 import { parseLdd } from '../../../../agent/images/confine.ts'
-import { spaceGuard } from '../../../../agent/images/space.ts'
+import { ImportError } from '../../../../agent/images/errors.ts'
+import { spaceGuard, whileRoom } from '../../../../agent/images/space.ts'
 import { writeSparse } from '../../../../agent/images/sparse-file.ts'
 import { SpeedMeter } from '../../../../agent/images/speed.ts'
 import { decodeClaim, decodeImage, encodeImage } from '../../../../agent/images/stored.ts'
+import { ManualClock } from '../../../support/manual-clock.ts'
 
 describe('ChecksumCheck', () => {
   const content = Buffer.from('content')
@@ -138,5 +140,53 @@ describe('parseLdd', () => {
       '\t/lib64/ld-linux-x86-64.so.2 (0x00007f2)',
     ].join('\n')
     expect(parseLdd(text)).toEqual(['/lib/x86_64-linux-gnu/libz.so.1', '/lib64/ld-linux-x86-64.so.2'])
+  })
+})
+
+describe('whileRoom', () => {
+  const never = new AbortController().signal
+  const begin = (left: () => bigint, work: (signal: AbortSignal) => Promise<string>) => {
+    const clock = new ManualClock()
+    return { clock, ended: whileRoom({ folder: '/', clock, look: async () => left() }, work, never) }
+  }
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+
+  it('ends the work in words as soon as others have taken the room', async () => {
+    let left = 1n
+    const { clock, ended } = begin(() => left, untilAborted)
+    const refusal = expect(ended).rejects.toMatchObject({ fault: 'host', message: /not enough free space/ })
+    await clock.advance(10_000)
+    left = 0n
+    await clock.advance(250)
+    await refusal
+    expect(clock.sleeping).toBe(0)
+  })
+
+  it('leaves results and faults as they are, and stops looking', async () => {
+    const fine = begin(
+      () => 1n,
+      async () => 'done',
+    )
+    expect(await fine.ended).toBe('done')
+    const bad = begin(
+      () => 1n,
+      () => Promise.reject(new Error('broken')),
+    )
+    await expect(bad.ended).rejects.toThrow('broken')
+    expect(fine.clock.sleeping + bad.clock.sleeping).toBe(0)
+  })
+})
+
+describe('the message of an ImportError', () => {
+  it('is one line that can be printed, whatever a file or a server put into it', () => {
+    const quoted = 'type \u001b[31mred\u001b[0m\r\nfault: level=error\u0000\u202egnp.exe\u2028end'
+    expect(new ImportError('refused', quoted).message).toBe('type  [31mred [0m fault: level=error gnp.exe end')
+  })
+
+  it('has an end', () => {
+    const { message } = new ImportError('refused', 'x'.repeat(100_000))
+    expect(message).toHaveLength(1_024)
+    expect(message.endsWith('…')).toBe(true)
   })
 })
