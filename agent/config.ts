@@ -171,7 +171,8 @@ export const AgentConfigSchema = Type.Object(
           default: 60,
           minimum: 1,
           maximum: 3600,
-          description: 'A download without a byte for so long has failed.',
+          description:
+            'A download without a byte for so long has failed, and so has one with less than 64 KiB in that time.',
         }),
         totalTimeoutSeconds: Type.Number({
           default: 14_400,

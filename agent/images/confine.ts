@@ -96,7 +96,11 @@ async function withLibraries(program: string): Promise<string[]> {
   await access(program).catch((cause) => {
     throw new ImportError('host', `${program} is not installed on this host`, { cause })
   })
-  const { stdout } = await run('ldd', [program], { timeoutMs: LDD_TIMEOUT_MS })
+  const { stdout } = await run('ldd', [program], { timeoutMs: LDD_TIMEOUT_MS }).catch((error: unknown) => {
+    // It fails over a program that needs none.
+    if (error instanceof ProgramError && /not a dynamic executable/.test(error.stderrTail)) return { stdout: '' }
+    throw error
+  })
   return [program, ...parseLdd(stdout)]
 }
 

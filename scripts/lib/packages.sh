@@ -12,7 +12,7 @@ BUILD_PACKAGES=(make g++ python3)
 # What the guest image is made with.
 IMAGE_PACKAGES=(kmod cpio binutils mtools dosfstools gdisk qemu-utils e2fsprogs xz-utils)
 # What the tests use besides. ansible is large (17 MB to fetch, 260 MB on the disk, half a minute): kubernetes.core comes in no smaller package.
-TEST_PACKAGES=(libvirt-dev git genisoimage 'busybox|busybox-static' openssh-client bsdutils python3-kubernetes ansible
+TEST_PACKAGES=(libvirt-dev git genisoimage 'busybox|busybox-static' openssh-client strace bsdutils python3-kubernetes ansible
   systemd-container python3-apt)
 
 # Packages may start daemons, so our locks stay out; apt and dpkg have their own. An operator's changed configuration file is kept.
