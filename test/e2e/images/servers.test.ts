@@ -120,7 +120,7 @@ describe('a body that changes between tries', () => {
       concurrency: 1,
       retryMs: 1,
     })
-    const job = { request: { source, claim: { uid: 'uid', object: {} } }, onChange: () => {} }
+    const job = { namespace: 'default', request: { source, claim: { uid: 'uid', object: {} } }, onChange: () => {} }
     try {
       await expect
         .poll(async () => {
