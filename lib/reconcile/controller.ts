@@ -154,6 +154,8 @@ export class Controller {
       this.#counts[result.kind] += 1
       this.#options.observer?.passed(this, result.kind, this.#options.clock.monotonic() - began)
       this.#options.onOutcome?.(key, result)
+      // A pass with nothing to do may wait for nothing: thousands of them in one turn of the event loop would keep all others out.
+      await new Promise((resolve) => setImmediate(resolve))
     }
   }
 

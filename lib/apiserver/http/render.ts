@@ -8,6 +8,7 @@ import { toWire, toWireText } from '../fields/wire.ts'
 import { apiVersionOf, type ServedKind } from '../registry.ts'
 import { type Answer, JSON_TYPE, json } from './answer.ts'
 import type { AnswerForm } from './negotiate.ts'
+import { inSlices } from './slices.ts'
 import { type IncludeObject, partialMetadata, TablePrinter } from './table.ts'
 
 interface Encoded {
@@ -75,29 +76,60 @@ export interface ListMeta {
   readonly remainingItemCount?: number
 }
 
-export function renderList(context: RenderContext, objects: readonly KubeObject[], meta: ListMeta): Answer {
+/** A list of any length: its items are rendered one by one, and others get their turn in between. */
+export async function renderList(
+  context: RenderContext,
+  objects: readonly KubeObject[],
+  meta: ListMeta,
+): Promise<Answer> {
   const { form, served, include, clock } = context
   const metadata: JsonObject = { ...meta }
-  if (form.as === 'table')
-    return finish(form, 200, printerOf(served).table(objects, metadata, include, clock.now()), TABLE_TYPE)
-  if (form.as === 'metadata')
-    return finish(form, 200, {
-      kind: 'PartialObjectMetadataList',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata,
-      items: objects.map((object) => partialMetadata(onWire(served, object))),
-    })
+  if (form.as === 'table') {
+    const printer = printerOf(served)
+    const now = clock.now()
+    const row = (object: KubeObject) => printer.row(object, include, now)
+    return listAnswer(form, printer.head(metadata), { field: 'rows', objects, render: row }, TABLE_TYPE)
+  }
+  if (form.as === 'metadata') {
+    const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata }
+    const item = (object: KubeObject) => partialMetadata(onWire(served, object))
+    return listAnswer(form, head, { field: 'items', objects, render: item })
+  }
   const head = {
     kind: `${served.kind.kind}List`,
     apiVersion: apiVersionOf(served.kind.group, served.version.name),
     metadata,
   }
-  if (form.encoding === 'yaml')
-    return finish(form, 200, { ...head, items: objects.map((object) => onWire(served, object)) })
-  const open = JSON.stringify(head).slice(0, -1)
-  return {
-    code: 200,
-    type: JSON_TYPE,
-    body: `${open},"items":[${objects.map((object) => encodeObject(served, object)).join(',')}]}\n`,
+  if (form.encoding === 'yaml') {
+    const item = (object: KubeObject) => onWire(served, object)
+    return listAnswer(form, head, { field: 'items', objects, render: item })
   }
+  const texts = await inSlices(objects, (object) => encodeObject(served, object))
+  return { code: 200, type: JSON_TYPE, body: jsonList(head, 'items', texts) }
 }
+
+interface ListPart {
+  readonly field: string
+  readonly objects: readonly KubeObject[]
+  readonly render: (object: KubeObject) => object
+}
+
+async function listAnswer(
+  { encoding }: AnswerForm,
+  head: object,
+  { field, objects, render }: ListPart,
+  type = JSON_TYPE,
+): Promise<Answer> {
+  if (encoding === 'json') {
+    const texts = await inSlices(objects, (object) => JSON.stringify(render(object)))
+    return { code: 200, type, body: jsonList(head, field, texts) }
+  }
+  // A list of one, without its first line, is what stands in a list of many.
+  const first = `${field}:\n`
+  const texts = await inSlices(objects, (object) => stringify({ [field]: [render(object)] }).slice(first.length))
+  const list = texts.length === 0 ? `${field}: []\n` : `${first}${texts.join('')}`
+  return { code: 200, type: 'application/yaml', body: `${stringify(head)}${list}` }
+}
+
+const jsonList = (head: object, field: string, texts: readonly string[]): string =>
+  `${JSON.stringify(head).slice(0, -1)},"${field}":[${texts.join(',')}]}\n`

@@ -45,17 +45,25 @@ export class TablePrinter {
     now: number,
     headers = true,
   ): JsonObject {
+    return { ...this.head(metadata, headers), rows: objects.map((object) => this.row(object, include, now)) }
+  }
+
+  /** A table without its rows. */
+  head(metadata: JsonObject, headers = true): JsonObject {
     return {
       kind: 'Table',
       apiVersion: 'meta.k8s.io/v1',
       metadata,
       columnDefinitions: headers ? this.#columns.map((column) => column.definition) : [],
-      rows: objects.map((object) => ({
-        cells: this.#columns.map((column) => cell(column, object, now)),
-        ...(include === 'None'
-          ? {}
-          : { object: withoutRecord(include === 'Object' ? { ...object } : partialMetadata(object)) }),
-      })),
+    }
+  }
+
+  row(object: KubeObject, include: IncludeObject, now: number): JsonObject {
+    return {
+      cells: this.#columns.map((column) => cell(column, object, now)),
+      ...(include === 'None'
+        ? {}
+        : { object: withoutRecord(include === 'Object' ? { ...object } : partialMetadata(object)) }),
     }
   }
 }

@@ -252,8 +252,11 @@ test('hundreds of keys are looked at a few at a time', async () => {
     { keys: () => names, concurrency: 4 },
   )
   controller.start()
-  await clock.advance(1)
-  expect(passes).toBe(900)
+  // Others have their turns between the passes.
+  for (let turn = 0; passes < 900; turn++) {
+    expect(passes).toBeLessThanOrEqual((turn + 1) * 4)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   for (let second = 0; second < 600; second += 2) {
     const before = passes
     await clock.advance(2_000)
