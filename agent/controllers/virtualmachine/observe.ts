@@ -42,11 +42,12 @@ const PAUSES: Readonly<Record<number, PauseReason>> = { 1: 'person', 5: 'disk', 
 /** A reference made from what we know: libvirtd finds domains by uuid alone, so no lookup is needed before a call. */
 export const domainRef = (name: string, uuid: string): DomainRef => ({ name, uuid, id: -1 })
 
-/** State and definition of a domain that may vanish between two calls: then null. */
+/** State and definition of a domain that may vanish between two calls: then null. `read` takes its XML apart. */
 export async function viewDomain(
   libvirt: LibvirtCalls,
   dom: DomainRef,
   signal: AbortSignal,
+  read: (xml: string) => Observed = observeDomain,
 ): Promise<DomainView | null> {
   try {
     const [state, xml, { persistent }] = await Promise.all([
@@ -60,7 +61,7 @@ export async function viewDomain(
       pause: known === 'paused' ? (PAUSES[state.reason] ?? 'other') : null,
       persistent: persistent !== 0,
       shutoff: state.state === 6 ? 'crashed' : (REASONS[state.reason] ?? 'other'),
-      observed: observeDomain(xml.xml),
+      observed: read(xml.xml),
     }
   } catch (error) {
     if (isNoDomain(error)) return null

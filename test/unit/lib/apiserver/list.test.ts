@@ -1,5 +1,6 @@
 // Lists: selection, pages, tables.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { startServer, type TestServer, WIDGETS, widget } from './server.ts'
 
 let api: TestServer
@@ -126,4 +127,16 @@ it('gives metadata alone', async () => {
     accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
   })
   expect(one.body.kind).toBe('PartialObjectMetadata')
+})
+
+describe('forms', () => {
+  it.each(['', 'tier=nobody'])('a list in YAML says the same as one in JSON (%s)', async (selector) => {
+    const url = `${WIDGETS}?labelSelector=${encodeURIComponent(selector)}`
+    const yaml = await api.call('GET', url, undefined, { accept: 'application/yaml' })
+    const json = await api.call('GET', url)
+    expect(parse(yaml.text)).toEqual(json.body)
+    const table = { accept: 'application/yaml;as=Table;v=v1;g=meta.k8s.io' }
+    const rows = parse((await api.call('GET', url, undefined, table)).text)
+    expect(rows).toMatchObject({ kind: 'Table', rows: json.body.items.map(() => ({ cells: expect.any(Array) })) })
+  })
 })
