@@ -8,8 +8,7 @@ import type { Reader } from '../lib/reconcile/reader.ts'
 import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
 import type { VirtualMachine } from '../schemas/index.ts'
-import { keepFromAutostart } from './autostart.ts'
-import { NodeReconciler, touchedByPeople } from './controllers/node/controller.ts'
+import { touchedByPeople } from './controllers/node/controller.ts'
 import { VirtualMachineReconciler } from './controllers/virtualmachine/controller.ts'
 import { GuestInfos } from './controllers/virtualmachine/guest-info.ts'
 import { Ledger } from './controllers/virtualmachine/ledger.ts'
@@ -19,16 +18,17 @@ import { ClassReconciler } from './controllers/virtualmachineclass/controller.ts
 import { OperationReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import type { AgentCore } from './core.ts'
 import { AGENT_EVENTS } from './events.ts'
-import { hostAddresses } from './host/addresses.ts'
-import { allocatableMemory, type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
+import { allocatableMemory, type NodeTroubles, type Survey } from './host/index.ts'
 import { loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
 import type { LibvirtTrouble } from './libvirt-health.ts'
+import { MachineWatch } from './machine-watch.ts'
 import { ledgerCollector, waitsCollector } from './metrics/host.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
+import { nodeReconciler } from './node-reconciler.ts'
 import { OverloadWatch } from './overload.ts'
-import { Pulse } from './pulse.ts'
+import { RollCall } from './roll-call.ts'
 import { StartTurns } from './start-turns.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
@@ -37,9 +37,6 @@ import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachine
 const VM_CONCURRENCY = 16
 /** One machine that cannot be looked at must not keep the others from starting. */
 const HEAR_ALL_MS = 15_000
-
-const QEMU_SILENT = AGENT_EVENTS.text('QemuNotAnswering', 'its QEMU has not answered its monitor for 5 s')
-const QEMU_ANSWERS = AGENT_EVENTS.text('QemuAnswers', 'its QEMU answers again, or has ended')
 
 export interface Session {
   readonly controllers: readonly Controller[]
@@ -77,16 +74,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     settleMs: config.start.settleSeconds * 1000,
     onTurn: wakeUid,
   })
-  const pulse = new Pulse({
-    libvirt,
-    clock,
-    isOurs: (uuid) => vmOf(uuid) !== null,
-    onChange: (uuid, silent) => {
-      const vm = vmOf(uuid)
-      if (vm !== null) events.record(vm, silent ? QEMU_SILENT : QEMU_ANSWERS)
-      wakeUid(uuid)
-    },
-  })
+  const machines = new MachineWatch({ libvirt, clock, log, events, vmOf, wake: wakeUid })
   const guests = new GuestInfos({ libvirt, clock, onAnswer: wakeUid })
   const network = new MainNetwork({
     libvirt: networks,
@@ -103,7 +91,12 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     },
   })
   // Who goes first is known when everybody has been heard: until then nobody gets a turn.
-  const unheard = new Set(reader.list(VMS).map((vm) => toKey(nameOf(vm))))
+  const roll = new RollCall({
+    clock,
+    keys: reader.list(VMS).map((vm) => toKey(nameOf(vm))),
+    patienceMs: HEAR_ALL_MS,
+    onComplete: () => turns.open(),
+  })
   const folders = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
   const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso, core.onFileStep)
   const shutdowns = new Map<string, string>()
@@ -140,7 +133,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       volumes,
       ledger,
       turns,
-      pulse,
+      pulse: machines.pulse,
       seeds,
       guests,
       shutdowns,
@@ -149,7 +142,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       onFileStep: core.onFileStep,
     }),
     VM_CONCURRENCY,
-    (key) => unheard.delete(key) && unheard.size === 0 && turns.open(),
+    (key) => roll.heard(key),
   )
   // One at a time: which of two operations of a machine goes first is decided from what the others' statuses say.
   const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 1)
@@ -159,7 +152,12 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     queues: () => observer.latest(),
     onChange: () => nodes.enqueue(nodeKey),
   })
-  const nodes = controller('node', NODES, nodeReconciler(deps, network, load), 1)
+  const troubles = (): NodeTroubles => ({
+    libvirt: deps.libvirtTrouble(),
+    network: network.problem(),
+    overload: load.overload(),
+  })
+  const nodes = controller('node', NODES, nodeReconciler({ ...deps, troubles }), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
@@ -195,22 +193,17 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     throw error
   }
   const forgetLedger = core.metrics.collect(ledgerCollector(ledger))
-  const forgetWaits = core.metrics.collect(waitsCollector(turns, pulse))
+  const forgetWaits = core.metrics.collect(waitsCollector(turns, machines.pulse))
   wireVirtualMachines(reader, vms)
   wireOperations(reader, operations)
   wireClasses(reader, classes)
   on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
-  const pulsing = pulse.watch(stopping.signal)
-  const guarding = keepFromAutostart({ libvirt, clock, log, events, vmOf }, stopping.signal)
+  const watching = machines.watch(stopping.signal)
   const controllers = [nodes, classes, operations, vms]
   nodes.enqueue(nodeKey)
   for (const each of controllers) each.start()
   load.start()
-  if (unheard.size === 0) turns.open()
-  clock.sleep(HEAR_ALL_MS, stopping.signal).then(
-    () => turns.open(),
-    () => undefined,
-  )
+  roll.start(stopping.signal)
   return {
     controllers,
     reach: (uid) => network.reach(uid),
@@ -224,7 +217,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       guests.close()
       await Promise.all(controllers.map((each) => each.stop()))
       stopping.abort()
-      await Promise.all([ended, guarding, pulsing, network.stop(), load.stop()])
+      await Promise.all([ended, watching, network.stop(), load.stop()])
     },
   }
 }
@@ -232,39 +225,3 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
 function wake(reader: Reader, index: string, value: string, sink: KeySink): void {
   for (const vm of reader.byIndex(index, value)) sink.enqueue(toKey(nameOf(vm)))
 }
-
-function nodeReconciler(
-  { core, survey, version, libvirtTrouble }: SessionDeps,
-  network: Pick<MainNetwork, 'problem'>,
-  load: Pick<OverloadWatch, 'overload'>,
-): NodeReconciler {
-  const { reader, resources, clock, config, log } = core
-  return new NodeReconciler({
-    reader,
-    resources,
-    clock,
-    nodeName: config.nodeName,
-    troubles: () => ({ libvirt: brief(libvirtTrouble()), network: network.problem(), overload: load.overload() }),
-    facts: async (signal) => {
-      const inventory = await readInventory(signal).catch((error: unknown) => {
-        log.warn({ err: error }, 'the hardware inventory could not be read')
-        return null
-      })
-      return {
-        nodeName: config.nodeName,
-        berthVersion: version,
-        identity: survey.identity,
-        ...(inventory === null ? {} : { inventory }),
-        accelerator: survey.accelerator,
-        capabilities: survey.capabilities,
-        cpuFeatures: survey.facts.cpu.features,
-        checks: await runHostChecks(survey.checkContext, clock, signal),
-        addresses: hostAddresses(),
-        cpuOvercommit: config.capacity.cpuOvercommit,
-      }
-    },
-  })
-}
-
-const brief = (trouble: LibvirtTrouble | null): NodeTroubles['libvirt'] =>
-  trouble === null ? null : { reason: trouble.reason, message: trouble.message }

@@ -1,0 +1,43 @@
+// The Node's controller put together: what the host is, and what is wrong with it now.
+
+import { NodeReconciler } from './controllers/node/controller.ts'
+import type { AgentCore } from './core.ts'
+import { hostAddresses } from './host/addresses.ts'
+import { type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
+
+export interface NodeReconcilerDeps {
+  readonly core: AgentCore
+  readonly survey: Survey
+  readonly version: string
+  /** What is wrong now. */
+  readonly troubles: () => NodeTroubles
+}
+
+export function nodeReconciler({ core, survey, version, troubles }: NodeReconcilerDeps): NodeReconciler {
+  const { reader, resources, clock, config, log } = core
+  return new NodeReconciler({
+    reader,
+    resources,
+    clock,
+    nodeName: config.nodeName,
+    troubles,
+    facts: async (signal) => {
+      const inventory = await readInventory(signal).catch((error: unknown) => {
+        log.warn({ err: error }, 'the hardware inventory could not be read')
+        return null
+      })
+      return {
+        nodeName: config.nodeName,
+        berthVersion: version,
+        identity: survey.identity,
+        ...(inventory === null ? {} : { inventory }),
+        accelerator: survey.accelerator,
+        capabilities: survey.capabilities,
+        cpuFeatures: survey.facts.cpu.features,
+        checks: await runHostChecks(survey.checkContext, clock, signal),
+        addresses: hostAddresses(),
+        cpuOvercommit: config.capacity.cpuOvercommit,
+      }
+    },
+  })
+}
