@@ -1,13 +1,16 @@
 // The agent's configuration: one YAML file, every key known, every default here. See docs/configuration.md.
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { type Static, Type } from 'typebox'
 import { parse } from 'yaml'
+import { nearest } from '../lib/client/nearest.ts'
 import { messageOf } from '../lib/errors.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
 
 const closed = { additionalProperties: false } as const
+/** A quantity of bytes. */
+const BYTES = '^[0-9]+(\\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$'
 
 /** Schema of `/etc/berth/agent.yaml`. Descriptions are the documentation of each key. */
 export const AgentConfigSchema = Type.Object(
@@ -165,8 +168,16 @@ export const AgentConfigSchema = Type.Object(
           default: [],
           description: 'host:port pairs that downloads may reach although they are loopback, link-local or this host.',
         }),
-        maxBytes: Type.String({ default: '100Gi', description: 'Largest download, compressed or not.' }),
-        maxVirtualBytes: Type.String({ default: '2Ti', description: 'Largest disk that an image may describe.' }),
+        maxBytes: Type.String({
+          default: '100Gi',
+          pattern: BYTES,
+          description: 'Largest download, compressed or not.',
+        }),
+        maxVirtualBytes: Type.String({
+          default: '2Ti',
+          pattern: BYTES,
+          description: 'Largest disk that an image may describe.',
+        }),
         stallTimeoutSeconds: Type.Number({
           default: 60,
           minimum: 1,
@@ -217,7 +228,10 @@ export const AgentConfigSchema = Type.Object(
       {
         level: Type.Union(
           ['trace', 'debug', 'info', 'warn', 'error'].map((level) => Type.Literal(level)),
-          { default: 'info' },
+          {
+            default: 'info',
+            description: 'Lines below this level are not written. `debug` tells each step of each pass.',
+          },
         ),
       },
       { ...closed, default: {} },
@@ -234,15 +248,35 @@ export function toConfig(document: unknown): AgentConfig {
   const noMapping = 'the configuration is not a mapping'
   if (typeof config !== 'object' || Array.isArray(config)) throw new ConfigError(noMapping, noMapping)
   config.nodeName ??= hostname().toLowerCase()
-  const options = { allErrors: true, useDefaults: true, strict: false, meta: false, validateSchema: false }
+  const options = {
+    allErrors: true,
+    useDefaults: true,
+    strict: false,
+    meta: false,
+    validateSchema: false,
+    verbose: true,
+  }
   const validate = new Ajv2020(options).compile(AgentConfigSchema)
   if (validate(config)) return config as AgentConfig
-  const found = (validate.errors ?? []).map(({ instancePath, message, params }): readonly [ConfigFault, string] => {
-    const key = instancePath.slice(1).replaceAll('/', '.')
-    if (!('additionalProperty' in params)) return ['KEY: …', `${key}: ${message}`]
-    return ['KEY: unknown key', `${key === '' ? '' : `${key}.`}${params.additionalProperty}: unknown key`]
-  })
+  const found = (validate.errors ?? []).filter(({ schemaPath }) => !schemaPath.includes('/anyOf/')).map(inWords)
   throw new ConfigError(found[0]?.[0] ?? 'KEY: …', found.map(([, line]) => line).join('; '))
+}
+
+/** One thing that is wrong. Values are not told: one could be a secret in the wrong place. */
+function inWords({ instancePath, message, params, parentSchema }: ErrorObject): readonly [ConfigFault, string] {
+  const key = instancePath.slice(1).replaceAll('/', '.')
+  const { properties = {}, anyOf = [] } = (parentSchema ?? {}) as {
+    readonly properties?: object
+    readonly anyOf?: readonly { readonly const?: unknown }[]
+  }
+  if ('additionalProperty' in params) {
+    const wrong = String(params.additionalProperty)
+    const [near] = nearest(wrong, Object.keys(properties))
+    const hint = near === undefined ? '' : `; did you mean ${near}?`
+    return ['KEY: unknown key', `${key === '' ? '' : `${key}.`}${wrong}: unknown key${hint}`]
+  }
+  const choices = anyOf.map((choice) => String(choice.const)).join(', ')
+  return ['KEY: …', `${key}: ${choices === '' ? message : `must be one of ${choices}`}`]
 }
 
 /** Reads the file; a missing file means defaults when `optional`. @throws ConfigError */
