@@ -1,4 +1,6 @@
 // Prints docs/operations.md from the tables beside the code: npx tsx scripts/gen-operations-doc.ts > docs/operations.md
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
 import { CONFIG_FAULTS } from '../agent/config-error.ts'
 import { DISK_CONDITIONS } from '../agent/controllers/virtualdisk/conditions.ts'
 import { IMAGE_CONDITIONS } from '../agent/controllers/virtualimage/conditions.ts'
@@ -10,6 +12,7 @@ import { EXIT as AGENT_EXIT, EXIT_ADVICE as AGENT_EXIT_ADVICE } from '../agent/e
 import { HOST_CHECKS } from '../agent/host/checks/run.ts'
 import { CHECK_REASONS, NODE_CONDITIONS } from '../agent/host/node-conditions.ts'
 import { IMPORT_FAULTS } from '../agent/images/errors.ts'
+import { AGENT_METRICS } from '../agent/metrics/catalogue.ts'
 import { CLOSE, CLOSE_ADVICE } from '../agent/streams/ending.ts'
 import { EXIT as CLI_EXIT, EXIT_ADVICE as CLI_EXIT_ADVICE } from '../cli/exit-codes.ts'
 import type { Advice } from '../lib/advice.ts'
@@ -39,7 +42,7 @@ export const EVENTS = [AGENT_EVENTS.table]
 
 const HEAD = `# Operations: what Berth says, what it means, what to do
 
-Each condition, reason, event and error that an operator can meet. Made by \`scripts/gen-operations-doc.ts\` from the tables beside the
+Each condition, reason, event, alert, metric and error that an operator can meet. Made by \`scripts/gen-operations-doc.ts\` from the tables beside the
 code that says them; a test keeps both equal. An empty last column: there is nothing to do.
 
 Where to look, in this order:
@@ -172,8 +175,69 @@ ${entries(CONFIG_FAULTS, 'error')}
 `
 }
 
+interface Alert {
+  readonly alert: string
+  readonly expr: string
+  readonly for?: string
+  readonly labels: { readonly severity: string }
+  readonly annotations: { readonly summary: string; readonly description?: string }
+}
+
+/** The rules that Berth brings along. */
+export function alerts(): readonly Alert[] {
+  const rules = readFileSync(new URL('../monitoring/berth-rules.yaml', import.meta.url), 'utf8')
+  return (parse(rules) as { readonly groups: readonly { readonly rules: readonly Alert[] }[] }).groups.flatMap(
+    (group) => group.rules,
+  )
+}
+
+/** `{{ $labels.instance }}` -> INSTANCE, `{{ $value | humanizeDuration }}` -> N: what stands there is the case's own. */
+const general = (text: string): string =>
+  text
+    .replaceAll(/\{\{ *\$labels\.(\w+) *\}\}/g, (_all, label: string) => label.toUpperCase())
+    .replaceAll(/\{\{[^}]*\}\}/g, 'N')
+
+function metrics(): string {
+  const rules = alerts()
+  const watched = ({ name }: { readonly name: string }): string =>
+    rules
+      .filter(({ expr }) => new RegExp(`\\b${name}(_bucket|_sum|_count)?\\b`).test(expr))
+      .map(({ alert }) => code(alert))
+      .join(', ')
+  return `## Alerts
+
+The rules of \`monitoring/berth-rules.yaml\`; words in capitals are those of the case.
+
+${table(
+  ['alert', 'how bad', 'after', 'says', 'what to do'],
+  rules.map(({ alert, labels, annotations, for: after = 'at once' }) => [
+    code(alert),
+    labels.severity,
+    after,
+    general(annotations.summary),
+    general(annotations.description ?? ''),
+  ]),
+)}
+
+## Metrics
+
+Of \`/metrics\`. Where an alert watches a figure, it says what to do; the others explain what an alert found.
+
+${table(
+  ['metric', 'type', 'labels', 'meaning', 'watched by'],
+  AGENT_METRICS.map((def) => [
+    code(def.name),
+    def.kind === 'sum' ? 'counter' : def.kind,
+    def.labels.map(code).join(', '),
+    def.help,
+    watched(def),
+  ]),
+)}
+`
+}
+
 /** The whole document; a test compares it with the file. */
 export const operationsDoc = (): string =>
-  [HEAD, '## Conditions\n', ...CONDITIONS.map(conditions), checks(), events(), errors()].join('\n')
+  [HEAD, '## Conditions\n', ...CONDITIONS.map(conditions), checks(), events(), metrics(), errors()].join('\n')
 
 if (process.argv[1]?.endsWith('gen-operations-doc.ts')) process.stdout.write(operationsDoc())

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { HOST_CHECKS } from '../../agent/host/checks/run.ts'
 import { CHECK_REASONS } from '../../agent/host/node-conditions.ts'
 import { CAUSE_ADVICE, STATUS_ADVICE } from '../../lib/errors.ts'
-import { CONDITIONS, EVENTS, operationsDoc } from '../../scripts/gen-operations-doc.ts'
+import { alerts, CONDITIONS, EVENTS, operationsDoc } from '../../scripts/gen-operations-doc.ts'
 
 const SOURCES = ['agent', 'cli', 'lib', 'schemas'].flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -59,4 +59,9 @@ it('says of everything what it means, in sentences', () => {
   ]
   const texts = advice.flatMap(({ means, todo }: { means: string; todo?: string }) => [means, todo ?? 'Nothing.'])
   expect(texts.filter((text) => !/^\S.*\.$/.test(text))).toEqual([])
+})
+
+it('says of every alert what to do', () => {
+  const silent = alerts().filter(({ annotations }) => (annotations.description ?? '') === '')
+  expect(silent.map(({ alert }) => alert)).toEqual([])
 })
