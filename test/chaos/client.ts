@@ -5,6 +5,7 @@ import type { LabHost } from '../support/lab-host.ts'
 import type { Lab } from '../support/open-lab.ts'
 import { Space } from '../support/space.ts'
 import { Acknowledged, type Asked } from './acknowledged.ts'
+import { DEEDS, type Deed, type Dice } from './deeds.ts'
 import { itemAt, type Random, weighted } from './random.ts'
 import { isOpen } from './steady-space.ts'
 
@@ -13,31 +14,7 @@ const V1ALPHA2 = 'virtualization.deckhouse.io/v1alpha2'
 const MOST_MACHINES = 4
 const MOST_IMAGES = 3
 const IMAGE_BYTES = 1_048_576
-
-/** What is done, and how often. */
-const DEEDS = {
-  machine: 22,
-  stop: 12,
-  start: 14,
-  restart: 8,
-  devices: 12,
-  memory: 6,
-  grow: 6,
-  image: 5,
-  'disk-of-image': 5,
-  'remove-machine': 10,
-  'remove-disk': 6,
-  'remove-image': 4,
-  namespace: 3,
-  'remove-namespace': 3,
-} as const
-type Deed = keyof typeof DEEDS
-
-/** Drawn for each act whether they are needed or not, so that the next act does not depend on this one. */
-interface Dice {
-  readonly who: number
-  readonly how: number
-}
+const AWAY_MS = 300
 
 export interface Operation {
   readonly name: string
@@ -56,6 +33,7 @@ export class ChaosClient {
   #count = 0
   #acts = 0
   #open = 0
+  #isAway = false
   readonly #refusals: string[] = []
 
   constructor(lab: Lab, host: LabHost, namespace: string, random: Random) {
@@ -82,16 +60,16 @@ export class ChaosClient {
     await this.#do(weighted<Deed>(DEEDS, place), dice)
   }
 
-  /** ms until the next act. */
+  /** ms until the next act; longer after one without an answer, as the agent is away. */
   pauseMs(): number {
-    return this.#random.between(10, 150)
+    return this.#random.between(10, 150) + (this.#isAway ? AWAY_MS : 0)
   }
 
   async #do(deed: Deed, dice: Dice): Promise<void> {
     const machine = itemAt(this.#names('VirtualMachine'), dice.who)
     switch (deed) {
       case 'machine':
-        return this.#names('VirtualMachine').length < MOST_MACHINES ? this.#machine() : undefined
+        return this.#names('VirtualMachine').length < MOST_MACHINES ? this.#machine(dice) : undefined
       case 'stop':
         return machine === undefined ? undefined : this.#operation(machine, 'Stop', dice.how < 0.5)
       case 'start':
@@ -108,6 +86,8 @@ export class ChaosClient {
         return this.#names('VirtualImage').length < MOST_IMAGES ? this.#image() : undefined
       case 'disk-of-image':
         return this.#diskOfImage(itemAt(this.#names('VirtualImage'), dice.who))
+      case 'download':
+        return this.#downloadedDisk()
       case 'remove-machine':
         return machine === undefined ? undefined : this.#remove('VirtualMachine', machine)
       case 'remove-disk':
@@ -115,13 +95,14 @@ export class ChaosClient {
       case 'remove-image':
         return this.#removeImage(dice)
       case 'namespace':
-        return this.#namespaces.size < 1 ? this.#makeNamespace() : undefined
+        return this.#namespaces.size < 1 ? this.#makeNamespace(dice) : undefined
       case 'remove-namespace':
         return this.#removeNamespace(itemAt([...this.#namespaces.keys()], dice.who))
     }
   }
 
-  async #machine(space = this.space): Promise<void> {
+  /** Some with user data. */
+  async #machine({ how }: Dice, space = this.space): Promise<void> {
     const name = `m${this.#count++}`
     if (!(await this.#disk(name, space))) return
     await this.#ask(this.ledger.creating(keyOf(space, 'VirtualMachine', name)), () =>
@@ -129,6 +110,7 @@ export class ChaosClient {
         memory: { size: '32Mi' },
         blockDeviceRefs: [{ kind: 'VirtualDisk', name }],
         terminationGracePeriodSeconds: 1,
+        ...(how < 0.4 ? { provisioning: { type: 'UserData', userData: '#cloud-config\n' } } : {}),
       }),
     )
   }
@@ -176,9 +158,7 @@ export class ChaosClient {
 
   async #image(): Promise<void> {
     const name = `i${this.#count++}`
-    const content = Buffer.alloc(IMAGE_BYTES, `${this.space.namespace}/${name}`)
-    const url = this.#lab.served.bytes(`${this.space.namespace}-${name}.raw`, content)
-    const spec = { storage: 'ContainerRegistry', dataSource: { type: 'HTTP', http: { url } } }
+    const spec = { storage: 'ContainerRegistry', dataSource: this.#served(name) }
     const draft = { apiVersion: V1ALPHA2, kind: 'VirtualImage', metadata: { name }, spec }
     await this.#ask(this.ledger.creating(this.#key('VirtualImage', name)), () => this.space.create(draft))
   }
@@ -190,6 +170,20 @@ export class ChaosClient {
     const spec = { dataSource: { type: 'ObjectRef', objectRef: { kind: 'VirtualImage', name: image } } }
     const draft = { apiVersion: V1ALPHA2, kind: 'VirtualDisk', metadata: { name }, spec }
     await this.#ask(this.ledger.creating(this.#key('VirtualDisk', name)), () => this.space.create(draft))
+  }
+
+  async #downloadedDisk(): Promise<void> {
+    const name = `d${this.#count++}`
+    const spec = { dataSource: this.#served(name) }
+    const draft = { apiVersion: V1ALPHA2, kind: 'VirtualDisk', metadata: { name }, spec }
+    await this.#ask(this.ledger.creating(this.#key('VirtualDisk', name)), () => this.space.create(draft))
+  }
+
+  /** Content that nobody else has. */
+  #served(name: string) {
+    const content = Buffer.alloc(IMAGE_BYTES, `${this.space.namespace}/${name}`)
+    const url = this.#lab.served.bytes(`${this.space.namespace}-${name}.raw`, content)
+    return { type: 'HTTP', http: { url } }
   }
 
   async #remove(kind: string, name: string): Promise<void> {
@@ -215,13 +209,13 @@ export class ChaosClient {
     if (image !== undefined) await this.#remove('VirtualImage', image)
   }
 
-  async #makeNamespace(): Promise<void> {
+  async #makeNamespace(dice: Dice): Promise<void> {
     const space = new Space(this.space.host, `${this.space.namespace}-${this.#count++}`)
     const draft = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: space.namespace } }
     const made = await this.#ask(this.ledger.creating(`Namespace//${space.namespace}`), () => space.create(draft))
     if (!made) return
     this.#namespaces.set(space.namespace, space)
-    await this.#machine(space)
+    await this.#machine(dice, space)
   }
 
   async #removeNamespace(name: string | undefined): Promise<void> {
@@ -252,9 +246,11 @@ export class ChaosClient {
     try {
       await work()
       asked.answered()
+      this.#isAway = false
       return true
     } catch (error) {
-      if (isOpen(error)) this.#open += 1
+      this.#isAway = isOpen(error)
+      if (this.#isAway) this.#open += 1
       else if (error instanceof ApiError) {
         asked.refused(error.reason)
         this.#refusals.push(messageOf(error))
