@@ -4,8 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../lib/errors.ts'
+import type { LabHost } from '../support/lab-host.ts'
 import { ROOT } from '../support/lab-place.ts'
-import { type Lab, openLab, RESULTS } from '../support/open-lab.ts'
+import { openLab, RESULTS } from '../support/open-lab.ts'
 import { EVERYTHING } from './troubles.ts'
 import { World } from './world.ts'
 
@@ -55,52 +56,60 @@ function wantedOf(): Wanted | null {
 async function run({ minutes, seed, hosts, clients }: Wanted): Promise<number> {
   say(`seed ${seed}: ${minutes} minutes, ${hosts} host(s) with ${clients} clients each`)
   const lab = await openLab(hosts, undefined, { agent: join(ROOT, 'test/crash/berth-agent'), pauseSeconds: 0.2 })
-  const begun = performance.now()
-  const end = begun + minutes * 60_000
+  const ending = new AbortController()
+  // Comes to its end in order, the last round's verdict included.
+  process.once('SIGINT', () => ending.abort())
+  const span = { begun: performance.now(), end: performance.now() + minutes * 60_000, ending: ending.signal }
   try {
-    await Promise.all(
-      lab.hosts.map((host) =>
-        World.make({ lab, host, seed, clients, weights: EVERYTHING }).then((world) =>
-          rounds(world, host.name, begun, end),
-        ),
-      ),
-    )
+    const lives = lab.hosts.map(async (host) => {
+      try {
+        const world = await World.make({ lab, host, seed, clients, weights: EVERYTHING })
+        await rounds(world, host.name, span)
+        return null
+      } catch (error) {
+        ending.abort()
+        say(`VIOLATED on ${host.name} after ${seconds(span)} s, seed ${seed}\n${messageOf(error)}`)
+        await keep(host, seed, error)
+        return error
+      }
+    })
+    if ((await Promise.all(lives)).some((fault) => fault !== null)) return EXIT.violated
     say('everything was as promised')
     return EXIT.ok
-  } catch (error) {
-    say(`VIOLATED after ${seconds(begun)} s, seed ${seed}\n${messageOf(error)}`)
-    await keep(lab, seed, error)
-    return EXIT.violated
   } finally {
     await lab.down()
   }
 }
 
-async function rounds(world: World, host: string, begun: number, end: number): Promise<void> {
-  for (let round = 1; performance.now() < end; round++) {
-    const over = Math.min(performance.now() + ROUND_MS, end)
-    await world.round(() => performance.now() >= over)
+interface Span {
+  readonly begun: number
+  readonly end: number
+  readonly ending: AbortSignal
+}
+
+async function rounds(world: World, host: string, span: Span): Promise<void> {
+  const isOver = (at: number) => span.ending.aborted || performance.now() >= Math.min(at, span.end)
+  for (let round = 1; !isOver(Infinity); round++) {
+    const at = performance.now() + ROUND_MS
+    await world.round(() => isOver(at))
     const acts = world.clients.reduce((sum, { report }) => sum + report.acts, 0)
     const open = world.clients.reduce((sum, { report }) => sum + report.open, 0)
     const troubles = [...world.troubles].map(([trouble, count]) => `${trouble} ${count}`).join(', ')
-    say(`${seconds(begun)} s  ${host} round ${round}: ${acts} acts (${open} unanswered); ${troubles}`)
+    say(`${seconds(span)} s  ${host} round ${round}: ${acts} acts (${open} unanswered); ${troubles}`)
   }
 }
 
-const seconds = (begun: number): number => Math.round((performance.now() - begun) / 1_000)
+const seconds = ({ begun }: Span): number => Math.round((performance.now() - begun) / 1_000)
 
-/** Logs, definitions and databases of all hosts. */
-async function keep(lab: Lab, seed: number, error: unknown): Promise<void> {
-  const folder = join(RESULTS, `chaos-${seed}`)
-  for (const host of lab.hosts) {
-    const into = join(folder, host.name)
-    mkdirSync(into, { recursive: true })
-    await host.collect(into).catch((fault) => say(`not all of ${host.name} could be kept: ${messageOf(fault)}`))
-  }
+/** Logs, definitions and database of the host, and the words. */
+async function keep(host: LabHost, seed: number, error: unknown): Promise<void> {
+  const folder = join(RESULTS, `chaos-${seed}`, host.name)
+  mkdirSync(folder, { recursive: true })
   writeFileSync(
     join(folder, 'violation.txt'),
     `seed ${seed}\n${error instanceof Error ? error.stack : String(error)}\n`,
   )
+  await host.collect(folder).catch((fault) => say(`not all of ${host.name} could be kept: ${messageOf(fault)}`))
   say(`what explains it is in ${folder}`)
 }
 
