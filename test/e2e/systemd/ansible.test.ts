@@ -7,13 +7,13 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ROOT } from '../scripts/lab-tool.ts'
-import { bareVm, buildPackage, packageFolder, qemuOf, service, untilRunning } from './package.ts'
+import { bareVm, packageOf, qemuOf, scratchFolder, service, untilRunning } from './package.ts'
 import { inventory, type Keys, makeKeys, provideSsh } from './ssh.ts'
 import { startTree, type Tree } from './tree.ts'
 
 const PLAY_SECONDS = 200
 
-const folder = packageFolder()
+const folder = scratchFolder()
 let keys: Keys
 const long = process.env.BERTH_LONG === '1'
 const trees: Tree[] = []
@@ -82,7 +82,7 @@ describe('the Ansible role', { timeout: 4 * PLAY_SECONDS * 1000 }, () => {
   let variables: object
 
   it('installs and configures one host after the other', async () => {
-    variables = { ...settings, berth_agent_deb: await buildPackage(folder.path, '0.1.0') }
+    variables = { ...settings, berth_agent_deb: await packageOf('0.1.0') }
     const run = await play(variables)
     expect(run.exitCode, run.output).toBe(0)
     for (const tree of trees) {
@@ -113,7 +113,7 @@ describe('the Ansible role', { timeout: 4 * PLAY_SECONDS * 1000 }, () => {
     // No libvirt, no readiness.
     const units = 'libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service'
     await first.sh(`systemctl mask --now --runtime ${units}`)
-    const upgrade = { ...settings, berth_agent_deb: await buildPackage(folder.path, '0.1.1') }
+    const upgrade = { ...settings, berth_agent_deb: await packageOf('0.1.1') }
     const next = second?.name ?? 'berth-next'
     const run = await play({ ...upgrade, berth_agent_ready_seconds: 4 }, second === undefined ? [next] : [])
     expect(run.exitCode, run.output).not.toBe(0)

@@ -1,20 +1,36 @@
 // Berth as a Debian package on a host of systemd: built, installed, and what the tests ask of it there.
 
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { execa } from 'execa'
+import { inject } from 'vitest'
 import { waitFor } from '../../support/wait.ts'
 import { ROOT } from '../scripts/lab-tool.ts'
 import type { Tree } from './tree.ts'
 
-/** A folder for packages, and its removal. */
-export function packageFolder() {
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A folder that the files of a project share, gone at its end (test/support/shared-lab.ts). */
+    built: string
+  }
+}
+
+/** A folder of this file's, and its removal. */
+export function scratchFolder() {
   const path = mkdtempSync(join(tmpdir(), 'berth-deb-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** Builds the package as this version and returns its path. */
+/** The package of this version, built once for all files. */
+export async function packageOf(version: string): Promise<string> {
+  const folder = inject('built')
+  const path = join(folder, `berth_${version}_amd64.deb`)
+  if (!existsSync(path)) await buildPackage(folder, version)
+  return path
+}
+
+/** Builds the package into the folder and returns its path. */
 export async function buildPackage(folder: string, version: string): Promise<string> {
   const { stdout } = await execa(join(ROOT, 'scripts/deb'), ['--fast', '--version', version, '--out', folder], {
     stdin: 'ignore',

@@ -14,8 +14,9 @@ import {
   get,
   IMAGE_ADDRESS,
   importImages,
-  packageFolder,
+  packageOf,
   qemuOf,
+  scratchFolder,
   service,
   untilRunning,
 } from './package.ts'
@@ -25,7 +26,7 @@ const WATCHDOG_SECONDS = 10
 const CONFIG = `allowEmulation: true\nimporter: { allow: ["${IMAGE_ADDRESS}"] }`
 const LOOKED_AFTER = 'Virtual machines are looked after'
 
-const folder = packageFolder()
+const folder = scratchFolder()
 let tree: Tree
 beforeAll(async () => {
   tree = await startTree('service')
@@ -53,8 +54,8 @@ describe('the package on a host with systemd', () => {
   }
 
   it('is the same bytes when it is built again', async () => {
-    deb = await buildPackage(folder.path, '0.1.0')
-    const again = await buildPackage(join(folder.path, 'again'), '0.1.0')
+    deb = await packageOf('0.1.0')
+    const again = await buildPackage(folder.path, '0.1.0')
     await execa('cmp', [deb, again])
   })
 
@@ -121,7 +122,7 @@ describe('the package on a host with systemd', () => {
   })
 
   it('is upgraded under the running guest, and not to an agent that would refuse the configuration', async () => {
-    const next = copyIn(tree, await buildPackage(folder.path, '0.1.1'))
+    const next = copyIn(tree, await packageOf('0.1.1'))
     const { pid } = await service(tree)
     await configure(`${CONFIG}\nnonsense: 1`)
     const refused = await tree.try(`dpkg -i ${next}`)
