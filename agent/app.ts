@@ -153,7 +153,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await createFirstObjects(resources, stateDir)
   await server.keepDefaultRoles()
   const { storage, controllers: storageControllers } = await createStorageSide(core)
-  const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, version })
+  const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, strayFiles: storage.strays, version })
   const controllers = [
     createGarbageCollector({ reader, resources, kinds: KINDS, clock, log, observer }),
     createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log, observer }),

@@ -39,6 +39,15 @@ export async function createFirstObjects(resources: Resources, stateDir: string)
     () => false,
   )
   if (done) return
+  await makeFirstObjects(resources)
+  await writeFile(
+    mark,
+    `${FIRST_OBJECTS.map(([resource, { metadata }]) => `${resource}/${metadata.name}`).join('\n')}\n`,
+  )
+}
+
+/** Makes those that are not there. */
+export async function makeFirstObjects(resources: Resources): Promise<void> {
   for (const [resource, object] of FIRST_OBJECTS) {
     try {
       await resources.create(resource, object)
@@ -46,8 +55,4 @@ export async function createFirstObjects(resources: Resources, stateDir: string)
       if (!isApiError(error, 'AlreadyExists')) throw error
     }
   }
-  await writeFile(
-    mark,
-    `${FIRST_OBJECTS.map(([resource, { metadata }]) => `${resource}/${metadata.name}`).join('\n')}\n`,
-  )
 }

@@ -19,6 +19,7 @@ export interface LifelineDeps {
   /** Where networks are served; the same pool as `core.libvirt` with one libvirtd. */
   readonly networks: LibvirtPool
   readonly volumes: Volumes
+  readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
   readonly version: string
 }
 
@@ -119,7 +120,7 @@ export class Lifeline {
   }
 
   async #begin(signal: AbortSignal): Promise<void> {
-    const { core, networks, volumes, version } = this.#deps
+    const { core, networks, volumes, strayFiles, version } = this.#deps
     const { config, clock, log } = core
     for (const pool of new Set([core.libvirt, networks]))
       if (!pool.connected) await pool.connect({ signal, timeoutMs: CONNECT_TIMEOUT_MS })
@@ -127,7 +128,7 @@ export class Lifeline {
     log.info({ accelerator: this.#survey.accelerator, machine: this.#survey.facts.machineType }, 'host surveyed')
     const libvirtTrouble = () => this.#libvirt.trouble()
     this.#session = await startSession(
-      { core, networks, volumes, version, survey: this.#survey, libvirtTrouble },
+      { core, networks, volumes, strayFiles, version, survey: this.#survey, libvirtTrouble },
       signal,
     )
   }

@@ -16,24 +16,29 @@ import { DEBUG_USAGE } from './debug/usage.ts'
 import { EXIT } from './exit-codes.ts'
 import { judgeKvm, probeKvm } from './host/index.ts'
 import { BACKUP_USAGE, backup, restore } from './recovery/backup.ts'
+import { REBUILD_USAGE } from './recovery/usage.ts'
 import { Supervision } from './supervision.ts'
 
 const DEFAULT_CONFIG = '/etc/berth/agent.yaml'
 /** An orderly end takes this long at most; guests do not depend on it. */
 const STOP_TIMEOUT_MS = 20_000
+/** A host that takes longer to be looked at does not answer. */
+const REBUILD_TIMEOUT_MS = 600_000
 /** What the agent and its programs make is root's alone; folders may be passed through, as QEMU's own user must. */
 const UMASK = 0o066
 
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
 berth-agent --check-config [--config FILE]       whether the agent would take the configuration; exit code 2 when not
 berth-agent probe-kvm                            measure whether KVM runs guest code; exit code 3 when it does not
-${CERTS_USAGE}${BACKUP_USAGE}${DEBUG_USAGE}berth-agent --version
+${CERTS_USAGE}${BACKUP_USAGE}${REBUILD_USAGE}${DEBUG_USAGE}berth-agent --version
 `
 
 const OPTIONS = {
   config: { type: 'string' },
   'state-dir': { type: 'string' },
   'check-config': { type: 'boolean' },
+  rebuild: { type: 'boolean' },
+  missing: { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -63,7 +68,11 @@ async function main(): Promise<number> {
   if (verb === 'debug')
     return print(await (await import('./debug/index.ts')).debug(await configOf(values), words, version()))
   if (positionals.length > 0) throw new ConfigError('command line', `unknown argument ${positionals[0]}\n${USAGE}`)
+  if (values.missing && !values.rebuild)
+    throw new ConfigError('command line', `--missing belongs to --rebuild\n${USAGE}`)
   const config = await configOf(values)
+  process.umask(UMASK)
+  if (values.rebuild) return print(await rebuildMain(config, values.missing ?? false))
   if (!values['check-config']) return run(config)
   await checkConfig(config)
   return print('the configuration is good\n')
@@ -83,6 +92,13 @@ async function configOf(values: { readonly config?: string; readonly 'state-dir'
   return values['state-dir'] === undefined ? loaded : { ...loaded, stateDir: values['state-dir'] }
 }
 
+async function rebuildMain(config: AgentConfig, missing: boolean): Promise<string> {
+  // A running agent does without.
+  const { rebuild } = await import('./recovery/rebuild.ts')
+  const signal = AbortSignal.timeout(REBUILD_TIMEOUT_MS)
+  return rebuild({ config, clock: systemClock, version: version(), missing }, signal)
+}
+
 async function certsMain(): Promise<number> {
   const { values, positionals } = argumentsOf({ ...OPTIONS, ...CERTS_OPTIONS })
   const [first, ...words] = positionals
@@ -92,7 +108,6 @@ async function certsMain(): Promise<number> {
 }
 
 async function run(config: AgentConfig): Promise<number> {
-  process.umask(UMASK)
   const manager = takeServiceManager(process.env)
   const out = pino.destination(1)
   const log = pino(

@@ -4,6 +4,8 @@ import { NodeReconciler } from './controllers/node/controller.ts'
 import type { AgentCore } from './core.ts'
 import { hostAddresses } from './host/addresses.ts'
 import { type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
+import { allDomains } from './inventory.ts'
+import { findStrays } from './strays.ts'
 
 export interface NodeReconcilerDeps {
   readonly core: AgentCore
@@ -11,10 +13,12 @@ export interface NodeReconcilerDeps {
   readonly version: string
   /** What is wrong now. */
   readonly troubles: () => NodeTroubles
+  /** Files of disks and images whose object's uid is not among the known. */
+  readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
 }
 
-export function nodeReconciler({ core, survey, version, troubles }: NodeReconcilerDeps): NodeReconciler {
-  const { reader, resources, clock, config, log } = core
+export function nodeReconciler({ core, survey, version, troubles, strayFiles }: NodeReconcilerDeps): NodeReconciler {
+  const { reader, resources, clock, config, log, libvirt } = core
   return new NodeReconciler({
     reader,
     resources,
@@ -37,6 +41,7 @@ export function nodeReconciler({ core, survey, version, troubles }: NodeReconcil
         checks: await runHostChecks(survey.checkContext, clock, signal),
         addresses: hostAddresses(),
         cpuOvercommit: config.capacity.cpuOvercommit,
+        strays: findStrays(await allDomains(libvirt, signal), { reader, files: strayFiles }),
       }
     },
   })

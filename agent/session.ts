@@ -19,7 +19,7 @@ import { OperationReconciler } from './controllers/virtualmachineoperation/contr
 import type { AgentCore } from './core.ts'
 import { AGENT_EVENTS } from './events.ts'
 import { allocatableMemory, type NodeTroubles, type Survey } from './host/index.ts'
-import { loadLedger } from './inventory.ts'
+import { allDomains, loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
 import type { LibvirtTrouble } from './libvirt-health.ts'
 import { MachineWatch } from './machine-watch.ts'
@@ -31,6 +31,7 @@ import { OverloadWatch } from './overload.ts'
 import { RollCall } from './roll-call.ts'
 import { StartTurns } from './start-turns.ts'
 import type { Volumes } from './storage/volumes.ts'
+import { findStrays, uidsOf } from './strays.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
 
 /** Passes of VMs at a time: libvirt starts a few at once, and others wait for guests without holding it. */
@@ -52,6 +53,8 @@ export interface SessionDeps {
   /** Where networks are served; the same pool as `core.libvirt` with one libvirtd. */
   readonly networks: LibvirtPool
   readonly volumes: Volumes
+  /** Files of disks and images whose object's uid is not among the known. */
+  readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
   readonly survey: Survey
   readonly version: string
   /** What is wrong with libvirt now. */
@@ -161,7 +164,6 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
-  await seeds.sweep(new Set(reader.list(VMS).map(({ metadata }) => metadata.uid)))
   const stopping = new AbortController()
   const following = followLibvirt(
     libvirt,
@@ -184,8 +186,12 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const ended = following.ended.catch((error: unknown) => log.error({ err: error }, "libvirt's events ended"))
   try {
     await following.ready
-    const running = await loadLedger({ libvirt, ledger, vmOf }, signal)
-    log.info({ running }, 'found the running virtual machines')
+    const domains = await allDomains(libvirt, signal)
+    log.info({ running: loadLedger(domains, { ledger, vmOf }) }, 'found the running virtual machines')
+    // A machine that the database does not know keeps its user data: it may run with it, and can be recovered with it.
+    await seeds.sweep(new Set([...uidsOf(reader, VMS), ...domains.map(({ observed }) => observed.uuid)]))
+    const strays = findStrays(domains, { reader, files: deps.strayFiles })
+    if (strays.length > 0) log.warn({ strays }, 'the host has what the database does not know; it is left alone')
     await network.start(signal)
   } catch (error) {
     stopping.abort()

@@ -84,6 +84,18 @@ export const NODE_CONDITIONS = defineConditions('Node', {
       },
     },
   },
+  UnknownObjects: {
+    means:
+      'The host has machines, disks or images of Berth that the database does not know: it is an older copy, or was lost.',
+    reasons: {
+      AllKnown: { status: 'False', means: 'It has none.' },
+      UnknownOnHost: {
+        status: 'True',
+        means: 'It has; the message names them. They are left alone, running or not.',
+        todo: '`berth-agent --rebuild --missing`, with the agent stopped, adds them to the database. What is not wanted is removed by hand: [backup.md](backup.md#what-an-older-database-means-for-what-is-newer).',
+      },
+    },
+  },
 })
 
 export type NodeCondition = ConditionOf<typeof NODE_CONDITIONS.table>

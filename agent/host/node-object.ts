@@ -26,6 +26,8 @@ export interface NodeFacts {
   /** Addresses of the host that others may reach it at. */
   readonly addresses: readonly string[]
   readonly cpuOvercommit: number
+  /** Machines and files of Berth that the database does not know; absent when they were not looked for. */
+  readonly strays?: readonly string[]
 }
 
 /** What is wrong with the host at this moment; null where nothing is. */
@@ -116,7 +118,12 @@ export function nodeConditions(
   previous: readonly NodeCondition[] = [],
   troubles: NodeTroubles = NO_TROUBLES,
 ): NodeCondition[] {
-  const found = [readyCondition(facts, troubles), ...liveConditions(troubles), ...facts.checks.flatMap(checkCondition)]
+  const found = [
+    readyCondition(facts, troubles),
+    ...liveConditions(troubles),
+    ...strayCondition(facts),
+    ...facts.checks.flatMap(checkCondition),
+  ]
   return found.map((condition) => since(condition, now, previous))
 }
 
@@ -155,6 +162,18 @@ function liveConditions({ libvirt, network, overload }: NodeTroubles): readonly 
       ? { type: 'Overloaded', status: 'False', reason: 'KeepsUp', message: '' }
       : { type: 'Overloaded', status: 'True', ...overload },
   ]
+}
+
+/** The first few say it; the agent's log has all. */
+const MAX_STRAYS = 5
+
+function strayCondition({ strays }: NodeFacts): readonly Live[] {
+  const type = 'UnknownObjects'
+  if (strays === undefined) return []
+  if (strays.length === 0) return [{ type, status: 'False', reason: 'AllKnown', message: '' }]
+  const more = strays.length > MAX_STRAYS ? ` and ${strays.length - MAX_STRAYS} more` : ''
+  const message = `the database does not know ${strays.slice(0, MAX_STRAYS).join(', ')}${more}; they are left alone`
+  return [{ type, status: 'True', reason: 'UnknownOnHost', message }]
 }
 
 function libvirtCondition(trouble: NodeTroubles['libvirt']): Live {

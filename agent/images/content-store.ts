@@ -58,6 +58,7 @@ export class ContentStore {
       const path = this.#path('objects', name)
       try {
         const claim = decodeClaim(await readJson(path))
+        if (name !== `${claim.uid}.json`) throw new Error('the sidecar of an object is that of another')
         this.#claims.set(claim.uid, claim)
       } catch {
         damaged.push(path)

@@ -1,4 +1,5 @@
 // What is known of a disk on this host: its sidecar file. The disk's own header is never read for facts.
+import { isAbsolute, normalize } from 'node:path'
 import { isDigest, isUid } from '../images/stored.ts'
 
 /**
@@ -27,6 +28,10 @@ export const encodeRecord = (record: DiskRecord): unknown => ({
   sizeBytes: String(record.sizeBytes),
 })
 
+/** A disk's file is `FOLDER/disks/<uid>.qcow2`. A record that names another file could have that one opened, or removed. */
+const isDiskPath = (path: string, uid: string): boolean =>
+  isAbsolute(path) && normalize(path) === path && path.endsWith(`/disks/${uid}.qcow2`)
+
 /** @throws when the sidecar is damaged */
 export function decodeRecord(value: unknown): DiskRecord {
   const { uid, state, path, sizeBytes, base, object } = value as Readonly<Record<string, unknown>>
@@ -35,6 +40,7 @@ export function decodeRecord(value: unknown): DiskRecord {
     typeof uid === 'string' &&
     isUid(uid) &&
     typeof path === 'string' &&
+    isDiskPath(path, uid) &&
     typeof sizeBytes === 'string' &&
     /^\d{1,19}$/.test(sizeBytes) &&
     (base === null || (typeof base === 'string' && isDigest(base)))

@@ -25,6 +25,7 @@ export class DiskRecords {
       const path = join(this.#dir, name)
       try {
         const record = decodeRecord(await readJson(path))
+        if (name !== `${record.uid}.json`) throw new Error('the sidecar of a disk is that of another')
         this.#records.set(record.uid, record)
       } catch {
         damaged.push(path)

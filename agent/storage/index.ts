@@ -10,7 +10,7 @@ import { Importer } from '../images/importer.ts'
 import type { OnFileStep } from '../seams.ts'
 import { DirDriver, type ResizeLive } from './dir-driver.ts'
 import { DiskRecords } from './disk-records.ts'
-import { type SweepReport, sweep } from './sweep.ts'
+import { type SweepReport, strayFiles, sweep } from './sweep.ts'
 import type { Volumes } from './volumes.ts'
 import { DirVolumes } from './volumes-dir.ts'
 
@@ -30,6 +30,8 @@ export interface Storage {
   readonly driver: DirDriver
   readonly volumes: Volumes
   readonly imports: ImportQueue
+  /** Files of disks and images whose object's uid is not among the known. */
+  strays(known: ReadonlySet<string>): readonly string[]
   /** Once, when the objects are known and before any controller runs. */
   sweep(known: ReadonlySet<string>, folders: readonly string[]): Promise<SweepReport>
 }
@@ -56,6 +58,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     driver,
     volumes: new DirVolumes({ content, driver }),
     imports: new ImportQueue({ importer, clock, log, concurrency: config.concurrency }),
+    strays: (known) => strayFiles({ content, records, known }),
     sweep: async (known, folders) => {
       const report = await sweep({ content, records, driver, known, folders: [stateDir, ...folders] })
       const { orphans, damaged } = report

@@ -35,22 +35,24 @@ export async function sweep({ content, records, driver, folders, known }: SweepD
     await driver.remove(record.uid)
     removedDisks.push(record.path)
   }
-  const orphans = records
-    .all()
-    .filter(({ uid }) => !known.has(uid))
-    .map(({ path }) => path)
+  const orphans = [...strayFiles({ content, records, known })]
   for (const folder of new Set(folders.map((each) => join(each, 'disks')))) {
     await removeTemps(folder)
     const recorded = new Set(records.all().map(({ path }) => path))
     const files = (await namesIn(folder)).filter((name) => name.endsWith('.qcow2')).map((name) => join(folder, name))
     orphans.push(...files.filter((path) => !recorded.has(path)))
   }
-  const unclaimed = content.claims().filter(({ uid }) => !known.has(uid) && records.get(uid) === null)
-  orphans.push(...unclaimed.map(({ digest }) => content.path(digest)))
   return {
     removedDisks,
     removedImages: await content.collect(),
     orphans: [...new Set(orphans)].sort(),
     damaged: [...records.damaged, ...content.damaged],
   }
+}
+
+/** Files of disks and images that have a record and no object. */
+export function strayFiles({ content, records, known }: Pick<SweepDeps, 'content' | 'records' | 'known'>): string[] {
+  const disks = records.all().filter(({ uid }) => !known.has(uid))
+  const claims = content.claims().filter(({ uid }) => !known.has(uid) && records.get(uid) === null)
+  return [...disks.map(({ path }) => path), ...claims.map(({ digest }) => content.path(digest))]
 }

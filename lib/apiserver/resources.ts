@@ -23,6 +23,8 @@ export type NewObject<T extends KubeObject> = Omit<T, 'metadata' | 'status'> & {
 export interface Resources {
   get<T extends KubeObject>(resource: string, name: NamespacedName): Promise<T | null>
   create<T extends KubeObject>(resource: string, object: NewObject<T>): Promise<T>
+  /** As {@link create}, but the object is the one that it was: it keeps its uid, creation time and generation. Its status is left out. */
+  recreate<T extends KubeObject>(resource: string, object: T): Promise<T>
   /** Reads, lets `change` return a new object (or the same for "nothing to do"), writes under the resourceVersion read; repeats on conflict. Null when the object is gone. */
   modify<T extends KubeObject>(resource: string, name: NamespacedName, change: (object: T) => T): Promise<T | null>
   /**

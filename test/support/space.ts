@@ -284,7 +284,13 @@ export interface RecordedEvent extends KubeObject {
 interface Draft {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: { readonly name?: string; readonly generateName?: string; readonly namespace?: string }
+  readonly metadata: {
+    readonly name?: string
+    readonly generateName?: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
   readonly [field: string]: unknown
 }
 

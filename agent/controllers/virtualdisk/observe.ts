@@ -43,6 +43,8 @@ export interface DiskHave {
   readonly disk: DiskRecord | null
   /** Whether the file of a ready disk is there. */
   readonly present: boolean
+  /** By its status the disk was made once. Without a record it is lost then, and is never made anew as if no guest had written to it. */
+  readonly wasMade: boolean
   readonly source: SourceHave
   readonly storageClass: ClassHave
   /** Size asked for; null when the image decides. */
@@ -76,6 +78,7 @@ export async function observeDisk(vd: VirtualDisk, deps: DiskObserveDeps): Promi
     },
     disk,
     present: disk !== null && (await deps.driver.present(disk)),
+    wasMade: vd.status?.target?.persistentVolumeClaimName !== undefined,
     source: await observeSource(vd, deps),
     storageClass: observeClass(vd, deps),
     wantBytes: size === undefined ? null : toBytes(size),

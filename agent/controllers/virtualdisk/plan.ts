@@ -45,7 +45,7 @@ function planDeletion(have: DiskHave, inUse: boolean): readonly DiskStep[] {
 
 function planCreation(have: DiskHave): readonly DiskStep[] {
   const { source, storageClass } = have
-  if (storageClass.kind !== 'found') return []
+  if (have.wasMade || storageClass.kind !== 'found') return []
   if (source.kind === 'http' && source.image === null) {
     const outdated = source.claim === 'other-source' ? [{ do: 'release' } as const] : []
     return source.claim === 'fits' ? [{ do: 'release' }, { do: 'import' }] : [...outdated, { do: 'import' }]

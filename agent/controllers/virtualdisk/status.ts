@@ -51,7 +51,7 @@ export function diskStatus(inputs: DiskStatusInputs): VirtualDiskStatus {
 }
 
 function stateOf({ have, fault, now }: DiskStatusInputs): { readonly phase: Phase; readonly ready: Of<'Ready'> } {
-  if (have.disk !== null) return existing(have)
+  if (have.disk !== null || have.wasMade) return existing(have)
   if (have.storageClass.kind !== 'found') {
     return { phase: 'Pending', ready: notReady('StorageClassIsNotReady', classText(have)) }
   }
@@ -77,6 +77,11 @@ const notReady = (reason: Exclude<Of<'Ready'>['reason'], 'Ready'>, message: stri
 })
 
 function existing(have: DiskHave): { readonly phase: Phase; readonly ready: Of<'Ready'> } {
+  if (have.disk === null) {
+    const message =
+      'the disk was made once, and its file and record are gone from this host; it is not made anew as an empty one. Put both back, or delete the disk'
+    return { phase: 'PVCLost', ready: notReady('PVCLost', message) }
+  }
   if (!have.present) {
     const message = `${have.disk?.path ?? 'the file'} or the image below it is missing on this host; the disk is ready again when it is back`
     return { phase: 'PVCLost', ready: notReady('PVCLost', message) }

@@ -110,7 +110,9 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, see
   const live = active ? liveDevices(view?.observed.disks ?? [], look.dependencies.known) : []
   const current = active && applied !== null ? withDevices(applied, vm.spec, live) : applied
   const changes = active && current !== null ? pendingChanges(current, vm.spec) : []
-  power = requestOwnRestart(power, vm, active && changes.length > 0)
+  // An older copy of the database was restored: what it says of the machine is no reason to take anything from a guest.
+  const outdated = active && (view?.observed.metadata?.generation ?? 0) > (vm.metadata.generation ?? 0)
+  power = requestOwnRestart(power, vm, active && changes.length > 0 && !outdated)
 
   const deleted = vm.metadata.deletionTimestamp !== undefined
   const wanted = deleted ? 'Off' : wantedPower(power, policy)
@@ -119,8 +121,9 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, see
   if (active && wanted !== 'Off' && power.stopSince !== undefined && now > power.stopSince + graceMs)
     power = omit(power, 'stopSince')
   const waits = reserve(vm, applied, wanted === 'On' ? power : null, look, host)
-  const hotplug =
-    active && current !== null && wanted !== 'Off'
+  const hotplug = outdated
+    ? OUTDATED
+    : active && current !== null && wanted !== 'Off'
       ? planHotplug({
           wanted: vm.spec.blockDeviceRefs,
           changes,
@@ -145,7 +148,8 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, see
             stopSince: power.stopSince ?? null,
             graceMs,
             onReboot: changes.length > 0 || bootsAnew(vm.spec, hotplug, view) ? 'destroy' : 'restart',
-            devices: deviceSteps(vm, hotplug, applied, current, view),
+            devices: outdated ? [] : deviceSteps(vm, hotplug, { applied, current, view }),
+            atRest: active ? [] : recordOfStop(power, view),
           },
           {
             state: view?.state ?? null,
@@ -192,6 +196,22 @@ function withOverlaid(look: Look): Look {
   return { ...look, dependencies: { ...dependencies, devicesProblem } }
 }
 
+/** The domain was made from a newer object than the database has. */
+const OUTDATED: Hotplug = {
+  ...NO_HOTPLUG,
+  pending: [
+    'the machine runs by a newer spec than this database has, which is an older copy: its devices stay as they are until its next restart',
+  ],
+}
+
+/** A domain that is off tells whether that was decided by hand: a rebuilt database must not start it then. */
+function recordOfStop({ marker }: PowerRecord, view: DomainView | null): readonly Step[] {
+  const metadata = view?.observed.metadata
+  const stoppedManually = marker === 'Stopped'
+  if (view?.persistent !== true || metadata === undefined || metadata.stoppedManually === stoppedManually) return []
+  return [{ do: 'record-stop', metadata: { ...metadata, stoppedManually } }]
+}
+
 /** The spec that the domain is made of by now: block devices come and go while it runs. */
 const withDevices = (
   applied: VirtualMachineSpec,
@@ -214,17 +234,16 @@ const bootsAnew = (spec: VirtualMachineSpec, hotplug: Hotplug, view: DomainView 
 function deviceSteps(
   vm: VirtualMachine,
   hotplug: Hotplug,
-  applied: VirtualMachineSpec | null,
-  current: VirtualMachineSpec | null,
-  view: DomainView | null,
+  { applied, current, view }: Pick<Look, 'view'> & Record<'applied' | 'current', VirtualMachineSpec | null>,
 ): readonly Step[] {
   const note = view?.observed.metadata
   const metadata = note ?? (current === null ? undefined : noteOf(vm, current))
   const recorded = note !== undefined && isDeepStrictEqual(applied?.blockDeviceRefs, current?.blockDeviceRefs)
+  const generation = vm.metadata.generation ?? 0
   const record: readonly Step[] =
     recorded || metadata === undefined
       ? []
-      : [{ do: 'record-devices', metadata: { ...metadata, specJson: JSON.stringify(current) } }]
+      : [{ do: 'record-devices', metadata: { ...metadata, generation, specJson: JSON.stringify(current) } }]
   const now = [...hotplug.steps, ...record]
   if (now.length > 0 || hotplug.again === null) return now
   return [{ do: 'wait', afterMs: hotplug.again, why: hotplug.pending.join('; ') }]

@@ -238,6 +238,8 @@ export class VirtualMachineReconciler implements Reconciler {
         if (look.view?.observed.metadata === undefined)
           this.#tell(vm, 'DefinitionRestored', "somebody removed Berth's note from the domain; it is there again")
         return this.#steps.setMetadata(dom, step.metadata, signal)
+      case 'record-stop':
+        return this.#steps.setMetadataAtRest(dom, step.metadata, signal)
       case 'clean-up':
         return this.#cleanUp(vm)
     }

@@ -19,6 +19,8 @@ export interface Want {
   readonly onReboot: 'restart' | 'destroy'
   /** What is to be done about block devices while it runs on. */
   readonly devices: readonly Step[]
+  /** What is to be done while it is off and stays so. */
+  readonly atRest: readonly Step[]
 }
 
 export interface Have {
@@ -52,6 +54,8 @@ export type Step =
   | DeviceStep
   /** Write into the domain what it is made of by now. */
   | { readonly do: 'record-devices'; readonly metadata: BerthMetadata }
+  /** Write into the domain, which is off, whether it was stopped by hand. */
+  | { readonly do: 'record-stop'; readonly metadata: BerthMetadata }
   | { readonly do: 'wait'; readonly afterMs: number; readonly why: string }
 
 /** The signal is repeated, since firmware and booting kernels swallow it. */
@@ -72,8 +76,8 @@ export function planVm(want: Want, have: Have, now: number): readonly Step[] {
   const active = isActive(have.state)
   if (want.deleted && !active)
     return have.state === null ? [{ do: 'clean-up' }] : [{ do: 'undefine' }, { do: 'clean-up' }]
-  if (want.deleted || want.power === 'Off') return active ? stop(want, have, now) : []
-  if (!active) return want.power === 'On' && want.blocked === null ? [{ do: 'define-and-start' }] : []
+  if (want.deleted || want.power === 'Off') return active ? stop(want, have, now) : want.atRest
+  if (!active) return want.power === 'On' && want.blocked === null ? [{ do: 'define-and-start' }] : want.atRest
   if (have.state === 'stopping') return [{ do: 'wait', afterMs: 500, why: 'the guest is ending' }]
   if (have.silent) return [{ do: 'wait', afterMs: SILENT_RETRY_MS, why: 'its QEMU does not answer' }]
   const rebooting: readonly Step[] =

@@ -33,7 +33,8 @@ const LIFECYCLE_REBOOT = 1
 const LIFECYCLE_ACTIONS = { destroy: 0, restart: 1 } as const
 /** VIR_DOMAIN_AFFECT_LIVE, and with VIR_DOMAIN_AFFECT_CONFIG. */
 const AFFECT_LIVE = 1
-const AFFECT_BOTH = 1 | 2
+const AFFECT_CONFIG = 2
+const AFFECT_BOTH = AFFECT_LIVE | AFFECT_CONFIG
 /** VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_METADATA_ELEMENT. */
 const XML_INACTIVE = 2
 const METADATA_ELEMENT = 2
@@ -159,6 +160,12 @@ export class DomainSteps {
   async setMetadata(dom: DomainRef, metadata: BerthMetadata, signal: AbortSignal): Promise<void> {
     const args = { dom, type: METADATA_ELEMENT, metadata: metadataXml(metadata), key: METADATA_KEY, uri: METADATA_URI }
     await quietly(() => this.#libvirt.call('DomainSetMetadata', { ...args, flags: AFFECT_BOTH }, { signal }))
+  }
+
+  /** Replaces our element in the definition of a domain that is off. @throws LibvirtError, also when it is on by now */
+  async setMetadataAtRest(dom: DomainRef, metadata: BerthMetadata, signal: AbortSignal): Promise<void> {
+    const args = { dom, type: METADATA_ELEMENT, metadata: metadataXml(metadata), key: METADATA_KEY, uri: METADATA_URI }
+    await this.#libvirt.call('DomainSetMetadata', { ...args, flags: AFFECT_CONFIG }, { signal })
   }
 
   /** Removes the definition with its firmware variables; the disks stay. */

@@ -20,6 +20,16 @@ const NAME_ATTEMPTS = 8
 export interface CreateOptions extends WriteOptions {
   /** The record of field owners; that of a plain write when absent. */
   readonly managers?: Managers
+  /** The object is made again, and is the one that it was. */
+  readonly identity?: Identity
+}
+
+/** What tells an object from any other of its name. */
+export interface Identity {
+  readonly uid: string
+  /** RFC 3339. */
+  readonly creationTimestamp: string
+  readonly generation?: number
 }
 
 /** Creates `input` (which is consumed) in `namespace` (empty for cluster-scoped kinds). Returns the stored object. @throws ApiError */
@@ -58,15 +68,16 @@ function checkNamespace(kind: KindDef, namespace: string, meta: DraftMeta): void
 
 function filled(core: Core, kind: KindDef, namespace: string, shaped: KubeObject, options: CreateOptions): KubeObject {
   const given: DraftMeta = shaped.metadata
+  const { uid = randomUUID(), creationTimestamp = timestamp(core.clock.now()), generation = 1 } = options.identity ?? {}
   const object: KubeObject = {
     ...shaped,
     metadata: canonicalMeta({
       name: given.name || (given.generateName ? generatedName(given.generateName) : ''),
       generateName: given.generateName,
       namespace: kind.namespaced ? namespace : undefined,
-      uid: randomUUID(),
-      generation: kind.hasStatus ? 1 : undefined,
-      creationTimestamp: timestamp(core.clock.now()),
+      uid,
+      generation: kind.hasStatus ? generation : undefined,
+      creationTimestamp,
       labels: given.labels,
       annotations: given.annotations,
       finalizers: given.finalizers,

@@ -41,6 +41,15 @@ export class CoreResources implements Resources {
     return made as T
   }
 
+  async recreate<T extends KubeObject>(resource: string, object: T): Promise<T> {
+    const kind = this.#kind(resource)
+    const core = this.#core()
+    const { namespace = '', uid, creationTimestamp, generation } = object.metadata
+    const identity = { uid, creationTimestamp, ...(generation === undefined ? {} : { generation }) }
+    const input: JsonObject = clonePlain<JsonObject>({ ...(object as KubeObject) })
+    return (await createObject(core, kind, namespace, input, { ...ownWrite(core, kind), identity })) as T
+  }
+
   async modify<T extends KubeObject>(
     resource: string,
     { namespace, name }: NamespacedName,

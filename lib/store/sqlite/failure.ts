@@ -1,5 +1,5 @@
 // SQLite's result codes in words: what a driver error means for the caller and for the operator.
-import { accessSync, constants } from 'node:fs'
+import { statSync, utimesSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { messageOf } from '../../errors.ts'
 import { StoreError, type Trouble, unavailable } from '../store.ts'
@@ -60,9 +60,11 @@ const FILE_ERRORS: Readonly<Record<string, Trouble>> = {
   EACCES: 'read-only',
 }
 
+/** By a write of nothing: a file system in an emergency still says that it may be written (access(2) asks its mount alone). */
 function isReadOnly(path: string): boolean {
   try {
-    accessSync(path, constants.W_OK)
+    const { atime, mtime } = statSync(path)
+    utimesSync(path, atime, mtime)
     return false
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EROFS'

@@ -62,8 +62,7 @@ async function copyIn(from: string, draft: string): Promise<void> {
 
 /** The store's own opening is the check. It takes a new id there, and a revision above all that clients of the earlier one may have seen. */
 async function prepare(path: string, draft: string, seal: RestoreOptions['seal']): Promise<bigint> {
-  const seen = await new Witness(path).read()
-  if (seen !== null) await new Witness(draft).note(seen)
+  await adoptWitness(path, draft)
   const store = await openSqliteStore({
     path: draft,
     restored: true,
@@ -74,6 +73,12 @@ async function prepare(path: string, draft: string, seal: RestoreOptions['seal']
   await store.close()
   await syncPath(draft)
   return revision
+}
+
+/** What clients of `path` may have seen is seen for `draft`: its revisions begin above. */
+export async function adoptWitness(path: string, draft: string): Promise<void> {
+  const seen = await new Witness(path).read()
+  if (seen !== null) await new Witness(draft).note(seen)
 }
 
 /** Puts the finished database `draft` in the place of `path`, of which the lock is held. @returns where the earlier one is now */

@@ -250,7 +250,7 @@ describe('the end of a VM', () => {
       reason: 'NotRunning',
       message: 'powered off from inside the guest',
     })
-    expect(steps(seen)).toEqual([])
+    expect(steps(seen)).toEqual(['record-stop'])
   })
   it('deleted, it is stopped with patience, then undefined, then cleaned up', () => {
     const gone = aVm({ metadata: { deletionTimestamp: '2026-01-01T00:00:30Z' } })
@@ -377,5 +377,29 @@ describe('block devices of a VM that runs', () => {
     const off = aVm({ spec: { ...both.spec, runPolicy: 'AlwaysOff' } })
     const seen = assess(off, undefined, look({ view: plain, dependencies: withData }), ledger())
     expect(steps(seen)).toEqual(['shutdown', 'wait'])
+  })
+})
+
+describe('what a rebuilt or older database must find', () => {
+  it('a domain that is off says whether it was stopped by hand, once', () => {
+    const stopped = { berth: { power: { marker: 'Stopped', by: 'Operation' } } } as VirtualMachine['status']
+    const off = domain('shutoff', vm.spec, { shutoff: 'shutdown' })
+    const seen = assess(vm, stopped, look({ view: off }), ledger())
+    expect(seen.steps).toMatchObject([{ do: 'record-stop', metadata: { uid: VM_UID, stoppedManually: true } }])
+    const said = { ...off.observed.metadata, stoppedManually: true } as NonNullable<DomainView['observed']['metadata']>
+    const view = { ...off, observed: { ...off.observed, metadata: said } }
+    expect(steps(assess(vm, stopped, look({ view }), ledger()))).toEqual([])
+  })
+  it('a guest that runs by a newer spec keeps its devices, is not restarted for the older one, and says so', () => {
+    const older = aVm({
+      spec: { blockDeviceRefs: [], memory: { size: '2Gi' }, disruptions: { restartApprovalMode: 'Automatic' } },
+    })
+    const running = domain('running', vm.spec)
+    const metadata = { ...running.observed.metadata, generation: 7 } as NonNullable<DomainView['observed']['metadata']>
+    const view = { ...running, observed: { ...running.observed, metadata } }
+    const seen = assess(older, undefined, look({ view }), ledger())
+    expect(steps(seen).filter((step) => step !== 'set-on-reboot')).toEqual([])
+    expect(seen.berth.power.request).toBeUndefined()
+    expect(condition(seen, 'ConfigurationApplied')?.message).toMatch(/newer spec than this database has/)
   })
 })

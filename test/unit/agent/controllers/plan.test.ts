@@ -17,6 +17,7 @@ const on: Want = {
   graceMs: 60_000,
   onReboot: 'restart',
   devices: [],
+  atRest: [],
 }
 const off: Want = { ...on, power: 'Off' }
 const none: Have = {

@@ -30,6 +30,7 @@ const blank: DiskHave = {
   held,
   disk: null,
   present: false,
+  wasMade: false,
   source: { kind: 'blank' },
   storageClass: found,
   wantBytes: GIB,
@@ -239,4 +240,13 @@ describe('diskStatus', () => {
     expect(done.stats?.creationDuration).toEqual({ waitingForDependencies: '30s', totalProvisioning: '1m35s' })
     expect(say({ ...ready, source: image({}) }, done, at(9_999))).toEqual(done)
   })
+})
+
+it('a disk that was made once and has no record any more is lost, and never made anew as an empty one', () => {
+  const lost = { ...blank, wasMade: true }
+  expect(planDisk(lost)).toEqual([])
+  const disk = { metadata: { generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' }, spec: {} } as VirtualDisk
+  const status = diskStatus({ disk, before: { phase: 'Ready' } as VirtualDiskStatus, have: lost, fault: null, now: 0 })
+  expect(status.phase).toBe('PVCLost')
+  expect(status.conditions?.find(({ type }) => type === 'Ready')?.message).toMatch(/is not made anew as an empty one/)
 })
