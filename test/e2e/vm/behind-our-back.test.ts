@@ -113,7 +113,7 @@ describe.concurrent('a machine that runs', () => {
   })
 })
 
-it('a machine that was renamed while it was off starts under its own name', async () => {
+it.concurrent('a machine that was renamed while it was off starts under its own name', async () => {
   const { domain, uid } = await running('renamed')
   await space.operate('renamed', 'Stop', true)
   await space.untilPhase('renamed', 'Stopped')
@@ -125,7 +125,7 @@ it('a machine that was renamed while it was off starts under its own name', asyn
   await eventOf('renamed', 'DefinitionRestored', 'other-name')
 })
 
-it('a network that was destroyed is there again, and the guests are on it', async () => {
+it.concurrent('a network that was destroyed is there again, and the guests are on it', async () => {
   const { domain, pid } = await running('networked')
   const network = (await virsh('net-list', '--name')).split('\n').find((one) => one.startsWith('berth')) ?? ''
   const tap = (await virsh('domiflist', domain)).trim().split(/\s+/)[0] ?? ''
