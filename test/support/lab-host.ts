@@ -177,8 +177,12 @@ export class LabHost {
     await writeFile(bootId, `${randomUUID()}\n`)
     await this.withoutAgent(() =>
       this.withoutLibvirtd(async () => {
-        for (const pid of await this.#pidsOf('qemu-system|dnsmasq')) await this.signal('KILL', pid)
-        await waitFor('no QEMU', READY_SECONDS, async () => (await this.#pidsOf('qemu-system')).length === 0)
+        await waitFor('the end of QEMU and dnsmasq', READY_SECONDS, async () => {
+          const pids = await this.#pidsOf('qemu-system|dnsmasq')
+          // dnsmasq's helper goes with it.
+          for (const pid of pids) await this.signal('KILL', pid).catch(() => undefined)
+          return pids.length === 0
+        })
         const bridges = JSON.parse(await this.exec('ip', '-j', 'link', 'show', 'type', 'bridge'))
         for (const { ifname } of bridges) if (ifname !== undefined) await this.exec('ip', 'link', 'del', ifname)
         await this.exec('find', '/run/libvirt/qemu', '/run/libvirt/network', '-type', 'f', '-delete')
