@@ -98,6 +98,8 @@ export class LibvirtHealth {
       this.#answerMs = clock.monotonic() - begun
       return this.#answerMs > SLOW_MS ? SLOW : this.#slowWork()
     } catch (error) {
+      // Neither connected nor refused yet, as when the agent begins: nothing is known.
+      if (error instanceof ConnectionLost && libvirt.problem === null) return this.#trouble
       return judgeFailure(error, libvirt.problem)
     } finally {
       answered.abort()

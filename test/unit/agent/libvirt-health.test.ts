@@ -13,12 +13,14 @@ type Answer = () => Promise<unknown>
 
 const answers: Answer = async () => ({ libVer: 9_000_000n })
 const never: Answer = () => new Promise(() => undefined)
-const away: Answer = () =>
-  Promise.reject(new ConnectionLost('no connection to libvirt', 'none', { cause: new Error('connect ENOENT /run/x') }))
+const lost = new ConnectionLost('no connection to libvirt', 'none', { cause: new Error('not connected') })
+const away: Answer = () => Promise.reject(lost)
 
 let clock: ManualClock
 let light: Answer
 let work: Answer
+/** Why the pool has no connection. */
+let problem: Error | null
 let told: (string | null)[]
 let blind: LibvirtTrouble[]
 let health: LibvirtHealth
@@ -27,11 +29,17 @@ beforeEach(() => {
   clock = new ManualClock()
   light = answers
   work = answers
+  problem = new Error('connect ENOENT /run/x')
   told = []
   blind = []
   const call = (_: string, __: object, options: { lane?: string }) => (options.lane === 'light' ? light() : work())
   health = new LibvirtHealth({
-    libvirt: { call: call as unknown as LibvirtPool['call'], problem: null },
+    libvirt: {
+      call: call as unknown as LibvirtPool['call'],
+      get problem() {
+        return problem
+      },
+    },
     clock,
     onChange: (trouble) => told.push(trouble?.reason ?? null),
     onBlind: (trouble) => blind.push(trouble),
@@ -60,6 +68,17 @@ describe('the health of libvirt', () => {
     await clock.advance(2_000)
     expect(told).toEqual(['LibvirtAway', null])
     expect(health.trouble()).toBeNull()
+    await health.stop()
+  })
+
+  it('knows nothing before the first connection was made or refused', async () => {
+    light = away
+    problem = null
+    await clock.advance(60_000)
+    expect([told, health.trouble()]).toEqual([[], null])
+    problem = new Error('connect ENOENT /run/x')
+    await clock.advance(2_000)
+    expect(told).toEqual(['LibvirtAway'])
     await health.stop()
   })
 
@@ -108,7 +127,6 @@ describe('the health of libvirt', () => {
 })
 
 describe('a failed question', () => {
-  const lost = new ConnectionLost('no connection to libvirt', 'none', { cause: new Error('not connected') })
   const reason = (error: unknown, problem: Error | null) => judgeFailure(error, problem)?.reason
 
   it('means a hang when the connection was given up for its silence, or cannot be opened for it', () => {
