@@ -5,7 +5,7 @@
 import { isRecord, type JsonObject } from '../core/json.ts'
 import { decodeFields, encodeFields } from './codec.ts'
 import { allFields, allFieldsText, compare, type Difference, isSame, namedFields, written } from './compare.ts'
-import { difference, EMPTY, equal, type FieldSet, intersection, isEmpty, union, without } from './set.ts'
+import { difference, EMPTY, equal, type FieldSet, intersection, isEmpty, setOf, union, without } from './set.ts'
 
 /** As stored in `metadata.managedFields`. */
 export interface ManagerEntry {
@@ -45,7 +45,7 @@ const ANCIENT = 'ancient-changes'
 const BEFORE_FIRST_APPLY = 'before-first-apply'
 
 /** Fields that nobody owns: they are the object's identity or the server's own. */
-const UNOWNED: readonly (readonly string[])[] = [
+const UNOWNED = setOf([
   ['f:apiVersion'],
   ['f:kind'],
   ...[
@@ -60,7 +60,7 @@ const UNOWNED: readonly (readonly string[])[] = [
     'selfLink',
     'managedFields',
   ].map((field) => ['f:metadata', `f:${field}`]),
-]
+])
 
 /** Without what nobody owns, and without `metadata` and the root themselves. */
 export function ownable(set: FieldSet): FieldSet {

@@ -66,17 +66,26 @@ export const equal = (a: FieldSet, b: FieldSet): boolean =>
       return other !== undefined && equal(child, other)
     }))
 
-/** `a` without the subtrees at these paths. */
-export function without(a: FieldSet, paths: readonly (readonly string[])[]): FieldSet {
-  const here = new Set(paths.flatMap(([first, ...rest]) => (first !== undefined && rest.length === 0 ? [first] : [])))
-  return nodeOf(
-    a.self,
-    [...a.children].flatMap(([element, child]) => {
-      if (here.has(element)) return []
-      const below = paths.flatMap(([first, ...rest]) => (first === element ? [rest] : []))
-      return [[element, below.length === 0 ? child : without(child, below)] as const]
-    }),
+/** The set of these paths. */
+export const setOf = (paths: readonly (readonly string[])[]): FieldSet =>
+  paths.reduce<FieldSet>(
+    (all, path) =>
+      union(
+        all,
+        path.reduceRight<FieldSet>((below, element) => nodeOf(false, [[element, below]]), LEAF),
+      ),
+    EMPTY,
   )
+
+/** `a` without the subtrees at the paths of `cut`. */
+export function without(a: FieldSet, cut: FieldSet): FieldSet {
+  const left: (readonly [string, FieldSet])[] = []
+  for (const [element, child] of a.children) {
+    const here = cut.children.get(element)
+    if (here === undefined) left.push([element, child])
+    else if (!here.self) left.push([element, without(child, here)])
+  }
+  return nodeOf(a.self, left)
 }
 
 /** Every path as text for people: `.spec.cpu`, `.status.conditions[type="Ready"]`, `.metadata.finalizers["x"]`. In order. */

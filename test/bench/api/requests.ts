@@ -1,5 +1,6 @@
 // Rows about single requests: reading one object, listing all, creating one durably.
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { median, type Row, show } from '../figures.ts'
 import { type Bed, spent } from './bed.ts'
@@ -72,6 +73,45 @@ export async function listAll({ api, bare, scale }: Bed): Promise<Row> {
     detail: `${show(length / 1_048_576)} MiB; a bare route sends the same bytes in ${show(median(floors))} ms`,
     values: times,
     samples: { ms: times, floorMs: floors },
+    cpu,
+  }
+}
+
+const FORMS = {
+  json: '',
+  table: 'accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n',
+  metadata: 'accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io\r\n',
+}
+/** The server's histogram learns of a stall when the timer after it has fired. */
+const NOTICE_MS = 100
+
+/** What lists of everything, in each form, cost everybody else: the longest turn of the event loop while they are made. */
+export async function stallOfLists({ api, scale }: Bed): Promise<Row> {
+  const [wire] = await open(api, 1)
+  if (wire === undefined) throw new Error('no connection')
+  const longest: Record<string, number[]> = {}
+  const { cpu } = await spent(api, async () => {
+    for (const [form, headers] of Object.entries(FORMS)) {
+      const request = requestBytes('GET', DISK_PATH, '', headers)
+      longest[form] = []
+      for (let round = 0; round < scale.lists; round++) {
+        await api.ask({ ask: 'stalls' })
+        await wire.send(request, 200)
+        await sleep(NOTICE_MS)
+        longest[form].push((await api.ask({ ask: 'figures' })).stallMs)
+      }
+    }
+  })
+  close([wire])
+  const medians = Object.entries(longest).map(([form, stalls]) => ({ form, ms: median(stalls) }))
+  return {
+    id: 'list.stall',
+    what: `stall of the event loop by a list of ${scale.objects} objects`,
+    budget: { limit: 50, unit: 'ms' },
+    value: Math.max(...medians.map(({ ms }) => ms)),
+    detail: `the worst form's median of ${scale.lists}: ${medians.map(({ form, ms }) => `${form} ${show(ms)} ms`).join(', ')}`,
+    values: Object.values(longest).flat(),
+    samples: longest,
     cpu,
   }
 }

@@ -3,10 +3,10 @@ import { connect, type Socket } from 'node:net'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 
-/** A request's bytes. */
-export function requestBytes(method: string, path: string, body = ''): Buffer {
+/** A request's bytes. `headers` are whole lines. */
+export function requestBytes(method: string, path: string, body = '', headers = ''): Buffer {
   const length = body === '' ? '' : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${length}\r\n${body}`)
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${headers}${length}\r\n${body}`)
 }
 
 /** One keep-alive connection with one request under way at most. */
