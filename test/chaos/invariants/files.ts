@@ -1,8 +1,10 @@
 // Files of the agent's state folder against the objects, both ways. Whatever has no owner is an orphan.
-import { readdir, readFile } from 'node:fs/promises'
+import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KubeObject } from '../../../lib/object.ts'
-import { differences, type Objects } from './seen.ts'
+import { toBytes } from '../../../lib/quantity.ts'
+import type { VirtualDisk } from '../../../schemas/index.ts'
+import { differences, labelOf, type Objects } from './seen.ts'
 
 /** Names in a folder; none when there is no such folder. */
 const namesIn = async (...path: readonly string[]): Promise<readonly string[]> =>
@@ -32,7 +34,46 @@ export async function wrongFiles(stateDir: string, objects: Objects): Promise<re
 async function wrongDiskFiles(stateDir: string, { disks }: Objects): Promise<readonly string[]> {
   const names = (await namesIn(stateDir, 'disks')).filter((name) => !name.startsWith('.'))
   const expected = uidsOf(disks).flatMap((uid) => [`${uid}.json`, `${uid}.qcow2`])
-  return differences('files of disks', ['objects have', expected], ['disks/ has', names])
+  return [
+    ...differences('files of disks', ['objects have', expected], ['disks/ has', names]),
+    ...(await Promise.all(disks.map((disk) => wrongSize(join(stateDir, 'disks'), disk)))).flat(),
+  ]
+}
+
+/** Byte of a qcow2 header at which the size that a guest sees is, in big-endian 64 bits. */
+const SIZE_AT = 24
+
+/** File, sidecar and status tell the same size. Of a disk without files others say that they are missing. */
+async function wrongSize(folder: string, disk: VirtualDisk): Promise<readonly string[]> {
+  const path = join(folder, disk.metadata.uid)
+  const [header, sidecar] = await Promise.all([
+    bytesOf(`${path}.qcow2`, SIZE_AT + 8),
+    readFile(`${path}.json`, 'utf8').catch(() => null),
+  ])
+  if (header === null || sidecar === null) return []
+  const sizes = {
+    file: header.readBigUInt64BE(SIZE_AT),
+    sidecar: BigInt(JSON.parse(sidecar).sizeBytes),
+    status: toBytes(disk.status?.capacity ?? '0'),
+  }
+  if (new Set(Object.values(sizes)).size === 1) return []
+  return [
+    `${labelOf(disk)} has ${Object.entries(sizes)
+      .map(([where, size]) => `${size} bytes by its ${where}`)
+      .join(', ')}`,
+  ]
+}
+
+/** The first bytes of a file; null when there is none, or it is shorter. */
+async function bytesOf(path: string, length: number): Promise<Buffer | null> {
+  const file = await open(path, 'r').catch(() => null)
+  if (file === null) return null
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, 0)
+    return bytesRead === length ? buffer : null
+  } finally {
+    await file.close()
+  }
 }
 
 /** Every stored file is claimed by an image, by a download of a disk, or read through by a disk; and what is claimed is there. */

@@ -24,7 +24,7 @@ const disk = {
   kind: 'VirtualDisk',
   metadata: metadata('root', DISK_UID),
   spec: {},
-  status: { phase: 'Ready' },
+  status: { phase: 'Ready', capacity: '1Mi' },
 } as VirtualDisk
 const image = {
   apiVersion: 'v1',
@@ -111,8 +111,8 @@ describe('files', () => {
   }
   beforeEach(async () => {
     state = scratch()
-    await put(`disks/${DISK_UID}.json`, { base: DIGEST })
-    await put(`disks/${DISK_UID}.qcow2`)
+    await put(`disks/${DISK_UID}.json`, { base: DIGEST, sizeBytes: '1048576' })
+    await writeFile(join(state, `disks/${DISK_UID}.qcow2`), header(1_048_576n))
     await put(`images/objects/${IMAGE_UID}.json`, { digest: DIGEST })
     await put(`images/sha256/${DIGEST}`)
     await put(`images/sha256/${DIGEST}.json`)
@@ -141,6 +141,13 @@ describe('files', () => {
       expect((await wrongFiles(state, objects)).join('\n')).toContain(words)
     })
 
+  it('of another size than they are said to have: is said', async () => {
+    await writeFile(join(state, `disks/${DISK_UID}.qcow2`), header(2_097_152n))
+    expect(await wrongFiles(state, objects)).toEqual([
+      'VirtualDisk default/root has 2097152 bytes by its file, 1048576 bytes by its sidecar, 1048576 bytes by its status',
+    ])
+  })
+
   it('that are missing are named', async () => {
     const second = { ...disk, metadata: metadata('second', OTHER_UID) }
     expect((await wrongFiles(state, { ...objects, disks: [disk, second] })).join('\n')).toContain(
@@ -150,6 +157,14 @@ describe('files', () => {
     expect((await wrongFiles(state, objects)).join('\n')).toContain(`needed is ${OTHER_DIGEST}, images/sha256/ has not`)
   })
 })
+
+/** As much of a qcow2 header as tells the size. */
+function header(size: bigint): Buffer {
+  const bytes = Buffer.alloc(32)
+  bytes.write('QFI\xfb', 'latin1')
+  bytes.writeBigUInt64BE(size, 24)
+  return bytes
+}
 
 function omit<T extends object, K extends keyof T>(object: T, key: K): T {
   const { [key]: _, ...rest } = object
