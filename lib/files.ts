@@ -1,7 +1,7 @@
 // Files that are either as they were or as they should be, whenever the power goes.
 import { randomBytes } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /** Puts `content` in the place of `path` in one step, on disk when the promise resolves. */
 export async function writeAtomically(path: string, content: string, mode: number): Promise<void> {
@@ -44,8 +44,16 @@ export async function readIfThere(path: string): Promise<string | null> {
   }
 }
 
-/** Takes away what {@link writeAtomically} left in a folder when the process was killed in its midst. */
+const TEMPORARY = /\.[0-9a-f]{12}\.tmp$/
+
+/** Takes away what {@link writeAtomically} left in a folder when the process was killed in its midst. Nobody may write there now. */
 export async function removeTemporaries(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true })
+}
+
+/** The same for one file, in a folder where others may be at work. */
+export async function removeTemporariesOf(path: string): Promise<void> {
+  const [folder, own] = [dirname(path), basename(path)]
   for (const name of await readdir(folder))
-    if (/\.[0-9a-f]{12}\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
+    if (TEMPORARY.test(name) && name.replace(TEMPORARY, '') === own) await rm(join(folder, name), { force: true })
 }

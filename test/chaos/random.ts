@@ -22,6 +22,12 @@ export class Random {
   between(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1))
   }
+
+  /** So many of the list, each once. */
+  some<T>(list: readonly T[], count: number): readonly T[] {
+    const drawn = list.map((item) => ({ item, place: this.next() })).sort((one, other) => one.place - other.place)
+    return drawn.slice(0, count).map(({ item }) => item)
+  }
 }
 
 /** The item at a place between 0 and 1; undefined of an empty list. Does not draw: the caller has drawn already. */

@@ -5,11 +5,9 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export type Order =
-  /** Live on, and write down what was passed. */
-  | { readonly do: 'record' }
   /** Die at the nth passing of this point, once. */
   | { readonly do: 'die'; readonly id: string; readonly point: string; readonly nth: number }
-  /** Die at the first passing of each of these. */
+  /** Write down what is passed, and die at the first passing of each of these; of none to live on. */
   | { readonly do: 'die-at-each'; readonly points: readonly string[] }
 
 export class Orders {
@@ -39,7 +37,7 @@ export class Orders {
     return text === '' ? null : (JSON.parse(text) as Order)
   }
 
-  /** Points in the order of passing, while the order was to record. */
+  /** Points in the order of passing, while the order was `die-at-each`. */
   passed(): readonly string[] {
     return linesOf(this.#passed)
   }

@@ -17,9 +17,12 @@ export class Trap {
   pass(point: string): void {
     const order = this.#orders.get()
     if (order === null) return
-    if (order.do === 'record') this.#orders.notePassed(point)
-    else if (order.do === 'die') this.#passOrdered(order, point)
-    else if (order.points.includes(point) && !this.#orders.died().includes(point)) this.#dieAt(point)
+    if (order.do === 'die') {
+      this.#passOrdered(order, point)
+      return
+    }
+    this.#orders.notePassed(point)
+    if (order.points.includes(point) && !this.#orders.died().includes(point)) this.#dieAt(point)
   }
 
   #passOrdered({ id, point: deadly, nth }: Extract<Order, { do: 'die' }>, point: string): void {

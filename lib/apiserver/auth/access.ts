@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AccessToken } from '../../../schemas/access/token.ts'
-import { readIfThere, removeTemporaries, writeAtomically } from '../../files.ts'
+import { readIfThere, removeTemporariesOf, writeAtomically } from '../../files.ts'
 import type { Resources } from '../resources.ts'
 import { ACCESS_TOKENS } from './access-state.ts'
 import { MASTERS } from './caller.ts'
@@ -39,9 +39,10 @@ export interface Access {
 export async function openAccess({ stateFolder, ...options }: AccessOptions): Promise<Access> {
   const folder = join(stateFolder, KEYS_FOLDER)
   const tls = await TlsKeeper.open({ ...options, folder })
-  await removeTemporaries(stateFolder)
   await rm(join(folder, OLD_TOKENS), { force: true })
   const path = join(stateFolder, 'kubeconfig')
+  // Others of the state folder are being written by now.
+  await removeTemporariesOf(path)
   return {
     tls,
     kubeconfigPath: path,

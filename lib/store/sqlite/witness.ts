@@ -1,6 +1,6 @@
 // A small file beside the database that remembers how far the store had come. A database that is behind it, or is another one, was put
 // there by somebody: an older copy. Clients of the newer one must then not go on as if nothing had happened.
-import { readIfThere, writeAtomically } from '../../files.ts'
+import { readIfThere, removeTemporariesOf, writeAtomically } from '../../files.ts'
 import type { Revision } from '../store.ts'
 
 /** The store's identity and its newest revision, some seconds ago at most. */
@@ -20,8 +20,9 @@ export class Witness {
     this.#path = `${database}.seen`
   }
 
-  /** What was noted last; null when nothing was, or the note cannot be read. */
+  /** What was noted last; null when nothing was, or the note cannot be read. Takes away what a killed process left of a note. */
   async read(): Promise<Seen | null> {
+    await removeTemporariesOf(this.#path)
     const text = await readIfThere(this.#path)
     this.#noted = text === null ? null : parse(text)
     return this.#noted

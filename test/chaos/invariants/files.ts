@@ -24,8 +24,10 @@ export async function wrongFiles(stateDir: string, objects: Objects): Promise<re
       .filter((name) => folder === 'images/tmp' || name.startsWith('.'))
       .map((name) => `${folder}/${name} is unfinished and stays`),
   )
+  const unfinished = (await namesIn(stateDir)).filter((name) => name.endsWith('.tmp'))
   return [
     ...(await Promise.all([...own, ...temporary])).flat(),
+    ...unfinished.map((name) => `${name} is unfinished and stays`),
     ...(await wrongDiskFiles(stateDir, objects)),
     ...(await wrongImages(stateDir, objects)),
   ]

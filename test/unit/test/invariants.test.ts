@@ -132,6 +132,7 @@ describe('files', () => {
     [`disks/${OTHER_UID}.qcow2`, `disks/ has ${OTHER_UID}.qcow2, objects have not`],
     ['disks/.tmp-1', 'is unfinished and stays'],
     ['images/tmp/room', 'is unfinished and stays'],
+    ['berth.db.seen.0123456789ab.tmp', 'is unfinished and stays'],
     [`images/objects/${OTHER_UID}.json`, `images/objects/ has ${OTHER_UID}.json, objects have not`],
     [`images/sha256/${OTHER_DIGEST}`, `images/sha256/ has ${OTHER_DIGEST}, needed is not`],
   ]

@@ -25,6 +25,15 @@ describe('random numbers of a seed', () => {
     expect([...seen].sort()).toEqual([2, 3, 4, 5])
   })
 
+  it('draw some of a list, each once', () => {
+    const list = Array.from({ length: 50 }, (_, index) => index)
+    const some = new Random(5, 'some').some(list, 20)
+    expect([some.length, new Set(some).size]).toEqual([20, 20])
+    expect(new Random(5, 'some').some(list, 20)).toEqual(some)
+    expect(new Random(6, 'some').some(list, 20)).not.toEqual(some)
+    expect([...new Random(5, 'all').some(list, 99)].sort((one, other) => one - other)).toEqual(list)
+  })
+
   it('choose by place and by weight', () => {
     expect(itemAt([], 0.5)).toBeUndefined()
     expect([0, 0.49, 0.5, 0.99].map((place) => itemAt(['a', 'b'], place))).toEqual(['a', 'a', 'b', 'b'])

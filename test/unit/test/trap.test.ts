@@ -20,7 +20,7 @@ describe('a trap at named points', () => {
   })
 
   it('records what is passed, and kills nobody', async () => {
-    const { orders, life, deaths } = await lived({ do: 'record' })
+    const { orders, life, deaths } = await lived({ do: 'die-at-each', points: [] })
     const trap = life()
     for (const point of POINTS) trap.pass(point)
     expect(orders.passed()).toEqual(POINTS)
@@ -53,7 +53,7 @@ describe('a trap at named points', () => {
   it('kills at each point once, over all lives', async () => {
     const { orders, life, deaths } = await lived({ do: 'die-at-each', points: ['a', 'b'] })
     for (const point of POINTS) life().pass(point)
-    expect([deaths(), orders.died()]).toEqual([2, ['a', 'b']])
+    expect([deaths(), orders.died(), orders.passed()]).toEqual([2, ['a', 'b'], POINTS])
     await orders.clear()
     expect([orders.get(), orders.died()]).toEqual([null, []])
   })
