@@ -1,4 +1,5 @@
 // Whether writes work, as the last of them showed. The one place that says so: to the API's readiness, to controllers, to the log.
+import type { Clock } from '../../clock.ts'
 import type { StoreLog } from '../log.ts'
 import type { StoreError } from '../store.ts'
 
@@ -49,5 +50,24 @@ export class Health {
 
   #tell(): void {
     for (const listener of this.#listeners) listener(this.#trouble)
+  }
+}
+
+/** Between two tries whether writes work again. */
+const PROBE_MS = 1_000
+
+/** While there is a trouble that may pass, calls `probe`, which tells the health what it finds. Ends with the signal. */
+export function probeWhileTroubled(health: Health, probe: () => void, clock: Clock, signal: AbortSignal): void {
+  let probing = false
+  health.onChange((trouble) => {
+    if (trouble !== null && !probing) void run()
+  })
+  const run = async (): Promise<void> => {
+    probing = true
+    while (health.trouble !== null && !health.final && !signal.aborted) {
+      await clock.sleep(PROBE_MS, signal).catch(() => undefined)
+      if (!signal.aborted) probe()
+    }
+    probing = false
   }
 }

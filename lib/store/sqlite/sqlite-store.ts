@@ -20,12 +20,12 @@ import {
 } from '../store.ts'
 import type { Codec } from './codec.ts'
 import { isFatal, toStoreError } from './failure.ts'
-import type { Health } from './health.ts'
+import { type Health, probeWhileTroubled } from './health.ts'
 import { RecentChanges } from './recent.ts'
 import type { ChangeRow, MetaRow, PageRow, Rows } from './rows.ts'
 import { SharedValues } from './shared-values.ts'
 import { readToken, writeToken } from './token.ts'
-import { type LogLimits, type Pace, trimLoop, trimOnce } from './trim.ts'
+import { type LogLimits, trimLoop, trimOnce } from './trim.ts'
 import { Watchers, type WatchScope } from './watchers.ts'
 import type { Witness } from './witness.ts'
 import { type CommitObserver, Writer, type Written } from './writer.ts'
@@ -86,6 +86,7 @@ export class SqliteStore implements Store {
       revision: () => this.revision(),
       read: (resource, after) => this.#changesAfter(resource, after),
     })
+    probeWhileTroubled(health, () => this.#writer.probe(), clock, this.#ending.signal)
     this.#trimming = trimLoop(() => this.#upkeep(), clock, this.#ending.signal)
   }
 
@@ -271,13 +272,12 @@ export class SqliteStore implements Store {
     return { type: 'delete', key, revision: row.revision, previous }
   }
 
-  #upkeep(): Pace {
-    const { health } = this.#parts
-    if (health.trouble !== null) this.#writer.probe()
-    if (health.trouble !== null) return health.final ? 'slow' : 'soon'
-    if (this.#trim()) return 'at-once'
+  /** @returns whether there may be more to trim */
+  #upkeep(): boolean {
+    if (this.#parts.health.trouble !== null) return false
+    if (this.#trim()) return true
     this.#noting = this.#noting.then(() => this.#note())
-    return 'slow'
+    return false
   }
 
   /** Remembers outside of the database how far it has come. Without it only an older copy would go unnoticed. */

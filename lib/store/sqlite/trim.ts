@@ -36,16 +36,10 @@ export const TRIM_EVERY_MS = 15_000
 /** Pause between bites, for the writes of others. */
 const BREATH_MS = 20
 
-/** Between two tries whether writes work again. */
-const PROBE_MS = 1_000
-
-/** When the next look is due. */
-export type Pace = 'at-once' | 'soon' | 'slow'
-const PAUSES: Readonly<Record<Pace, number>> = { 'at-once': BREATH_MS, soon: PROBE_MS, slow: TRIM_EVERY_MS }
-
-/** Calls `look` until the signal aborts, at the pace that it asks for. */
-export async function trimLoop(look: () => Pace, clock: Clock, signal: AbortSignal): Promise<void> {
+/** Calls `bite` until the signal aborts: at once again while it returns true, else after {@link TRIM_EVERY_MS}. */
+export async function trimLoop(bite: () => boolean, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await clock.sleep(PAUSES[look()], signal).catch(() => undefined)
+    const more = bite()
+    await clock.sleep(more ? BREATH_MS : TRIM_EVERY_MS, signal).catch(() => undefined)
   }
 }
