@@ -130,15 +130,23 @@ export class LabHost {
     }
   }
 
-  /** The agent runs with another configuration while `work` does: what matches in its file is replaced. */
-  async withConfig(pattern: RegExp, replacement: string, work: () => Promise<void>): Promise<void> {
+  /**
+   * The agent runs with another configuration while `work` does: what matches in its file is replaced. `restart` makes another agent of
+   * it.
+   */
+  async withConfig(
+    pattern: RegExp,
+    replacement: string,
+    work: () => Promise<void>,
+    restart: () => Promise<void> = () => this.restartAgent(),
+  ): Promise<void> {
     const path = join(this.dir, 'agent.yaml')
     const usual = await readFile(path, 'utf8')
     const other = usual.replace(pattern, replacement)
     if (other === usual) throw new Error(`${path} has nothing like ${pattern}`)
     await writeFile(path, other)
     try {
-      await this.restartAgent()
+      await restart()
       await work()
     } finally {
       await writeFile(path, usual)
@@ -191,8 +199,9 @@ export class LabHost {
     )
   }
 
+  /** Fine when there was none: what went wrong with it is the news then. */
   async forgetReboot(): Promise<void> {
-    await this.exec('umount', BOOT_ID)
+    await this.exec('umount', BOOT_ID).catch(() => undefined)
   }
 
   async #pidsOf(pattern: string): Promise<readonly number[]> {

@@ -40,18 +40,18 @@ it('a restarted host starts its machines by run policy, in order, one after the 
   ).rejects.toThrow('whole number')
 
   const oneByOne = 'start: {parallel: 1, settleSeconds: 3}\nimporter:'
-  await space.host.withConfig(/^importer:/m, oneByOne, async () => {
-    await space.host.reboot()
-    try {
-      const waits = await space.until('VirtualMachine', 'third', (vm) =>
-        condition(vm, 'Running').message.startsWith('waits for its turn'),
-      )
-      expect(condition(waits, 'Running')).toMatchObject({ status: 'False', reason: 'PodNotStarted' })
-      for (const [index, name] of order.entries()) await space.untilNewQemu(name, old[index] ?? 0)
-    } finally {
-      await space.host.forgetReboot()
-    }
-  })
+  const comesBack = async () => {
+    const waits = await space.until('VirtualMachine', 'third', (vm) =>
+      condition(vm, 'Running').message.startsWith('waits for its turn'),
+    )
+    expect(condition(waits, 'Running')).toMatchObject({ status: 'False', reason: 'PodNotStarted' })
+    for (const [index, name] of order.entries()) await space.untilNewQemu(name, old[index] ?? 0)
+  }
+  try {
+    await space.host.withConfig(/^importer:/m, oneByOne, comesBack, () => space.host.reboot())
+  } finally {
+    await space.host.forgetReboot()
+  }
   const starts = await Promise.all(order.map(async (name) => startOf(await space.get('VirtualMachine', name))))
   // Each waits for its turn, which the one before it keeps for 3 s.
   const [first = 0, second = 0, third = 0] = starts
