@@ -27,6 +27,8 @@ export function nodeReconciler({ core, survey, version, troubles, strayFiles }: 
     troubles,
     facts: async (signal) => {
       const inventory = await readInventory(signal).catch((error: unknown) => {
+        // An agent that stops wants no inventory any more.
+        signal.throwIfAborted()
         log.warn({ err: error }, 'the hardware inventory could not be read')
         return null
       })
