@@ -11,7 +11,7 @@ import { bareVm, packageOf, qemuOf, scratchFolder, service, untilRunning } from 
 import { inventory, type Keys, makeKeys, provideSsh } from './ssh.ts'
 import { startTree, type Tree } from './tree.ts'
 
-const PLAY_SECONDS = 200
+const PLAY_SECONDS = 400
 
 const folder = scratchFolder()
 let keys: Keys

@@ -80,7 +80,7 @@ export async function startTree(role: string): Promise<Tree> {
     await stop()
     throw error
   }
-  const attempt = (line: string, seconds = 60) => enter(pid, line, seconds)
+  const attempt = (line: string, seconds = 120) => enter(pid, line, seconds)
   return {
     name,
     get root() {
