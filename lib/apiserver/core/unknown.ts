@@ -10,10 +10,36 @@ export interface UnknownField {
 
 const flattened = new WeakMap<JsonObject, readonly JsonObject[]>()
 
+/** What may stand at one place of an object: all its schemas, and the places below, found once. */
+interface Place {
+  readonly schemas: readonly JsonObject[]
+  readonly declares: boolean
+  /** Of declared properties only: there are as many as the schema has. */
+  readonly fields: Map<string, Field>
+  /** Undefined until it is asked for, null when items are not described. */
+  items: Place | null | undefined
+}
+
+interface Field {
+  readonly place: Place
+  readonly acceptsNull: boolean
+}
+
+const places = new WeakMap<JsonObject, Place>()
+
+const placeOf = (schemas: readonly JsonObject[]): Place => ({
+  schemas,
+  declares: schemas.some(declaresFields),
+  fields: new Map(),
+  items: undefined,
+})
+
 /** Removes unknown fields and nulls from `value` in place; returns the unknown ones. */
 export function pruneUnknown(schema: JsonObject, value: unknown, path = ''): UnknownField[] {
   const unknown: UnknownField[] = []
-  walk(flatten(schema), value, path, unknown)
+  const place = places.get(schema) ?? placeOf(flatten(schema))
+  places.set(schema, place)
+  walk(place, value, path, unknown)
   return unknown
 }
 
@@ -34,22 +60,41 @@ function flatten(schema: JsonObject): readonly JsonObject[] {
   return flat
 }
 
-function walk(schemas: readonly JsonObject[], value: unknown, path: string, unknown: UnknownField[]): void {
+function walk(place: Place, value: unknown, path: string, unknown: UnknownField[]): void {
   if (Array.isArray(value)) {
-    const items = schemas.flatMap((schema) => (isRecord(schema.items) ? flatten(schema.items) : []))
-    if (items.length > 0) for (const [index, item] of value.entries()) walk(items, item, `${path}[${index}]`, unknown)
+    const items = itemsOf(place)
+    if (items !== null) for (const [index, item] of value.entries()) walk(items, item, `${path}[${index}]`, unknown)
     return
   }
-  if (!isRecord(value) || !schemas.some(declaresFields)) return
+  if (!place.declares || !isRecord(value)) return
   for (const [key, item] of Object.entries(value)) {
-    const found = schemas.flatMap((schema) => schemasOf(schema, key))
-    if (found.length === 0) {
-      if (schemas.some(isOpen)) continue
-      unknown.push({ path: joinPath(path, key), meant: nearest(key, knownKeys(schemas)) })
+    const field = fieldOf(place, key)
+    if (field === null) {
+      if (place.schemas.some(isOpen)) continue
+      unknown.push({ path: joinPath(path, key), meant: nearest(key, knownKeys(place.schemas)) })
       delete value[key]
-    } else if (item === null && !found.some(acceptsNull)) delete value[key]
-    else walk(found.flatMap(flatten), item, joinPath(path, key), unknown)
+    } else if (item === null && !field.acceptsNull) delete value[key]
+    else if (typeof item === 'object' && item !== null) walk(field.place, item, joinPath(path, key), unknown)
   }
+}
+
+function itemsOf(place: Place): Place | null {
+  if (place.items !== undefined) return place.items
+  const items = place.schemas.flatMap((schema) => (isRecord(schema.items) ? flatten(schema.items) : []))
+  place.items = items.length === 0 ? null : placeOf(items)
+  return place.items
+}
+
+/** Null for a field that no schema knows. */
+function fieldOf({ schemas, fields }: Place, key: string): Field | null {
+  const known = fields.get(key)
+  if (known !== undefined) return known
+  const found = schemas.flatMap((schema) => schemasOf(schema, key))
+  if (found.length === 0) return null
+  const field = { place: placeOf(found.flatMap(flatten)), acceptsNull: found.some(acceptsNull) }
+  // Names that clients make up (labels, data) are not kept.
+  if (schemas.some(({ properties }) => isRecord(properties) && Object.hasOwn(properties, key))) fields.set(key, field)
+  return field
 }
 
 const declaresFields = (schema: JsonObject): boolean =>
