@@ -29,9 +29,9 @@ export class Samples implements Sink {
 
 function labelText<L extends string>(names: readonly L[], labels: Labels<L>): string {
   if (names.length === 0) return ''
-  let text = ''
-  for (const name of names) text += `${text === '' ? '' : ','}${name}="${escapeValue(labels[name])}"`
-  return `{${text}}`
+  let text = '{'
+  for (const name of names) text += `${text === '{' ? '' : ','}${name}="${escapeValue(labels[name])}"`
+  return `${text}}`
 }
 
 const SPECIAL = /[\\"\n]/g

@@ -22,6 +22,7 @@ const BOOTED: DomainStats = {
   'cpu.user': 3_000_000_000n,
   'cpu.system': 1_000_000_000n,
   'vcpu.current': 2,
+  'vcpu.maximum': 2,
   'vcpu.0.delay': 250_000_000n,
   'vcpu.1.delay': 500_000_000n,
   'vcpu.1.wait': 9n,
