@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LibvirtError, LibvirtTimeout } from '../../../../lib/libvirt/errors.ts'
-import { LibvirtPool, type LibvirtPoolOptions } from '../../../../lib/libvirt/pool.ts'
+import { type EndedCall, LibvirtPool, type LibvirtPoolOptions } from '../../../../lib/libvirt/pool.ts'
 import { cat, domain, list, none, QEMU, some, str, UUID_A, u32, u64 } from './bytes.ts'
 import { type Call, FakeLibvirtd } from './fake-libvirtd.ts'
 import { ManualClock, turn, until } from './manual-clock.ts'
@@ -172,6 +172,33 @@ describe('lanes', () => {
     for (const call of work) call.fail(42, 'no')
     for (const call of slow) expect(await call).toBeInstanceOf(LibvirtError)
     expect(work.length).toBe(4)
+  })
+
+  it('each call is told with its outcome and its time when it has ended', async () => {
+    const told: EndedCall[] = []
+    pool = newPool({ workers: 1, onCall: (call) => told.push(call) })
+    await pool.connect()
+    const work = hold(LOOKUP)
+    const call = (options: object = {}) => failure(pool.call('DomainLookupByName', { name: 'x' }, options))
+    const [gone, refused, late] = [new AbortController(), call(), call({ timeoutMs: 500 })]
+    const given = call({ signal: gone.signal })
+    await until(() => work.length === 3)
+    work[0]?.fail(42, 'no')
+    await refused
+    gone.abort(new Error('no longer wanted'))
+    await given
+    await clock.advance(500)
+    await late
+    const lost = call()
+    await pool.close()
+    await lost
+    const facts = told.filter(({ procedure }) => procedure === 'DomainLookupByName')
+    expect(facts.map(({ outcome, ms }) => [outcome, ms])).toEqual([
+      ['error', 0],
+      ['cancelled', 0],
+      ['timeout', 500],
+      ['lost', 0],
+    ])
   })
 
   it('the time in the queue counts', async () => {
