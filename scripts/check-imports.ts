@@ -10,6 +10,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'lib/xml': [],
   'lib/domain': ['lib/xml'],
   'lib/store': ['lib/errors.ts', 'lib/clock.ts', 'lib/object.ts', 'lib/files.ts', 'lib/advice.ts'],
+  'lib/metrics': ['lib/clock.ts', 'lib/errors.ts', 'lib/object.ts', 'lib/reconcile/reader.ts'],
   'lib/placement': ['schemas', 'lib'],
   'lib/apiserver': ['lib', 'schemas'],
   'lib/client': ['lib', 'schemas'],
