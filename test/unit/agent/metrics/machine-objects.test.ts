@@ -35,10 +35,10 @@ function lines(samples: Samples, start: string): string[] {
   return AGENT_METRICS.flatMap((def) => samples.linesOf(def)).filter((line) => line.startsWith(start))
 }
 
-test('a machine is told whether it should run: by its policy, and by what was done by hand', () => {
+test('a machine is told whether it should run: by its policy, and by what was done by hand', async () => {
   const samples = new Samples()
   const power = (marker: string) => ({ phase: 'Stopped', nodeName: '', berth: { power: { marker } } })
-  machineObjectsCollector(
+  await machineObjectsCollector(
     readerOf({
       [VMS]: [
         vm('default', {}, undefined),
@@ -58,7 +58,7 @@ test('a machine is told whether it should run: by its policy, and by what was do
   ])
 })
 
-test('what its object says is told under the names of DVP; what it does not say is not told', () => {
+test('what its object says is told under the names of DVP; what it does not say is not told', async () => {
   const samples = new Samples()
   const running = {
     phase: 'Running',
@@ -71,7 +71,10 @@ test('what its object says is told under the names of DVP; what it does not say 
       condition('ConfigurationApplied', 'False', 'X'),
     ],
   }
-  machineObjectsCollector(readerOf({ [VMS]: [vm('web', {}, running)] })).collect(samples, new AbortController().signal)
+  await machineObjectsCollector(readerOf({ [VMS]: [vm('web', {}, running)] })).collect(
+    samples,
+    new AbortController().signal,
+  )
   const O = 'namespace="n",name="web",uid="web"'
   const D8 = 'd8_virtualization_virtualmachine_'
   expect(lines(samples, '')).toEqual([
@@ -90,7 +93,7 @@ test('what its object says is told under the names of DVP; what it does not say 
   ])
 })
 
-test('objects are counted by phase and condition; words that are no words of ours become no labels', () => {
+test('objects are counted by phase and condition; words that are no words of ours become no labels', async () => {
   const samples = new Samples()
   const hostile = {
     phase: 'x"} 1\n',
@@ -100,7 +103,10 @@ test('objects are counted by phase and condition; words that are no words of our
     vm(`m${index}`, {}, { phase: 'Running', conditions: [condition('Ready', 'False', `Reason${index}`)] }),
   )
   const reader = readerOf({ [VMS]: [vm('a', {}, hostile), vm('b', {}, undefined), ...many] })
-  objectsCollector(reader, [{ kind: 'VirtualMachine', resource: VMS }]).collect(samples, new AbortController().signal)
+  await objectsCollector(reader, [{ kind: 'VirtualMachine', resource: VMS }]).collect(
+    samples,
+    new AbortController().signal,
+  )
   expect(lines(samples, 'berth_objects')).toEqual([
     'berth_objects{kind="VirtualMachine",phase=""} 2',
     'berth_objects{kind="VirtualMachine",phase="Running"} 300',
