@@ -35,6 +35,11 @@ function positive(name: string, text: string): number {
   return value
 }
 
+function whole(name: string, text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new TypeError(`--${name} wants a whole number, not ${text}`)
+  return Number(text)
+}
+
 interface Wanted {
   readonly minutes: number
   readonly seed: number
@@ -47,9 +52,9 @@ function wantedOf(): Wanted | null {
   if (values.help) return null
   return {
     minutes: positive('minutes', values.minutes),
-    seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Math.trunc(Number(values.seed)),
-    hosts: positive('hosts', values.hosts),
-    clients: positive('clients', values.clients),
+    seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed),
+    hosts: positive('hosts', String(whole('hosts', values.hosts))),
+    clients: positive('clients', String(whole('clients', values.clients))),
   }
 }
 
