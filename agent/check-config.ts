@@ -2,7 +2,6 @@
 import { readTlsFiles } from '../lib/apiserver/auth/tls-keeper.ts'
 import { systemClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
-import { toBytes } from '../lib/quantity.ts'
 import type { AgentConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { keeperOptions, parseListen } from './listen.ts'
@@ -17,13 +16,6 @@ export async function checkConfig(config: AgentConfig): Promise<void> {
   const { cidr } = config.network
   if (cidr !== undefined && parseSubnet(cidr) === undefined)
     throw new ConfigError('KEY: …', `network.cidr: ${cidr} is no subnet that can be used`)
-  for (const name of ['maxBytes', 'maxVirtualBytes'] as const) {
-    try {
-      toBytes(config.importer[name])
-    } catch (error) {
-      throw new ConfigError('KEY: …', `importer.${name}: ${messageOf(error)}`)
-    }
-  }
   try {
     await readTlsFiles(keeperOptions(config, systemClock))
   } catch (error) {

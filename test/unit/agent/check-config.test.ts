@@ -16,7 +16,6 @@ describe('berth-agent --check-config', () => {
     ],
     ['a subnet that is none', { network: { cidr: '10.0.0.300/24' } }, /^network\.cidr: 10\.0\.0\.300\/24 /],
     ['a subnet without room', { network: { cidr: '10.0.0.0/31' } }, /^network\.cidr: /],
-    ['a size that is none', { importer: { maxBytes: 'many' } }, /^importer\.maxBytes: /],
     [
       'a certificate that is not there',
       { tls: { certFile: '/no/c', keyFile: '/no/k' } },
