@@ -23,7 +23,8 @@ _berth() {
     _files
   fi
 }
-compdef _berth berth
+# Read as a file of fpath, this is the function's own first call.
+if [[ "\${funcstack[1]:-}" == _berth ]]; then _berth; else compdef _berth berth; fi
 `
 
 const FISH = `# Completion of berth in fish: berth completion fish | source

@@ -100,6 +100,15 @@ put_system_files() {
   install -D -m 644 "$ROOT/systemd/tmpfiles.d/berth.conf" "$1/usr/lib/tmpfiles.d/berth.conf"
   mkdir -p "$1/etc/berth"
   node "$ROOT/dist/scripts/gen-agent-yaml.js" >"$1/etc/berth/agent.yaml"
+  put_completion bash "$1/usr/share/bash-completion/completions/berth"
+  put_completion zsh "$1/usr/share/zsh/vendor-completions/_berth"
+  put_completion fish "$1/usr/share/fish/vendor_completions.d/berth.fish"
+}
+
+# put_completion SHELL FILE
+put_completion() {
+  mkdir -p "$(dirname "$2")"
+  node "$ROOT/dist/cli/main.js" completion "$1" >"$2"
 }
 
 put_documents() {

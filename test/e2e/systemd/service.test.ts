@@ -68,6 +68,7 @@ describe('the package on a host with systemd', () => {
       'root:root 755\nroot:berth 660\nroot:root 711',
     )
     expect(await tree.sh('id -un berth-img && man -w berth-agent && berth version | head -1')).toContain('0.1.0')
+    expect(await tree.sh('. /usr/share/bash-completion/completions/berth; complete -p berth')).toContain('_berth berth')
   })
 
   it('does its work under the confinement of its unit: images, user data, CPU shares, the screen', async () => {
