@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { judge } from '../../../../agent/images/probe.ts'
+import type { Room } from '../../../../agent/images/confine.ts'
+import { judge, probe } from '../../../../agent/images/probe.ts'
+import { ProgramError } from '../../../../lib/exec.ts'
 
 const MAX = 1n << 40n
 const PATH = '/work/in'
@@ -52,4 +54,19 @@ describe('judge', () => {
       expect(() => judge(info, format, PATH, MAX)).toThrow(words)
     })
   }
+})
+
+describe('a qemu-img that fails', () => {
+  // A fake: a program that the kernel ends for want of memory cannot be had on demand.
+  const roomIn = (end: ProgramError['end']) =>
+    ({ run: () => Promise.reject(new ProgramError('qemu-img', end, 'Image is corrupt')) }) as unknown as Room
+
+  it.each([
+    ['by itself: the image is refused for good', { kind: 'exit', code: 1 }, 'refused'],
+    ['by a signal: the image is tried again', { kind: 'signal', signal: 'SIGKILL' }, 'host'],
+    ['by its deadline: the image is tried again', { kind: 'timeout', afterMs: 10_000 }, 'host'],
+  ] as const)('ends %s', async (_title, end, fault) => {
+    const { signal } = new AbortController()
+    await expect(probe(roomIn(end), 'in', 'qcow2', MAX, signal)).rejects.toMatchObject({ fault })
+  })
 })
