@@ -524,7 +524,9 @@ describe('a new life', () => {
     agent = await startAgent({ stateDir: agent.stateDir })
     const disks = await files('disks')
     expect(disks.filter((name) => name.includes('.tmp'))).toEqual([])
-    // Its object is still there, so it is made anew, empty as it was asked for.
-    await expect.poll(() => agent.storage.driver.get(uid)?.state, POLL).toBe('ready')
+    expect(agent.storage.driver.get(uid)).toBeNull()
+    // Its object is of an older database: what was on the disk is gone, and an empty one would not be it.
+    await agent.until<VirtualDisk>(DISKS, 'half', phaseIs('PVCLost'))
+    expect(await files('disks')).toEqual(disks)
   })
 })
