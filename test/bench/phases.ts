@@ -1,4 +1,5 @@
 // What a watcher of the API sees of the virtual machines, with the moment at which it saw it.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../../lib/client/client.ts'
 import type { ResourceInfo } from '../../lib/client/paths.ts'
 import type { KubeObject } from '../../lib/object.ts'
@@ -24,6 +25,7 @@ export class Phases {
   readonly #waiters = new Map<string, Set<Waiter>>()
   readonly #stop = new AbortController()
   #following: Promise<void> = Promise.resolve()
+  #changedAt = 0
 
   /** Resolves when the watch stands: from then on nothing is missed. */
   start(client: Client, resource: ResourceInfo): Promise<void> {
@@ -39,6 +41,17 @@ export class Phases {
 
   now(name: string): Sight {
     return this.#sights.get(name) ?? NONE
+  }
+
+  /** Until nothing of any machine has changed for `ms`. @throws Error after `timeoutMs` */
+  async quiet(ms: number, timeoutMs: number): Promise<void> {
+    const end = performance.now() + timeoutMs
+    for (;;) {
+      const left = this.#changedAt + ms - performance.now()
+      if (left <= 0) return
+      if (performance.now() + left > end) throw new Error(`the machines kept changing for ${timeoutMs} ms`)
+      await sleep(left)
+    }
   }
 
   /** The first sight of `phase` from now on, or at once when that is what is seen. @throws Error after `timeoutMs`, naming what was seen last */
@@ -80,6 +93,7 @@ export class Phases {
 
   #see(name: string, phase: Seen): void {
     const sight = { phase, at: performance.now() }
+    this.#changedAt = sight.at
     if (this.now(name).phase !== phase) this.#sights.set(name, sight)
     for (const waiter of this.#waiters.get(name) ?? []) if (waiter.phase === phase) waiter.tell(sight)
   }

@@ -6,6 +6,9 @@ import { counted, residentMiB } from './process.ts'
 import { pick, type Scale, type World } from './world.ts'
 
 const SETTLE_MS = 5_000
+/** Guests that were just started still ask for addresses: an idle agent is one whose machines have come to rest. */
+const QUIET_MS = 20_000
+const QUIET_LIMIT_MS = 300_000
 /** What the agent reckons for a 32 MiB machine of one core, with QEMU's overhead; it refuses what the host cannot hold. */
 const RECKONED_MIB = 136
 const EVENT_TIMEOUT_MS = 30_000
@@ -55,7 +58,7 @@ export const memoryWith = (world: World, count: number, level: number): Promise<
 
 /** CPU of the agent while nobody asks for anything, over the whole time: what comes once in a minute is in it. */
 export async function idleCpu(world: World, count: number, level: number, scale: Scale): Promise<Row> {
-  await sleep(SETTLE_MS)
+  await world.seen.quiet(QUIET_MS, QUIET_LIMIT_MS)
   const seconds = scale.idleSeconds / scale.idleWindows
   const windows: CpuSpent[] = []
   for (let window = 0; window < scale.idleWindows; window++)
