@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events'
 import type { VirtualMachine } from '../schemas/index.ts'
 import { appliedSpec, holdingOf } from './controllers/virtualmachine/assess.ts'
+import { Definitions } from './controllers/virtualmachine/definitions.ts'
 import { guessSpec } from './controllers/virtualmachine/drift.ts'
 import type { Holding, Ledger } from './controllers/virtualmachine/ledger.ts'
 import { type DomainView, domainRef, type LibvirtCalls, viewDomain } from './controllers/virtualmachine/observe.ts'
@@ -14,13 +15,23 @@ export interface InventoryDeps {
   readonly vmOf: (uid: string) => VirtualMachine | null
 }
 
-/** Every domain of the host, running or not, ours and foreign ones. */
-export async function allDomains(libvirt: LibvirtCalls, signal: AbortSignal): Promise<readonly DomainView[]> {
+/** Every domain of the host, running or not, ours and foreign ones; `definitions` remembers what was read of those that run. */
+export async function allDomains(
+  libvirt: LibvirtCalls,
+  signal: AbortSignal,
+  definitions = new Definitions(),
+): Promise<readonly DomainView[]> {
   // All of them are asked for at the same time, and each call listens.
   setMaxListeners(0, signal)
   const { domains } = await libvirt.call('ConnectListAllDomains', { needResults: 1, flags: 0 }, { signal })
-  const views = await Promise.all(domains.map(({ name, uuid }) => viewDomain(libvirt, domainRef(name, uuid), signal)))
-  return views.filter((view) => view !== null)
+  const views = await Promise.all(
+    domains.map(({ name, uuid }) =>
+      viewDomain(libvirt, domainRef(name, uuid), signal, (xml) => definitions.read(uuid, xml)),
+    ),
+  )
+  const found = views.filter((view) => view !== null)
+  definitions.keep(new Set(found.flatMap(({ state, observed }) => (isActive(state) ? [observed.uuid] : []))))
+  return found
 }
 
 /** Those that carry our note. */

@@ -1,6 +1,7 @@
 // The Node's controller put together: what the host is, and what is wrong with it now.
 
 import { NodeReconciler } from './controllers/node/controller.ts'
+import type { Definitions } from './controllers/virtualmachine/definitions.ts'
 import type { AgentCore } from './core.ts'
 import { hostAddresses } from './host/addresses.ts'
 import { type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
@@ -15,9 +16,18 @@ export interface NodeReconcilerDeps {
   readonly troubles: () => NodeTroubles
   /** Files of disks and images whose object's uid is not among the known. */
   readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
+  /** What was read of running domains. */
+  readonly definitions: Definitions
 }
 
-export function nodeReconciler({ core, survey, version, troubles, strayFiles }: NodeReconcilerDeps): NodeReconciler {
+export function nodeReconciler({
+  core,
+  survey,
+  version,
+  troubles,
+  strayFiles,
+  definitions,
+}: NodeReconcilerDeps): NodeReconciler {
   const { reader, resources, clock, config, log, libvirt } = core
   return new NodeReconciler({
     reader,
@@ -43,7 +53,7 @@ export function nodeReconciler({ core, survey, version, troubles, strayFiles }: 
         checks: await runHostChecks(survey.checkContext, clock, signal),
         addresses: hostAddresses(),
         cpuOvercommit: config.capacity.cpuOvercommit,
-        strays: findStrays(await allDomains(libvirt, signal), { reader, files: strayFiles }),
+        strays: findStrays(await allDomains(libvirt, signal, definitions), { reader, files: strayFiles }),
       }
     },
   })

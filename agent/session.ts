@@ -10,6 +10,7 @@ import type { Reconciler } from '../lib/reconcile/types.ts'
 import type { VirtualMachine } from '../schemas/index.ts'
 import { touchedByPeople } from './controllers/node/controller.ts'
 import { VirtualMachineReconciler } from './controllers/virtualmachine/controller.ts'
+import { Definitions } from './controllers/virtualmachine/definitions.ts'
 import { GuestInfos } from './controllers/virtualmachine/guest-info.ts'
 import { Ledger } from './controllers/virtualmachine/ledger.ts'
 import { makeIso } from './controllers/virtualmachine/make-iso.ts'
@@ -103,6 +104,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const folders = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
   const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso, core.onFileStep)
   const shutdowns = new Map<string, string>()
+  const definitions = new Definitions()
   const nodeKey = toKey({ namespace: '', name: facts.nodeName })
 
   const controller = (
@@ -140,6 +142,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       seeds,
       guests,
       shutdowns,
+      definitions,
       network,
       folders,
       onFileStep: core.onFileStep,
@@ -160,7 +163,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     network: network.problem(),
     overload: load.overload(),
   })
-  const nodes = controller('node', NODES, nodeReconciler({ ...deps, troubles }), 1)
+  const nodes = controller('node', NODES, nodeReconciler({ ...deps, troubles, definitions }), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
@@ -186,7 +189,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const ended = following.ended.catch((error: unknown) => log.error({ err: error }, "libvirt's events ended"))
   try {
     await following.ready
-    const domains = await allDomains(libvirt, signal)
+    const domains = await allDomains(libvirt, signal, definitions)
     log.info({ running: loadLedger(domains, { ledger, vmOf }) }, 'found the running virtual machines')
     // A machine that the database does not know keeps its user data: it may run with it, and can be recovered with it.
     await seeds.sweep(new Set([...uidsOf(reader, VMS), ...domains.map(({ observed }) => observed.uuid)]))

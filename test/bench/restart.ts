@@ -8,6 +8,8 @@ import type { Scale, World } from './world.ts'
 const CHANGED = 10
 const RIGHT_MS = 60_000
 const POLL_MS = 20
+/** A question for all statuses costs the agent itself some milliseconds. */
+const ASK_MS = 200
 const SETTLE_MS = 2_000
 
 /** From the new process's start until the API shows every machine as it is. */
@@ -44,7 +46,7 @@ async function restart(world: World, names: readonly string[]): Promise<{ readon
   await Promise.all(changed.map((name) => world.libvirt.call('DomainSuspend', { dom: domOf(doms, name) })))
   if (lab.runningAgent() !== null) world.say('the agent came back before all guests were paused')
   const wanted = new Map(names.map((name) => [name, changed.includes(name) ? 'Pause' : 'Running']))
-  await until('all statuses to be right', async () => areRight(await world.guests.phases(), wanted))
+  await until('all statuses to be right', async () => areRight(await world.guests.phases(), wanted), ASK_MS)
   const pid = lab.agentPid()
   const result = { ms: ageMs(pid), cpu: cpuMs(pid) }
   if ((await runsOf(world)) !== running) throw new Error('a guest was started anew by the restart of the agent')
@@ -87,11 +89,11 @@ const pickEvenly = (names: readonly string[], count: number): readonly string[] 
   return names.filter((_, index) => places.includes(index))
 }
 
-async function until(what: string, met: () => Promise<boolean>): Promise<void> {
+async function until(what: string, met: () => Promise<boolean>, everyMs = POLL_MS): Promise<void> {
   const deadline = performance.now() + RIGHT_MS
   // While the agent is away every question fails.
   while (!(await met().catch(() => false))) {
     if (performance.now() > deadline) throw new Error(`waited too long for ${what}`)
-    await sleep(POLL_MS)
+    await sleep(everyMs)
   }
 }

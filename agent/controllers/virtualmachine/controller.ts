@@ -20,7 +20,7 @@ import type { OnFileStep } from '../../seams.ts'
 import type { StartTurns } from '../../start-turns.ts'
 import type { Volumes } from '../../storage/volumes.ts'
 import { type Assessment, assess, type Look } from './assess.ts'
-import { Definitions } from './definitions.ts'
+import type { Definitions } from './definitions.ts'
 import { type Dependencies, effective, resolveDependencies } from './dependencies.ts'
 import { buildDomainPlan, domainName } from './domain-plan.ts'
 import type { GuestInfos } from './guest-info.ts'
@@ -53,6 +53,8 @@ export interface VirtualMachineDeps {
   readonly guests: GuestInfos
   /** QEMU's SHUTDOWN reasons by domain uuid; an entry lives until the next start. */
   readonly shutdowns: Map<string, string>
+  /** What was read of running domains. */
+  readonly definitions: Definitions
   readonly network: {
     /** libvirt's name of the NAT network; null while there is none. */
     name(): string | null
@@ -73,7 +75,6 @@ export interface VirtualMachineDeps {
 export class VirtualMachineReconciler implements Reconciler {
   readonly #deps: VirtualMachineDeps
   readonly #steps: DomainSteps
-  readonly #definitions = new Definitions()
   /** uid -> when this agent last sent the shutdown signal of the stop under way. */
   readonly #signals = new Map<string, number>()
   /** uid -> when this agent last let the guest go on after a failed write. */
@@ -119,13 +120,13 @@ export class VirtualMachineReconciler implements Reconciler {
   ): Promise<{ look: Look; assessment: Assessment | null }> {
     const { deps, uid } = { deps: this.#deps, uid: vm.metadata.uid }
     const dom = domainRef(domainName(vm), uid)
-    const read = (xml: string) => this.#definitions.read(uid, xml)
+    const read = (xml: string) => deps.definitions.read(uid, xml)
     const view = await viewDomain(deps.libvirt, dom, signal, read).catch((error: unknown) => this.#unseen(vm, error))
     const active = isActive(view?.state ?? null)
     if (view?.state !== 'paused') this.#resumes.delete(uid)
     if (!active) {
       deps.guests.forget(uid)
-      this.#definitions.forget(uid)
+      deps.definitions.forget(uid)
       this.#signals.delete(uid)
       this.#attempts.delete(uid)
     }

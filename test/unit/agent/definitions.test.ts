@@ -17,3 +17,11 @@ it('takes a definition apart once, anew when it has changed, and forgets', () =>
   expect(definitions.read('u', xml('restart'))).not.toBe(again)
   expect(() => definitions.read('u', '<network/>')).toThrow('domain')
 })
+
+it('keeps those that still run', () => {
+  const definitions = new Definitions()
+  const [first, other] = ['u', 'other'].map((uid) => definitions.read(uid, xml('restart')))
+  definitions.keep(new Set(['u']))
+  expect(definitions.read('u', xml('restart'))).toBe(first)
+  expect(definitions.read('other', xml('restart'))).not.toBe(other)
+})
