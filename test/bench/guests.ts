@@ -1,4 +1,5 @@
 // Firmware-only guests through the API: tiny blank disks made in advance, machines that are started and removed.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../../lib/client/client.ts'
 import type { ResourceInfo } from '../../lib/client/paths.ts'
 import type { KubeObject } from '../../lib/object.ts'
@@ -7,6 +8,8 @@ import { type Phases, phaseOf, type Sight } from './phases.ts'
 
 const GROUP = 'virtualization.deckhouse.io'
 const NAMESPACE = 'default'
+const NODE_TIMEOUT_MS = 30_000
+const NODE_POLL_MS = 100
 const DISK_TIMEOUT_MS = 300_000
 const START_TIMEOUT_MS = 600_000
 const END_TIMEOUT_MS = 600_000
@@ -25,6 +28,10 @@ const resource = (plural: string, kind: string): ResourceInfo => ({
 
 export const VMS = resource('virtualmachines', 'VirtualMachine')
 export const DISKS = resource('virtualdisks', 'VirtualDisk')
+
+interface NodeList {
+  readonly items: readonly { readonly status?: { readonly allocatable?: { readonly memory?: string } } }[]
+}
 
 /** A disk that is ready, as a domain names it. */
 export interface Disk {
@@ -85,14 +92,15 @@ export class Guests {
     await Promise.all(gone)
   }
 
-  /** Memory that the host gives to machines in all, in MiB. */
+  /** Memory that the host gives to machines in all, in MiB. An agent that has just come up makes its Node first. */
   async roomMiB(): Promise<number> {
-    const list = (await this.#client.transport.json({ path: '/api/v1/nodes' })) as {
-      readonly items: readonly { readonly status: { readonly allocatable: { readonly memory: string } } }[]
+    const path = '/api/v1/nodes'
+    for (const end = performance.now() + NODE_TIMEOUT_MS; performance.now() < end; await sleep(NODE_POLL_MS)) {
+      const { items } = (await this.#client.transport.json({ path })) as NodeList
+      const memory = items[0]?.status?.allocatable?.memory
+      if (memory !== undefined) return Number(toBytes(memory) / 1_048_576n)
     }
-    const [node] = list.items
-    if (node === undefined) throw new Error('the agent has no Node')
-    return Number(toBytes(node.status.allocatable.memory) / 1_048_576n)
+    throw new Error('the agent has no Node')
   }
 
   /** What the API shows now, by name. */
