@@ -1,9 +1,9 @@
 // A plot of figures against their budgets, as SVG that can be read on light and on dark ground. Pure.
 import { isWithin, type Row, show, showBudget, unitOf } from './figures.ts'
 
-const WIDTH = 900
+const WIDTH = 950
 const LABELS = 110
-const FIGURES = 210
+const FIGURES = 260
 const ROW = 26
 const TOP = 44
 const BOTTOM = 16
