@@ -199,9 +199,13 @@ export class LabHost {
     )
   }
 
-  /** Fine when there was none: what went wrong with it is the news then. */
+  /**
+   * The machine's own boot id again, and an agent that knows it: one that does not would have later tests' machines take their next agent
+   * for another restart of the host. Fine when there was no reboot: what went wrong with it is the news then.
+   */
   async forgetReboot(): Promise<void> {
     await this.exec('umount', BOOT_ID).catch(() => undefined)
+    await this.restartAgent()
   }
 
   async #pidsOf(pattern: string): Promise<readonly number[]> {
