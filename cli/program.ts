@@ -216,6 +216,14 @@ export function buildProgram(io: Io): Command {
       io.stdout.write((await import('./completion/scripts.ts')).SCRIPTS[shell])
     })
 
+  verb('debug', 'write a bundle about this host for whoever helps, without secrets; as root, on the host')
+    .argument('[file]', 'a file that is not there yet (default: a .tar.gz in this folder)')
+    .option('--config <file>', 'configuration of the agent, when it is not /etc/berth/agent.yaml')
+    .action(async (file: string | undefined, _own: unknown, command: Command) => {
+      const work = await import('./commands/debug.ts')
+      await work.debug(io, command.optsWithGlobals(), file)
+    })
+
   verb('version', 'show the versions of this program and of the server').action(
     action(async () => (await import('./commands/version.ts')).version),
   )

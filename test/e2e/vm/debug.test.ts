@@ -69,8 +69,8 @@ afterAll(async () => {
 async function bundle(name: string): Promise<{ readonly manifest: string; readonly files: Map<string, string> }> {
   const path = join(folder, `${name}.tar.gz`)
   const config = join(lab.host.dir, 'agent.yaml')
-  const command = ['exec', lab.host.name, '--dir', lab.dir, '--', join(ROOT, 'bin/berth-agent')]
-  await execa(join(ROOT, 'scripts/lab'), [...command, '--config', config, 'debug', path], { timeout: 180_000 })
+  const command = ['exec', lab.host.name, '--dir', lab.dir, '--', join(ROOT, 'bin/berth')]
+  await execa(join(ROOT, 'scripts/lab'), [...command, 'debug', '--config', config, path], { timeout: 180_000 })
   const into = await mkdtemp(join(folder, `${name}-`))
   await execa('tar', ['-xzf', path, '-C', into])
   const files = new Map<string, string>()
