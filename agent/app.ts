@@ -52,6 +52,7 @@ import { INDEXES } from './wiring.ts'
 const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, CONFIG_MAPS, EVENTS, ROLE_BINDINGS, ROLES]
 /** Under this name the agent records events and the fields that it owns. */
 const COMPONENT = 'berth-agent'
+
 export interface AgentOptions {
   readonly config: AgentConfig
   readonly log: Logger

@@ -1,23 +1,12 @@
 // What no event of libvirt tells about our machines: QEMUs that do not answer, domains that libvirt would start by itself.
-import type { Clock } from '../lib/clock.ts'
-import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
-import type { LibvirtPool } from '../lib/libvirt/index.ts'
-import type { VirtualMachine } from '../schemas/index.ts'
-import { keepFromAutostart } from './autostart.ts'
+import { type AutostartDeps, keepFromAutostart } from './autostart.ts'
 import { AGENT_EVENTS } from './events.ts'
-import type { Log } from './log.ts'
 import { Pulse } from './pulse.ts'
 
 const QEMU_SILENT = AGENT_EVENTS.text('QemuNotAnswering', 'its QEMU has not answered its monitor for 5 s')
 const QEMU_ANSWERS = AGENT_EVENTS.text('QemuAnswers', 'its QEMU answers again, or has ended')
 
-export interface MachineWatchDeps {
-  readonly libvirt: Pick<LibvirtPool, 'call'>
-  readonly clock: Clock
-  readonly log: Log
-  readonly events: Pick<EventRecorder, 'record'>
-  /** The object with that uid; null when there is none. */
-  readonly vmOf: (uid: string) => VirtualMachine | null
+export interface MachineWatchDeps extends AutostartDeps {
   readonly wake: (uid: string) => void
 }
 
