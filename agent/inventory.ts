@@ -2,12 +2,13 @@
 // what it has.
 import { setMaxListeners } from 'node:events'
 import type { VirtualMachine } from '../schemas/index.ts'
-import { appliedSpec, holdingOf } from './controllers/virtualmachine/assess.ts'
+import { appliedSpec } from './controllers/virtualmachine/assess.ts'
 import { Definitions } from './controllers/virtualmachine/definitions.ts'
 import { guessSpec } from './controllers/virtualmachine/drift.ts'
 import type { Holding, Ledger } from './controllers/virtualmachine/ledger.ts'
 import { type DomainView, domainRef, type LibvirtCalls, viewDomain } from './controllers/virtualmachine/observe.ts'
 import { isActive } from './controllers/virtualmachine/plan.ts'
+import { holdingOf } from './controllers/virtualmachine/reserve.ts'
 
 export interface InventoryDeps {
   readonly ledger: Ledger

@@ -3,17 +3,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { SEED_ALIAS } from '../../../lib/domain/index.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
-import { startPriority } from '../../../schemas/virtualmachine/start-priority.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import type { LooseEnd } from '../../network/loose-ends.ts'
-import { ASK_AGAIN_MS, type Claim, type StartTurns } from '../../start-turns.ts'
-import { crashPause } from './crash-loop.ts'
-import { type Dependencies, effective } from './dependencies.ts'
-import { memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
+import { effective } from './dependencies.ts'
 import { guessSpec, noteOf, outsideChanges, overlaid } from './drift.ts'
 import type { GuestInfo } from './guest-info.ts'
 import { type Attempt, type Hotplug, NO_HOTPLUG, planHotplug } from './hotplug.ts'
-import type { Holding, Ledger } from './ledger.ts'
 import { currentRefs, type LiveDevice, liveDevices } from './live-devices.ts'
 import type { DomainView } from './observe.ts'
 import { pendingChanges } from './pending-changes.ts'
@@ -28,11 +23,10 @@ import {
   stopCause,
   wantedPower,
 } from './power.ts'
+import { type HostShares, reserve, type StartLook, type Waiting } from './reserve.ts'
 import { type BerthStatus, berthOf, buildStatus, startBlocker, type VmStatus } from './status.ts'
 
-export interface Look {
-  readonly view: DomainView | null
-  readonly dependencies: Dependencies
+export interface Look extends StartLook {
   readonly facts: HostFacts
   /** Why QEMU's last run of this VM ended, when this agent heard it. */
   readonly qemuReason: string | null
@@ -45,11 +39,9 @@ export interface Look {
   readonly loose: readonly LooseEnd[]
   /** By uid: what this agent last tried with block devices that would not come or go. */
   readonly attempts: ReadonlyMap<string, Attempt>
-  readonly failure: string | null
   readonly ipAddress: string | null
   readonly mac: string | null
   readonly guest: GuestInfo | null
-  readonly now: number
 }
 
 export interface Assessment {
@@ -64,25 +56,10 @@ export interface Assessment {
   readonly open: ReadonlySet<string>
 }
 
-/** What the machines of a host share, and have to ask for. */
-export interface HostShares {
-  readonly ledger: Ledger
-  readonly turns: Pick<StartTurns, 'ask' | 'started' | 'release'>
-}
-
-/** A start that waits for capacity, for a pause or for its turn. */
-export interface Waiting {
-  readonly why: string
-  readonly afterMs: number
-}
-
 export interface Ended {
   readonly cause: StopCause
   readonly shutoff: ShutoffReason
 }
-
-/** How long a start that waits for capacity waits before it asks again. */
-const CAPACITY_RETRY_MS = 5_000
 
 export function assess(object: VirtualMachine, before: VmStatus | undefined, seen: Look, host: HostShares): Assessment {
   const { ledger } = host
@@ -286,65 +263,6 @@ function remember(
     times,
   }
 }
-
-/** Keeps the ledger true for this VM, and asks it for a start. `starting`: its power record when it is to be started. */
-function reserve(
-  vm: VirtualMachine,
-  applied: VirtualMachineSpec | null,
-  starting: PowerRecord | null,
-  look: Look,
-  { ledger, turns }: HostShares,
-): Waiting | null {
-  const { uid, namespace, name } = vm.metadata
-  const label = `${namespace}/${name}`
-  if (look.view !== null && isActive(look.view.state)) {
-    ledger.record(uid, holdingOf(label, applied ?? vm.spec, look.view))
-    turns.started(uid)
-    return null
-  }
-  const ready = startBlocker({ dependencies: look.dependencies, blocked: null }) === null
-  const pause =
-    starting === null || starting.request !== undefined
-      ? null
-      : crashPause(starting.crashes, vm.metadata.generation ?? 0, look.now)
-  if (starting === null || !ready || look.failure !== null || pause !== null) {
-    ledger.release(uid)
-    turns.release(uid)
-    return pause === null ? null : { why: pause.why, afterMs: pause.until - look.now }
-  }
-  const disks = look.dependencies.devices.filter(({ volume }) => !volume.readonly).map(({ volume }) => volume.path)
-  const before = turns.ask(uid, claimOf(vm, starting, look.facts.bootId))
-  if (before !== null) {
-    ledger.release(uid)
-    return { why: `waits for its turn: ${before === 0 ? 'it is next' : `${before} before it`}`, afterMs: ASK_AGAIN_MS }
-  }
-  const refusal = ledger.admit(uid, holding(label, vm.spec, disks))
-  if (refusal === null) return null
-  turns.release(uid)
-  return { why: refusal, afterMs: CAPACITY_RETRY_MS }
-}
-
-const claimOf = (vm: VirtualMachine, power: PowerRecord, bootId: string): Claim => ({
-  vm: `${vm.metadata.namespace}/${vm.metadata.name}`,
-  priority: startPriority(vm),
-  created: Date.parse(vm.metadata.creationTimestamp),
-  afterBoot: power.bootId !== undefined && power.bootId !== bootId,
-})
-
-/** What a running domain holds by what it is made of, not by what is asked for now. */
-export const holdingOf = (vm: string, spec: VirtualMachineSpec, view: DomainView): Holding =>
-  holding(
-    vm,
-    spec,
-    view.observed.disks.filter((disk) => !disk.readonly).map((disk) => disk.path ?? ''),
-  )
-
-const holding = (vm: string, spec: VirtualMachineSpec, disks: readonly string[]): Holding => ({
-  vm,
-  milliCores: milliCoresOf(spec),
-  memoryBytes: memoryOf(spec) + overheadOf(spec),
-  disks,
-})
 
 /** The spec that the domain was made from; null when there is none or it was not made by us. */
 export function appliedSpec(view: DomainView | null): VirtualMachineSpec | null {
