@@ -1,4 +1,4 @@
-// Websocket upgrades: authenticated and checked as any request, refused with a `Status`, then handed to the stream's owner.
+// Websocket upgrades: authenticated and checked as every request, refused with a `Status`, then handed to the stream's owner.
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import { Socket } from 'node:net'

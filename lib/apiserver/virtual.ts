@@ -1,4 +1,4 @@
-// Kinds that are asked, not stored: a POST is checked by its schema as any object is, answered at once, and forgotten.
+// Kinds that are asked, not stored: a POST is checked by its schema as every object is, answered at once, and forgotten.
 import type { KindDef } from '../../schemas/kind.ts'
 import { ApiError } from '../errors.ts'
 import type { KubeObject } from '../object.ts'

@@ -2,7 +2,7 @@
 import { type ConditionOf, defineConditions } from '../../../lib/conditions.ts'
 import { IMPORT_REASONS, TERMINATING } from '../virtualimage/conditions.ts'
 
-const IMAGE_TODO = 'The disk goes on by itself when the image is ready: see the image with `berth describe`.'
+const WAIT_FOR_IMAGE = 'The disk goes on by itself when the image is ready: see the image with `berth describe`.'
 
 export const DISK_CONDITIONS = defineConditions('VirtualDisk', {
   DatasourceReady: {
@@ -14,7 +14,7 @@ export const DISK_CONDITIONS = defineConditions('VirtualDisk', {
         means: 'The VirtualImage does not exist.',
         todo: 'Create it, or name another one.',
       },
-      ImageNotReady: { status: 'False', means: 'The VirtualImage is not ready on this host.', todo: IMAGE_TODO },
+      ImageNotReady: { status: 'False', means: 'The VirtualImage is not ready on this host.', todo: WAIT_FOR_IMAGE },
       ClusterImageNotFound: {
         status: 'False',
         means: 'The ClusterVirtualImage does not exist.',
@@ -23,7 +23,7 @@ export const DISK_CONDITIONS = defineConditions('VirtualDisk', {
       ClusterImageNotReady: {
         status: 'False',
         means: 'The ClusterVirtualImage is not ready on this host.',
-        todo: IMAGE_TODO,
+        todo: WAIT_FOR_IMAGE,
       },
     },
   },

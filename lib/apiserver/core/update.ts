@@ -19,7 +19,7 @@ export interface UpdateOptions extends WriteOptions {
 
 /** What a write makes of the object as it is. */
 export interface Wanted {
-  /** Consumed. Its `managedFields`, where it has any, are in the form of clients. */
+  /** Consumed. Its `managedFields`, where it has some, are in the form of clients. */
   readonly input: JsonObject
   /** The record of field owners; that of a plain write when absent. */
   readonly managers?: Managers
