@@ -55,7 +55,9 @@ export function planOperation(
   // What is under way changes the phase that a superseding operation is judged by: a stop may overtake a start.
   if (refusal !== null && overtakes.length === 0) return { do: 'fail', ...refusal }
   const isAhead = (other: VirtualMachineOperation) => !overtakes.includes(other)
-  const [ahead, next] = [running.find(isAhead), earlier.find(isAhead)]
+  const ahead = running.find(isAhead)
+  // What takes the place of one under way does so at once: whoever waits, waits for just that one.
+  const next = running.some((other) => overtakes.includes(other)) ? undefined : earlier.find(isAhead)
   if (ahead !== undefined) return { do: 'wait', message: `the operation ${ahead.metadata.name} is under way` }
   if (next !== undefined) return { do: 'wait', message: `the operation ${next.metadata.name} was asked for earlier` }
   return { do: 'ask', supersede: overtakes }

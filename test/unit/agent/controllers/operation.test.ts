@@ -99,6 +99,11 @@ describe('the next step of an operation', () => {
       for (const time of [2, 3])
         expect(planOperation(at(2, 'Stop'), vmIn('Running'), [at(time, 'Start')])).toEqual({ do: 'ask', supersede: [] })
     })
+    it('what takes the place of a stop under way is held up by nobody who waits for that stop', () => {
+      const [patient, restart, forced] = [at(1, 'Stop', inProgress), at(2, 'Restart'), at(3, 'Stop')]
+      const now = { ...forced, spec: { ...forced.spec, force: true } }
+      expect(planOperation(now, vmIn('Stopping'), [patient, restart])).toEqual({ do: 'ask', supersede: [patient] })
+    })
     it('each waits for those that were asked for earlier', () => {
       const [restart, stop, start] = [at(1, 'Restart'), at(2, 'Stop'), at(3, 'Start')]
       expect(planOperation(restart, vmIn('Running'), [stop, start])).toEqual({ do: 'ask', supersede: [] })
