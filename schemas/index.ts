@@ -1,5 +1,6 @@
 // All kinds, in the order in which discovery lists them, and the types of their objects.
 import { ACCESS_TOKEN } from './access/token.ts'
+import { HOST_BINDING } from './cluster/hostbinding.ts'
 import { CONFIG_MAP } from './core/configmap.ts'
 import { EVENT } from './core/event.ts'
 import { NAMESPACE } from './core/namespace.ts'
@@ -15,6 +16,24 @@ import { VIRTUAL_MACHINE_CLASS } from './virtualmachineclass/kind.ts'
 import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 
 export type { AccessToken } from './access/token.ts'
+export type {
+  BindingMigration,
+  BindingMigrationStatus,
+  HostBinding,
+  HostBindingSpec,
+  HostBindingStatus,
+  MigrationPhase,
+  Ruler,
+} from './cluster/hostbinding.ts'
+export { CLUSTER_GROUP } from './cluster/hostbinding.ts'
+export type {
+  ClusterDiskStatus,
+  ClusterImageStatus,
+  ClusterVmStatus,
+  MigrationRecord,
+  Placement,
+} from './cluster/placement.ts'
+export { clusterStatusOf } from './cluster/placement.ts'
 export type { ConfigMap } from './core/configmap.ts'
 export type { Event } from './core/event.ts'
 export type { Namespace } from './core/namespace.ts'
@@ -65,6 +84,7 @@ export {
   CLUSTER_VIRTUAL_IMAGE,
   CONFIG_MAP,
   EVENT,
+  HOST_BINDING,
   NAMESPACE,
   NODE,
   ROLE,
@@ -78,6 +98,7 @@ export {
   VIRTUAL_MACHINE_OPERATION,
 }
 
+/** What an agent and a scheduler both serve. */
 export const KINDS: readonly KindDef[] = [
   NAMESPACE,
   NODE,
@@ -97,3 +118,6 @@ export const KINDS: readonly KindDef[] = [
   CLUSTER_ROLE_BINDING,
   ACCESS_TOKEN,
 ]
+
+/** What an agent serves. */
+export const AGENT_KINDS: readonly KindDef[] = [...KINDS, HOST_BINDING]

@@ -16,9 +16,10 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'lib/client': ['lib', 'schemas'],
   'lib/controllers': ['lib', 'schemas'],
   agent: ['lib', 'schemas'],
+  scheduler: ['lib', 'schemas'],
   cli: ['lib', 'schemas'],
-  scripts: ['lib', 'schemas', 'agent', 'cli', 'test'],
-  test: ['lib', 'schemas', 'agent', 'cli', 'scripts', 'vitest.config.ts'],
+  scripts: ['lib', 'schemas', 'agent', 'scheduler', 'cli', 'test'],
+  test: ['lib', 'schemas', 'agent', 'scheduler', 'cli', 'scripts', 'vitest.config.ts'],
 }
 
 const IMPORT = /(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g

@@ -24,7 +24,7 @@ export interface VirtualKind {
   /** Names, versions (all of one schema) and scope, for paths, discovery and OpenAPI. Served with the verb create alone. */
   readonly kind: KindDef
   /** The answer: fields beside apiVersion, kind and metadata. @throws ApiError */
-  answer(question: VirtualQuestion): Readonly<Record<string, unknown>>
+  answer(question: VirtualQuestion): Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>
 }
 
 export interface VirtualRequest extends ApiRequest {
@@ -35,7 +35,7 @@ export interface VirtualRequest extends ApiRequest {
 }
 
 /** @throws ApiError */
-export function serveVirtual(virtual: VirtualKind, request: VirtualRequest): Answer {
+export async function serveVirtual(virtual: VirtualKind, request: VirtualRequest): Promise<Answer> {
   const { served, method, caller, namespace, clock } = request
   if (method !== 'POST') throw new ApiError('MethodNotAllowed', `${method} is not possible here, only POST`)
   const form = negotiate(header(request, 'accept'))
@@ -51,7 +51,7 @@ export function serveVirtual(virtual: VirtualKind, request: VirtualRequest): Ans
   refuse(kind, '', [...unknown, ...schema.validate(input)])
   const type = { kind: kind.kind, apiVersion: apiVersionOf(kind.group, version.name) }
   const metadata = { creationTimestamp: null, ...(kind.namespaced ? { namespace } : {}) }
-  const answer = virtual.answer({ object: input as unknown as KubeObject, caller, namespace })
+  const answer = await virtual.answer({ object: input as unknown as KubeObject, caller, namespace })
   const object = { ...type, metadata, ...answer } as unknown as KubeObject
   return renderObject({ served, form, include: 'Metadata', clock }, object, 201)
 }

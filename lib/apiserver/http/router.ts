@@ -109,7 +109,7 @@ export class Router {
   }
 
   /** The answer of a virtual kind, null when the path is of none. @throws ApiError */
-  #question(target: ResourceTarget, request: ApiRequest, { caller }: Admitted): Answer | null {
+  #question(target: ResourceTarget, request: ApiRequest, { caller }: Admitted): Promise<Answer> | null {
     const served = this.#virtual.lookup(target.group, target.version, target.plural)
     if (served === undefined) return null
     const virtual = this.#options.virtual.find(({ kind }) => kind === served?.kind)
