@@ -1,25 +1,2 @@
 // GroupResource names and finalizers, as the agent's controllers use them.
-
-const GROUP = 'virtualization.deckhouse.io'
-
-export const VMS = `virtualmachines.${GROUP}`
-export const VM_CLASSES = `virtualmachineclasses.${GROUP}`
-export const VM_OPERATIONS = `virtualmachineoperations.${GROUP}`
-export const DISKS = `virtualdisks.${GROUP}`
-export const IMAGES = `virtualimages.${GROUP}`
-export const CLUSTER_IMAGES = `clustervirtualimages.${GROUP}`
-export const NAMESPACES = 'namespaces'
-export const SECRETS = 'secrets'
-export const CONFIG_MAPS = 'configmaps'
-export const EVENTS = 'events'
-export const NODES = 'nodes'
-export const ROLES = 'roles.rbac.authorization.k8s.io'
-export const ROLE_BINDINGS = 'rolebindings.rbac.authorization.k8s.io'
-export const STORAGE_CLASSES = 'storageclasses.storage.k8s.io'
-
-/** Holds a VM until its domain and its own files are gone. */
-export const VM_CLEANUP = `${GROUP}/vm-cleanup`
-/** Holds a class while virtual machines name it. */
-export const VM_CLASS_IN_USE = `${GROUP}/vmclass-protection`
-/** DVP's annotation of the class that is used when none other is meant. */
-export const DEFAULT_CLASS_ANNOTATION = `virtualmachineclass.${GROUP}/is-default-class`
+export * from '../schemas/resources.ts'

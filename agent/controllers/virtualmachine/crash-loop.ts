@@ -1,13 +1,7 @@
 // Machines whose QEMU ends again and again: each start waits longer than the one before, as Kubernetes does with containers. Pure.
+import type { Crashes } from '../../../schemas/virtualmachine/power.ts'
 
-/** Ends that nobody asked for, one soon after the other. */
-export interface Crashes {
-  readonly count: number
-  /** ms since the epoch: the last of them was seen. */
-  readonly at: number
-  /** The spec's generation then: a changed spec may be the remedy, and is tried at once. */
-  readonly generation: number
-}
+export type { Crashes }
 
 /** A run of this length forgives what was before. */
 const STABLE_MS = 300_000

@@ -2,40 +2,11 @@
 // Rules: DVP's run policies (vm_power_state.md); told apart by QEMU's SHUTDOWN reason and libvirt's state reason.
 // The record is part of the VM's status, written before anything irreversible is done, so that a killed agent goes on from it.
 
-import { type Crashes, countCrash } from './crash-loop.ts'
+import type { PowerRecord, RunPolicy } from '../../../schemas/virtualmachine/power.ts'
+import { countCrash } from './crash-loop.ts'
 
-export type RunPolicy = 'AlwaysOn' | 'AlwaysOff' | 'Manual' | 'AlwaysOnUnlessStoppedManually'
-
-/** What an operation asked of the VM's controller. */
-export interface PowerRequest {
-  /** uid of the VirtualMachineOperation; `configuration` when the VM asked itself (automatic restart approval). */
-  readonly id: string
-  readonly type: 'Start' | 'Stop' | 'Restart'
-  readonly force: boolean
-  /** Restart only: `starting` is stored once the old run has ended, before the new one starts. */
-  readonly stage?: 'stopping' | 'starting'
-}
-
-/** The remembered half of a VM's power state. */
-export interface PowerRecord {
-  /** The last manual decision; absent when nobody decided. */
-  readonly marker?: 'Started' | 'Stopped'
-  /** Who set the marker, for people. */
-  readonly by?: 'Operation' | 'Guest' | 'Crash' | 'HostReboot'
-  /** Set before the start call, cleared when its result is known. */
-  readonly starting?: boolean
-  /** A run was seen and its end was not yet judged. */
-  readonly ran?: boolean
-  /** Boot id of the host at the last start. */
-  readonly bootId?: string
-  readonly request?: PowerRequest
-  /** The last request that ended, for its operation to see. */
-  readonly done?: { readonly id: string; readonly ok: boolean; readonly message: string }
-  /** When the shutdown under way was first asked, ms since the epoch. */
-  readonly stopSince?: number
-  /** Ends that nobody asked for, one soon after the other; see crash-loop.ts. */
-  readonly crashes?: Crashes
-}
+export type { PowerRecord, PowerRequest, RunPolicy } from '../../../schemas/virtualmachine/power.ts'
+export { wantedPower } from '../../../schemas/virtualmachine/power.ts'
 
 /** libvirt's reasons of a shut-off domain that matter here (virDomainShutoffReason). */
 export type ShutoffReason = 'unknown' | 'shutdown' | 'destroyed' | 'crashed' | 'saved' | 'failed' | 'other'
@@ -108,19 +79,6 @@ function judgeEnd(record: PowerRecord, cause: StopCause, facts: PowerFacts): Pow
     case 'host':
       return keeps ? ended : mark(ended, 'Stopped', 'HostReboot')
   }
-}
-
-/** Whether the VM should run. `AsIs`: leave it as it is (Manual, never decided). */
-export function wantedPower(record: PowerRecord, policy: RunPolicy): 'On' | 'Off' | 'AsIs' {
-  if (policy === 'AlwaysOff') return 'Off'
-  const request = record.request
-  if (request?.type === 'Stop') return 'Off'
-  if (request?.type === 'Start') return 'On'
-  if (request?.type === 'Restart') return request.stage === 'starting' ? 'On' : 'Off'
-  if (policy === 'AlwaysOn') return 'On'
-  if (policy === 'AlwaysOnUnlessStoppedManually') return record.marker === 'Stopped' ? 'Off' : 'On'
-  if (record.marker === 'Started') return 'On'
-  return record.marker === 'Stopped' ? 'Off' : 'AsIs'
 }
 
 /** The request ended; its operation reads the outcome from `done`. */

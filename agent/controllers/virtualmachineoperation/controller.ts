@@ -6,12 +6,12 @@ import { fromKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { VirtualMachine, VirtualMachineOperation } from '../../../schemas/index.ts'
+import { isExpired, type PowerType } from '../../../schemas/virtualmachineoperation/applies.ts'
 import { VM_OPERATIONS, VMS } from '../../names.ts'
 import { finish, type PowerRequest } from '../virtualmachine/power.ts'
 import { berthOf, type VmStatus } from '../virtualmachine/status.ts'
 import { OPERATION_CONDITIONS, type OperationCondition } from './conditions.ts'
 import { hasEnded, planOperation } from './plan.ts'
-import { isExpired, type PowerType } from './rules.ts'
 
 /** Name of the reader's index: `namespace/name` of the VM -> its operations. */
 export const OPERATIONS_BY_VM = `${VM_OPERATIONS}/vm`

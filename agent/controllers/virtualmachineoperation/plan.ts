@@ -1,8 +1,8 @@
 // What to do next about one operation. Pure; the VM's controller does the work, this only asks and watches.
 import type { VirtualMachine, VirtualMachineOperation } from '../../../schemas/index.ts'
+import { type PowerType, refusalOf, supersedes } from '../../../schemas/virtualmachineoperation/applies.ts'
 import { berthOf } from '../virtualmachine/status.ts'
 import type { OperationCondition } from './conditions.ts'
-import { type PowerType, refusalOf, supersedes } from './rules.ts'
 
 type FailureReason = Exclude<
   Extract<OperationCondition, { type: 'Completed'; status: 'False' }>['reason'],

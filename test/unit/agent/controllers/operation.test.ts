@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { planOperation } from '../../../../agent/controllers/virtualmachineoperation/plan.ts'
-import { isExpired, refusalOf, supersedes } from '../../../../agent/controllers/virtualmachineoperation/rules.ts'
 import type { VirtualMachine, VirtualMachineOperation } from '../../../../schemas/index.ts'
+import { isExpired, refusalOf, supersedes } from '../../../../schemas/virtualmachineoperation/applies.ts'
 import { anOperation, aVm } from '../../../support/objects.ts'
 
 const vmIn = (phase: string, power: object = {}, spec: Partial<VirtualMachine['spec']> = {}): VirtualMachine =>

@@ -1,6 +1,6 @@
 // When an operation applies, and which of two wins. Pure. DVP: applicability by run policy and phase, superseding.
-import type { VirtualMachine, VirtualMachineOperation } from '../../../schemas/index.ts'
-import type { RunPolicy } from '../virtualmachine/power.ts'
+import type { RunPolicy, VirtualMachine } from '../virtualmachine/schema.ts'
+import type { VirtualMachineOperation } from './schema.ts'
 
 export type PowerType = 'Start' | 'Stop' | 'Restart'
 type VmPhase = NonNullable<NonNullable<VirtualMachine['status']>['phase']>
