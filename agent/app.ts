@@ -11,6 +11,7 @@ import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../lib/controllers/owners.ts'
 import { Metrics } from '../lib/metrics/metrics.ts'
+import { moveOptionsAreKnown, movesNeedScheduler } from '../lib/operations/admission.ts'
 import { Cache } from '../lib/reconcile/cache.ts'
 import { ControllerMetrics } from '../lib/reconcile/metrics.ts'
 import { openSqliteStore } from '../lib/store/sqlite/open.ts'
@@ -125,7 +126,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     component: COMPONENT,
     hostNames: [hostname(), config.nodeName],
     limits: requestLimits(config),
-    admission: [sizeFitsClass, startPriorityIsNumber, oneDefaultClass(reader)],
+    admission: [sizeFitsClass, startPriorityIsNumber, oneDefaultClass(reader), moveOptionsAreKnown, movesNeedScheduler],
     completions: [classByDefault(reader)],
     ...streams,
     reports: [

@@ -30,10 +30,13 @@ export type {
   ClusterDiskStatus,
   ClusterImageStatus,
   ClusterVmStatus,
+  Leaving,
+  MigrationOptions,
   MigrationRecord,
   Placement,
+  Refusal,
 } from './cluster/placement.ts'
-export { clusterStatusOf } from './cluster/placement.ts'
+export { clusterStatusOf, lastEpoch, nextEpoch, openMigration } from './cluster/placement.ts'
 export type { ConfigMap } from './core/configmap.ts'
 export type { Event } from './core/event.ts'
 export type { Namespace } from './core/namespace.ts'

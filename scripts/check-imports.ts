@@ -15,6 +15,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'lib/apiserver': ['lib', 'schemas'],
   'lib/client': ['lib', 'schemas'],
   'lib/controllers': ['lib', 'schemas'],
+  'lib/operations': ['lib', 'schemas'],
   agent: ['lib', 'schemas'],
   scheduler: ['lib', 'schemas'],
   cli: ['lib', 'schemas'],

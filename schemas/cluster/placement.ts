@@ -1,4 +1,5 @@
 // What a scheduler remembers of a virtual machine or a disk, in `status.berth` of its own copy. Users cannot write a status.
+import type { BindingMigration } from './hostbinding.ts'
 
 /** The host that an object was given to. Committed before the host is told. */
 export interface Placement {
@@ -9,10 +10,28 @@ export interface Placement {
   readonly since: string
 }
 
+/** A host that may still hold the object by an older epoch. It is told to let go, but not before the migration `until` has ended. */
+export interface Leaving extends Placement {
+  readonly until?: string
+}
+
+/** How a host refused what it was told, in its words. Gone when it is told something else, or accepts. */
+export interface Refusal {
+  readonly node: string
+  readonly epoch: number
+  readonly message: string
+  /** RFC 3339. */
+  readonly since: string
+}
+
+export type MigrationOptions = BindingMigration['options']
+
 /** A live migration under way, or the last one. One writer: the scheduler's migration controller. */
 export interface MigrationRecord {
   /** Uid of the VirtualMachineOperation. */
   readonly id: string
+  /** Its name, for people. */
+  readonly operation: string
   readonly from: string
   readonly to: string
   /** The machine's epoch at the target. */
@@ -20,14 +39,20 @@ export interface MigrationRecord {
   readonly phase: 'Preparing' | 'Prepared' | 'Transferring' | 'Committed' | 'Cleaned' | 'Failed'
   /** RFC 3339. */
   readonly startedAt: string
+  /** RFC 3339, of the present phase. */
+  readonly since: string
   readonly endedAt?: string
   /** Of the present phase, RFC 3339; after it the migration is given up. */
   readonly deadline?: string
+  /** Both sides are asked to give up; why is in `reason` and `message`. */
   readonly cancel?: boolean
+  /** How an unknown outcome was decided: because one side is dead, or by hand. */
   readonly resolution?: 'KeepSource' | 'KeepTarget'
   readonly reason?: string
   readonly message?: string
-  readonly options?: Readonly<Record<string, unknown>>
+  readonly options: MigrationOptions
+  /** Targets that were tried for this operation and could not take the machine. */
+  readonly refusedBy?: readonly { readonly node: string; readonly message: string }[]
 }
 
 /** `status.berth` of a VirtualMachine at the scheduler. */
@@ -36,14 +61,19 @@ export interface ClusterVmStatus {
   readonly migration?: MigrationRecord
   /** `status.berth` as the host last told it: power record, machine type. Goes with the machine to its next host. */
   readonly host?: Readonly<Record<string, unknown>>
-  /** A host that may still run the machine by an older epoch, until it says Released or is known dead. */
-  readonly leaving?: readonly Placement[]
+  /** Hosts that may still run the machine by an older epoch, until they say Released. */
+  readonly leaving?: readonly Leaving[]
+  readonly refusal?: Refusal
+  /** The highest epoch that was ever given, when it is not in the other fields any more. */
+  readonly epoch?: number
 }
 
 /** `status.berth` of a VirtualDisk at the scheduler. */
 export interface ClusterDiskStatus {
   readonly placement?: Placement
-  readonly leaving?: readonly Placement[]
+  readonly leaving?: readonly Leaving[]
+  readonly refusal?: Refusal
+  readonly epoch?: number
 }
 
 /** `status.berth` of an image at the scheduler. */
@@ -57,3 +87,16 @@ export interface ClusterImageStatus {
 export const clusterStatusOf = <T extends ClusterVmStatus | ClusterDiskStatus | ClusterImageStatus>(
   object: { readonly status?: unknown } | null,
 ): T => ((object?.status as { readonly berth?: T } | undefined)?.berth ?? {}) as T
+
+/** The highest epoch that any host was ever told of the object; 0 when there was none. */
+export const lastEpoch = ({ placement, migration, leaving, epoch }: ClusterVmStatus): number =>
+  Math.max(0, epoch ?? 0, placement?.epoch ?? 0, migration?.epoch ?? 0, ...(leaving ?? []).map((each) => each.epoch))
+
+/** The epoch for the next host. */
+export const nextEpoch = (status: ClusterVmStatus): number => lastEpoch(status) + 1
+
+const OVER: readonly MigrationRecord['phase'][] = ['Cleaned', 'Failed']
+
+/** The migration that is under way. */
+export const openMigration = ({ migration }: ClusterVmStatus): MigrationRecord | null =>
+  migration === undefined || OVER.includes(migration.phase) ? null : migration

@@ -22,11 +22,6 @@ export const paravirtualizationIsOn: Check = ({ spec }) =>
     notBuilt('spec.enableParavirtualization', 'a VM without paravirtualization'),
   )
 
-export const liveMigrationPolicyIsBuilt: Check = ({ spec: { liveMigrationPolicy } }) =>
-  when(liveMigrationPolicy !== 'PreferSafe', () =>
-    notBuilt('spec.liveMigrationPolicy', `the live migration policy ${liveMigrationPolicy}`),
-  )
-
 export const priorityIsBuilt: Check = ({ spec }) =>
   when(spec.priorityClassName !== undefined, () => notBuilt('spec.priorityClassName', 'a priority class'))
 
@@ -59,7 +54,6 @@ export const BUILT_CHECKS: readonly Check[] = [
   provisioningIsBuilt,
   coreFractionIsBuilt,
   paravirtualizationIsOn,
-  liveMigrationPolicyIsBuilt,
   priorityIsBuilt,
   addressNameIsBuilt,
   networksAreBuilt,

@@ -60,7 +60,7 @@ export const replacementsFit: Check = ({ spec }) =>
     ),
   )
 
-const BUILT: readonly VirtualMachineOperationSpec['type'][] = ['Start', 'Stop', 'Restart']
+const BUILT: readonly VirtualMachineOperationSpec['type'][] = ['Start', 'Stop', 'Restart', 'Migrate', 'Evict']
 
 export const typeIsBuilt: Check = ({ spec }) =>
   when(!BUILT.includes(spec.type), () => notBuilt('spec.type', `the operation ${spec.type}`))

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { planOperation } from '../../../../agent/controllers/virtualmachineoperation/plan.ts'
 import type { VirtualMachine, VirtualMachineOperation } from '../../../../schemas/index.ts'
-import { isExpired, refusalOf, supersedes } from '../../../../schemas/virtualmachineoperation/applies.ts'
+import {
+  type AppliedType,
+  isExpired,
+  refusalOf,
+  supersedes,
+} from '../../../../schemas/virtualmachineoperation/applies.ts'
 import { anOperation, aVm } from '../../../support/objects.ts'
 
 const vmIn = (phase: string, power: object = {}, spec: Partial<VirtualMachine['spec']> = {}): VirtualMachine =>
@@ -19,7 +24,7 @@ describe('when an operation applies', () => {
     'Pause',
     'Terminating',
   ]
-  const allowed = (type: 'Start' | 'Stop' | 'Restart', force: boolean) =>
+  const allowed = (type: AppliedType, force: boolean) =>
     PHASES.filter((phase) => refusalOf(type, force, vmIn(phase)) === null)
 
   it('by phase', () => {
@@ -28,32 +33,43 @@ describe('when an operation applies', () => {
     expect(allowed('Stop', true)).toEqual(['Pending', 'Running', 'Degraded', 'Stopping', 'Starting', 'Pause'])
     expect(allowed('Restart', false)).toEqual(['Running', 'Degraded', 'Starting', 'Pause'])
     expect(allowed('Restart', true)).toEqual(['Running', 'Degraded', 'Stopping', 'Starting', 'Pause'])
+    for (const type of ['Migrate', 'Evict'] as const)
+      for (const force of [false, true]) expect(allowed(type, force)).toEqual(['Running', 'Degraded'])
   })
 
   it('by run policy, with words', () => {
     const of = (runPolicy: VirtualMachine['spec']['runPolicy']) =>
-      (['Start', 'Stop', 'Restart'] as const).filter((type) => {
+      (['Start', 'Stop', 'Restart', 'Migrate', 'Evict'] as const).filter((type) => {
         const vm = vmIn(type === 'Start' ? 'Stopped' : 'Running', {}, { runPolicy })
         return refusalOf(type, false, vm) === null
       })
     expect(of('AlwaysOff')).toEqual([])
-    expect(of('AlwaysOn')).toEqual(['Restart'])
-    expect(of('Manual')).toEqual(['Start', 'Stop', 'Restart'])
-    expect(of('AlwaysOnUnlessStoppedManually')).toEqual(['Start', 'Stop', 'Restart'])
+    expect(of('AlwaysOn')).toEqual(['Restart', 'Migrate', 'Evict'])
+    expect(of('Manual')).toEqual(['Start', 'Stop', 'Restart', 'Migrate', 'Evict'])
+    expect(of('AlwaysOnUnlessStoppedManually')).toEqual(['Start', 'Stop', 'Restart', 'Migrate', 'Evict'])
     expect(refusalOf('Stop', false, vmIn('Running', {}, { runPolicy: 'AlwaysOn' }))).toEqual({
       reason: 'NotApplicableForVirtualMachineRunPolicy',
       message: 'Stop does not apply to the run policy AlwaysOn',
     })
   })
 
-  it('a stop takes the place of a start, a forced one that of a stop, and nothing else', () => {
-    const asks = [{ type: 'Start' }, { type: 'Stop' }, { type: 'Stop', force: true }, { type: 'Restart' }] as const
+  it('a stop takes the place of a start, a forced one that of a stop, both and a restart that of a move', () => {
+    const asks = [
+      { type: 'Start' },
+      { type: 'Stop' },
+      { type: 'Stop', force: true },
+      { type: 'Restart' },
+      { type: 'Migrate' },
+      { type: 'Evict' },
+    ] as const
     const table = asks.map((newer) => asks.map((older) => supersedes(newer, older)))
     expect(table).toEqual([
-      [false, false, false, false],
-      [true, false, false, false],
-      [true, true, false, false],
-      [false, false, false, false],
+      [false, false, false, false, false, false],
+      [true, false, false, false, true, true],
+      [true, true, false, false, true, true],
+      [false, false, false, false, true, true],
+      [false, false, false, false, false, false],
+      [false, false, false, false, false, false],
     ])
   })
 })

@@ -3,7 +3,6 @@ import {
   bootloaderIsBuilt,
   coreFractionIsBuilt,
   gpusAreBuilt,
-  liveMigrationPolicyIsBuilt,
   networksAreBuilt,
   osTypeIsBuilt,
   paravirtualizationIsOn,
@@ -45,11 +44,6 @@ checkRules([
     rule: paravirtualizationIsOn,
     good: [[vm()]],
     bad: [[vm({ enableParavirtualization: false }), 'spec.enableParavirtualization', words]],
-  },
-  {
-    rule: liveMigrationPolicyIsBuilt,
-    good: [[vm()]],
-    bad: [[vm({ liveMigrationPolicy: 'AlwaysForced' }), 'spec.liveMigrationPolicy', words]],
   },
   {
     rule: priorityIsBuilt,

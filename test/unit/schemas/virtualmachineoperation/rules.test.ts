@@ -85,8 +85,8 @@ checkRules<VirtualMachineOperation>([
   },
   {
     rule: typeIsBuilt,
-    good: (['Start', 'Stop', 'Restart'] as const).map((type) => [op({ type })]),
-    bad: (['Migrate', 'Evict', 'Restore', 'Clone'] as const).map((type) => [op({ type }), 'spec.type', builtWords]),
+    good: (['Start', 'Stop', 'Restart', 'Migrate', 'Evict'] as const).map((type) => [op({ type })]),
+    bad: (['Restore', 'Clone'] as const).map((type) => [op({ type }), 'spec.type', builtWords]),
   },
   {
     rule: detailsAreBuilt,
