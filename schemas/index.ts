@@ -16,6 +16,8 @@ import { VIRTUAL_MACHINE_CLASS } from './virtualmachineclass/kind.ts'
 import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 
 export type { AccessToken } from './access/token.ts'
+export { BOUND, HOST_BINDINGS, isBound, ORPHANED, SCHEDULER_USER, SCHEDULERS_GROUP } from './cluster/bound.ts'
+export { CLAIM, type Claim, type ClaimAnswer, type ClaimAsk } from './cluster/claim.ts'
 export type {
   BindingMigration,
   BindingMigrationStatus,
@@ -26,6 +28,15 @@ export type {
   Ruler,
 } from './cluster/hostbinding.ts'
 export { CLUSTER_GROUP } from './cluster/hostbinding.ts'
+export {
+  LEASE_RENEWAL,
+  LEASE_SECONDS,
+  type LeaseAnswer,
+  type LeaseAsk,
+  type LeaseEvidence,
+  type LeaseRenewal,
+  RENEW_EVERY_MS,
+} from './cluster/leaserenewal.ts'
 export type {
   ClusterDiskStatus,
   ClusterImageStatus,

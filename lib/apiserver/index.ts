@@ -14,7 +14,7 @@ export type {
   ReadSubresource,
   Subresource,
 } from './connect.ts'
-export type { Admission, AdmissionRequest, Completion } from './core/core.ts'
+export type { Admission, AdmissionRequest, Completion, GuardedWrite, WriteGuard } from './core/core.ts'
 export { FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER } from './core/delete.ts'
 export type { HealthCheck } from './http/health.ts'
 export type { Listen, TlsListen, UnixListen } from './listeners.ts'

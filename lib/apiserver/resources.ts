@@ -25,6 +25,11 @@ export interface Resources {
   create<T extends KubeObject>(resource: string, object: NewObject<T>): Promise<T>
   /** As {@link create}, but the object is the one that it was: it keeps its uid, creation time and generation. Its status is left out. */
   recreate<T extends KubeObject>(resource: string, object: T): Promise<T>
+  /**
+   * Makes the object what `object` is but for its status, `generation` included (where it is not lower than it was): a copy of what somebody
+   * else decides. Null when there is none with that uid.
+   */
+  follow<T extends KubeObject>(resource: string, object: T): Promise<T | null>
   /** Reads, lets `change` return a new object (or the same for "nothing to do"), writes under the resourceVersion read; repeats on conflict. Null when the object is gone. */
   modify<T extends KubeObject>(resource: string, name: NamespacedName, change: (object: T) => T): Promise<T | null>
   /**

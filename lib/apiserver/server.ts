@@ -17,7 +17,7 @@ import { DEFAULT_LIMITS, type RequestLimits } from './auth/limits.ts'
 import type { Observe } from './auth/observe.ts'
 import { reviewKinds } from './auth/reviews.ts'
 import type { ConnectSubresource, ReadSubresource, Subresource } from './connect.ts'
-import type { Admission, Completion, Core } from './core/core.ts'
+import type { Admission, Completion, Core, WriteGuard } from './core/core.ts'
 import { CoreResources } from './core/resources.ts'
 import { MAX_BODY_BYTES } from './http/body.ts'
 import { EventLines } from './http/event-lines.ts'
@@ -38,6 +38,7 @@ export interface ApiServerOptions {
   readonly kinds: readonly KindDef[]
   readonly clock: Clock
   readonly log: FastifyBaseLogger
+  readonly guards?: readonly WriteGuard[]
   readonly admission?: readonly Admission[]
   readonly completions?: readonly Completion[]
   readonly connect?: readonly ConnectSubresource[]
@@ -83,6 +84,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     kinds,
     clock,
     log,
+    guards = [],
     admission = [],
     completions = [],
     connect = [],
@@ -101,7 +103,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const access = await openAccessState(store, registry, clock)
   const authorizer = new Authorizer(access.rbac)
   const rules = [noEscalation({ authorizer, ...access }), ...admission]
-  const core: Core = { store, registry, clock, component, admission: rules, completions, resources }
+  const core: Core = { store, registry, clock, component, guards, admission: rules, completions, resources }
   const limits = options.limits ?? DEFAULT_LIMITS
   const failures = new RateLimit({ clock, ...limits.wrongCredentials })
   const gate = new Gate({ tokens: access.tokens, hostNames, clock, failures })

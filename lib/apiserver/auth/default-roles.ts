@@ -1,6 +1,8 @@
 // The roles that every server has, made from the kinds and streams that it serves. Names and contents are DVP's where DVP has them:
 // `d8:use:role:…` for what is in a namespace, `d8:manage:virtualization:…` for what belongs to the whole cluster.
 import { ACCESS_GROUP } from '../../../schemas/access/token.ts'
+import { SCHEDULERS_GROUP } from '../../../schemas/cluster/bound.ts'
+import { CLUSTER_GROUP } from '../../../schemas/cluster/hostbinding.ts'
 import { GROUP } from '../../../schemas/group.ts'
 import type { KindDef } from '../../../schemas/kind.ts'
 import { type PolicyRule, RBAC_GROUP } from '../../../schemas/rbac/shapes.ts'
@@ -22,7 +24,7 @@ export type AccessClass =
   /** Cluster-scoped: hosts and other parts of the installation. */
   | 'infrastructure'
   | 'namespace'
-  /** Cluster-scoped roles, bindings, tokens: only who may do everything. */
+  /** Cluster-scoped roles, bindings, tokens, and what a scheduler and hosts tell each other: only who may do everything. */
   | 'credential'
 
 const OPERATIONS = /^virtualmachine\w*operations$/
@@ -30,6 +32,7 @@ const OPERATIONS = /^virtualmachine\w*operations$/
 /** Decided by what a kind is, so that a new kind has a place from its first day. */
 export function accessClassOf(kind: KindDef): AccessClass {
   const { group, plural, namespaced } = kind
+  if (group === CLUSTER_GROUP) return 'credential'
   if ((kind.secretFields ?? []).length > 0) return 'secret'
   if (group === RBAC_GROUP) return namespaced ? 'rbac' : 'credential'
   if (group === ACCESS_GROUP) return 'credential'
@@ -68,6 +71,7 @@ export const ROLE_NAMES = {
   basicUser: 'system:basic-user',
   dictionary: 'berth:dictionary',
   metrics: 'berth:metrics',
+  scheduler: 'berth:scheduler',
 } as const
 
 /** `ClusterRole`s by name. */
@@ -98,13 +102,9 @@ export function defaultRoles(input: DefaultRolesInput): ReadonlyMap<string, read
     [ROLE_NAMES.admin, [...editor, ...rules(['rbac'], WRITE)]],
     [ROLE_NAMES.clusterViewer, clusterViewer],
     [ROLE_NAMES.clusterManager, [...clusterViewer, ...rules(['dictionary', 'infrastructure', 'namespace'], WRITE)]],
-    [
-      ROLE_NAMES.clusterAdmin,
-      [
-        { apiGroups: ['*'], resources: ['*'], verbs: ['*'] },
-        { nonResourceURLs: ['*'], verbs: ['*'] },
-      ],
-    ],
+    [ROLE_NAMES.clusterAdmin, EVERYTHING],
+    // A host is a scheduler's own: it reads all of it, writes bindings, and hands streams on.
+    [ROLE_NAMES.scheduler, EVERYTHING],
     [ROLE_NAMES.discovery, [{ nonResourceURLs: [...DISCOVERY], verbs: ['get'] }]],
     [ROLE_NAMES.basicUser, BASIC_USER],
     // Tells names of machines in every namespace: bound to nobody but who is told so.
@@ -119,7 +119,13 @@ export const DEFAULT_BINDINGS: ReadonlyMap<string, string> = new Map([
   [ROLE_NAMES.discovery, AUTHENTICATED],
   [ROLE_NAMES.basicUser, AUTHENTICATED],
   [ROLE_NAMES.dictionary, AUTHENTICATED],
+  [ROLE_NAMES.scheduler, SCHEDULERS_GROUP],
 ])
+
+const EVERYTHING: readonly PolicyRule[] = [
+  { apiGroups: ['*'], resources: ['*'], verbs: ['*'] },
+  { nonResourceURLs: ['*'], verbs: ['*'] },
+]
 
 const DISCOVERY = [
   '/',

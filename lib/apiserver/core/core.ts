@@ -26,6 +26,21 @@ export interface AdmissionRequest {
 /** Throws an `ApiError` to refuse. Runs again when a write is repeated after a conflict, so it must have no effects. */
 export type Admission = (request: AdmissionRequest) => Promise<void> | void
 
+/** A write about to happen, whatever it touches: status and deletions too. */
+export interface GuardedWrite {
+  readonly operation: 'create' | 'update' | 'status' | 'delete'
+  readonly kind: KindDef
+  /** What will be stored; at deletion the object as it is. */
+  readonly object: KubeObject
+  /** Null at creation. */
+  readonly old: KubeObject | null
+  /** Never the server itself: it is not asked. */
+  readonly caller: Caller
+}
+
+/** Says who may write what, as far as that depends on the object: throws an `ApiError` to refuse. Runs before admission; without effects. */
+export type WriteGuard = (write: GuardedWrite) => void
+
 /**
  * Fills in what a client may leave out and only other objects can tell, before the schema looks (a mutating webhook's place).
  * `object`, in the version of the request, is changed. Returns what kept it from that; the schema says what is still missing.
@@ -55,6 +70,7 @@ export interface Core {
   readonly clock: Clock
   /** The name under which this server's controllers write. */
   readonly component: string
+  readonly guards: readonly WriteGuard[]
   readonly admission: readonly Admission[]
   readonly completions: readonly Completion[]
   readonly resources: Resources
@@ -62,6 +78,12 @@ export interface Core {
 
 /** Attempts of a write that does not name a resourceVersion before the client is told to try again. */
 export const MAX_ATTEMPTS = 16
+
+/** Asks the guards, unless the server itself writes. @throws ApiError */
+export function guard(core: Core, write: Omit<GuardedWrite, 'caller'> & { readonly caller: Caller | null }): void {
+  const { caller } = write
+  if (caller !== null) for (const check of core.guards) check({ ...write, caller })
+}
 
 export async function admit(core: Core, request: Omit<AdmissionRequest, 'resources'>): Promise<void> {
   for (const admission of core.admission) await admission({ ...request, resources: core.resources })

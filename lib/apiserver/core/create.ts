@@ -6,7 +6,7 @@ import { ApiError, isApiError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
 import { type Op, StoreError } from '../../store/store.ts'
 import type { Managers } from '../fields/managers.ts'
-import { admit, type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
+import { admit, type Core, guard, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import type { JsonObject } from './json.ts'
 import { canonicalMeta, type DraftMeta, generatedName, metadataErrors, namespaceProblem } from './metadata.ts'
 import { createdBy } from './record.ts'
@@ -98,21 +98,22 @@ async function insert(core: Core, kind: KindDef, object: KubeObject, options: Wr
   const { name, namespace = '' } = object.metadata
   const key = keyOf(kind, namespace, name)
   for (let attempt = 1; ; attempt++) {
-    const guard = await namespaceGuard(core, kind, namespace)
+    const alive = await namespaceGuard(core, kind, namespace)
+    guard(core, { operation: 'create', kind, object, old: null, caller: options.caller })
     await admit(core, { operation: 'create', kind, object, old: null, dryRun: options.dryRun, caller: options.caller })
     try {
       if (options.dryRun) {
         if ((await core.store.get(key)) !== null) throw new StoreError('exists', 'exists', key)
         return object
       }
-      const entries = await core.store.transact([...guard, { op: 'create', key, value: object }])
+      const entries = await core.store.transact([...alive, { op: 'create', key, value: object }])
       const entry = entries.at(-1)
       if (!entry) throw new Error('the store returned no entry for a create')
       return entry.value
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       // The namespace changed (its status, a label) between look and write: look again.
-      const raced = guard.length > 0 && (error.code === 'conflict' || error.code === 'not-found')
+      const raced = alive.length > 0 && (error.code === 'conflict' || error.code === 'not-found')
       if (!raced || attempt >= MAX_ATTEMPTS) throw storeRefusal(kind, name, error)
     }
   }

@@ -3,8 +3,9 @@ import type { KindDef } from '../../../schemas/kind.ts'
 import { timestamp } from '../../clock.ts'
 import type { KubeObject } from '../../object.ts'
 import { type Entry, StoreError } from '../../store/store.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { DeleteOptions } from '../resources.ts'
-import { admit, type Core, MAX_ATTEMPTS } from './core.ts'
+import { admit, type Core, guard, MAX_ATTEMPTS } from './core.ts'
 import { isRecord } from './json.ts'
 import { canonicalMeta } from './metadata.ts'
 import { conflict, notFound, storeRefusal } from './refusals.ts'
@@ -23,13 +24,14 @@ export interface Deleted {
   readonly gone: boolean
 }
 
-/** @throws ApiError NotFound, Conflict (preconditions) */
+/** `caller`: who deletes, null for the server itself. @throws ApiError NotFound, Conflict (preconditions) */
 export async function deleteObject(
   core: Core,
   kind: KindDef,
   namespace: string,
   name: string,
   options: DeleteOptions,
+  caller: Caller | null = null,
 ): Promise<Deleted> {
   for (let attempt = 1; ; attempt++) {
     const entry = await read(core, kind, namespace, name)
@@ -37,6 +39,7 @@ export async function deleteObject(
     checkPreconditions(kind, entry.value, options)
     const object = entry.value
     const dryRun = options.dryRun ?? false
+    guard(core, { operation: 'delete', kind, object, old: object, caller })
     await admit(core, { operation: 'delete', kind, object, old: object, dryRun, caller: null })
     try {
       return await remove(core, kind, entry, options, dryRun)

@@ -1,7 +1,7 @@
 // The in-process door to objects: what HTTP clients get, without HTTP.
 import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError, isApiError } from '../../errors.ts'
-import type { KubeObject, NamespacedName } from '../../object.ts'
+import { type KubeObject, type NamespacedName, nameOf, type ObjectMeta } from '../../object.ts'
 import { StoreError } from '../../store/store.ts'
 import type { DeleteOptions, NewObject, Resources } from '../resources.ts'
 import { type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
@@ -10,7 +10,7 @@ import { deleteObject } from './delete.ts'
 import { clonePlain, deepEqual, type JsonObject } from './json.ts'
 import { canonicalMeta } from './metadata.ts'
 import { type Part, recordUpdate } from './record.ts'
-import { modified, storeRefusal } from './refusals.ts'
+import { modified, notFound, storeRefusal } from './refusals.ts'
 import { shapeStatus } from './shape.ts'
 import { updateObject, write } from './update.ts'
 import { read } from './versions.ts'
@@ -50,18 +50,44 @@ export class CoreResources implements Resources {
     return (await createObject(core, kind, namespace, input, { ...ownWrite(core, kind), identity })) as T
   }
 
+  async follow<T extends KubeObject>(resource: string, object: T): Promise<T | null> {
+    const { uid, generation } = object.metadata
+    const change = (current: KubeObject) =>
+      current.metadata.uid === uid
+        ? { ...(object as KubeObject), metadata: followed(object.metadata, current.metadata) }
+        : null
+    return (await this.#modify(resource, nameOf(object), change, generation)) as T | null
+  }
+
   async modify<T extends KubeObject>(
     resource: string,
-    { namespace, name }: NamespacedName,
+    name: NamespacedName,
     change: (object: T) => T,
   ): Promise<T | null> {
+    return (await this.#modify(resource, name, (current) => change(current as T))) as T | null
+  }
+
+  /** Null when there is no such object, or `change` says so. */
+  async #modify(
+    resource: string,
+    { namespace, name }: NamespacedName,
+    change: (current: KubeObject) => KubeObject | null,
+    generation?: number,
+  ): Promise<KubeObject | null> {
     const kind = this.#kind(resource)
     const core = this.#core()
-    const make = (current: KubeObject) => ({ input: withoutRecord(change(current as T)) })
+    const make = (current: KubeObject) => {
+      const next = change(current)
+      if (next === null) throw notFound(kind, name)
+      return { input: withoutRecord(next) }
+    }
     try {
-      const options = { ...ownWrite(core, kind), part: 'main' } as const
-      const made = await updateObject(core, kind, namespace, name, make, options)
-      return made as T
+      const options = {
+        ...ownWrite(core, kind),
+        part: 'main',
+        ...(generation === undefined ? {} : { generation }),
+      } as const
+      return await updateObject(core, kind, namespace, name, make, options)
     } catch (error) {
       if (isApiError(error, 'NotFound') && error.details.kind === kind.plural && error.details.name === name)
         return null
@@ -149,6 +175,17 @@ export class CoreResources implements Resources {
     }
   }
 }
+
+/** Who holds and owns the object is not what it is. */
+const followed = (
+  given: ObjectMeta,
+  { resourceVersion, finalizers = [], ownerReferences = [] }: ObjectMeta,
+): ObjectMeta => ({
+  ...given,
+  resourceVersion,
+  finalizers,
+  ownerReferences,
+})
 
 function withFinalizer(object: KubeObject, finalizer: string): KubeObject {
   const held = object.metadata.finalizers ?? []

@@ -4,7 +4,7 @@ import { ApiError, type FieldError } from '../../errors.ts'
 import type { KubeObject, ObjectMeta } from '../../object.ts'
 import { type Entry, StoreError } from '../../store/store.ts'
 import { type Managers, managersOf, sameOwners } from '../fields/managers.ts'
-import { admit, type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
+import { admit, type Core, guard, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import { deepEqual, isRecord, type JsonObject } from './json.ts'
 import { canonicalMeta, type DraftMeta, metadataErrors } from './metadata.ts'
 import { type Part, recordUpdate, withManagers } from './record.ts'
@@ -15,6 +15,8 @@ import { inVersion, keyOf, read } from './versions.ts'
 export interface UpdateOptions extends WriteOptions {
   /** Which half is written; the other stays as it is. */
   readonly part: Part
+  /** Of the object that this one follows: the next generation, where that is not lower than it would be. */
+  readonly generation?: number
 }
 
 /** What a write makes of the object as it is. */
@@ -44,6 +46,8 @@ export async function updateObject(
     const wanted = make(inVersion(kind, current, options.version))
     const next = nextOf(core, kind, wanted, current, options)
     if (next === current) return current
+    const operation = options.part === 'main' ? 'update' : 'status'
+    guard(core, { operation, kind, object: next, old: current, caller: options.caller })
     if (options.part === 'main')
       await admit(core, {
         operation: 'update',
@@ -97,7 +101,7 @@ function nextMain(
   kind: KindDef,
   input: JsonObject,
   current: KubeObject,
-  options: WriteOptions,
+  options: UpdateOptions,
 ): KubeObject {
   checkIdentity(kind, input, current)
   const shaped = shape(core, kind, input, options)
@@ -117,8 +121,10 @@ function nextMain(
       name,
       kind.rules.flatMap((rule) => rule(next, current)),
     )
-  if (!changed || !kind.hasStatus) return next
-  return { ...next, metadata: canonicalMeta({ ...metadata, generation: (current.metadata.generation ?? 0) + 1 }) }
+  if (!kind.hasStatus) return next
+  const before = current.metadata.generation ?? 0
+  const generation = Math.max(changed ? before + 1 : before, options.generation ?? 0)
+  return generation === before ? next : { ...next, metadata: canonicalMeta({ ...metadata, generation }) }
 }
 
 function nextStatus(

@@ -4,7 +4,7 @@ import { ApiError } from '../../errors.ts'
 import type { KubeObject } from '../../object.ts'
 import type { Caller } from '../auth/caller.ts'
 import { applyObject } from '../core/apply.ts'
-import type { Core, WriteOptions } from '../core/core.ts'
+import { type Core, guard, type WriteOptions } from '../core/core.ts'
 import { createObject } from '../core/create.ts'
 import { type Deleted, deleteObject } from '../core/delete.ts'
 import { clonePlain } from '../core/json.ts'
@@ -239,7 +239,7 @@ async function remove(core: Core, request: ResourceRequest, at: At): Promise<Ans
   const { served } = request
   const context = renderContext(core, request)
   const options = deleteOptions(request.query, request.body, mediaType(header(request, 'content-type')))
-  const deleted = await deleteObject(core, served.kind, at.namespace, at.name, options)
+  const deleted = await deleteObject(core, served.kind, at.namespace, at.name, options, request.caller)
   if (!deleted.gone) return renderObject(context, shown(served, deleted.object))
   return json(successStatus(deletedDetails(served.kind, deleted)))
 }
@@ -265,7 +265,11 @@ async function deleteCollection(core: Core, request: ResourceRequest): Promise<A
   for (const { key, value } of page.entries) {
     if (!selector.matches(shown(served, value))) continue
     const { uid } = value.metadata
-    const one = await deleteObject(core, kind, key.namespace, key.name, { ...options, uid }).catch(goneAlready)
+    // A refusal is the answer; that somebody was faster is none.
+    guard(core, { operation: 'delete', kind, object: value, old: value, caller: request.caller })
+    const one = await deleteObject(core, kind, key.namespace, key.name, { ...options, uid }, request.caller).catch(
+      goneAlready,
+    )
     if (one !== null) deleted.push(shown(served, one.object))
   }
   return renderList(context, deleted, { resourceVersion: String(core.store.revision()) })

@@ -9,6 +9,7 @@ import type {
   ConnectSubresource,
   HealthCheck,
   ReadSubresource,
+  WriteGuard,
 } from '../../../../lib/apiserver/index.ts'
 import { createApiServer } from '../../../../lib/apiserver/index.ts'
 import { type Clock, systemClock } from '../../../../lib/clock.ts'
@@ -34,6 +35,7 @@ export interface TestServer {
 }
 
 export interface TestOptions {
+  readonly guards?: readonly WriteGuard[]
   readonly admission?: readonly Admission[]
   readonly connect?: readonly ConnectSubresource[]
   readonly reads?: readonly ReadSubresource[]

@@ -41,6 +41,7 @@ export async function openWorld(dir = scratch(), clock: Clock = systemClock): Pr
     registry: new Registry(KINDS),
     clock,
     component: 'test',
+    guards: [],
     admission: [],
     completions: [],
     resources: new CoreResources(() => core),

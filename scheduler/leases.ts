@@ -1,0 +1,86 @@
+// Signs of life of the hosts, as the scheduler hears them. Kept in memory alone: after a start every host has to be heard anew, and whoever
+// acts on silence first waits for as long as a lease that an earlier scheduler gave may still hold.
+import type { VirtualKind } from '../lib/apiserver/virtual.ts'
+import type { Clock } from '../lib/clock.ts'
+import { ApiError } from '../lib/errors.ts'
+import { LEASE_RENEWAL, LEASE_SECONDS, type LeaseAnswer, type LeaseAsk } from '../schemas/cluster/leaserenewal.ts'
+
+/** The last sign of life of one host. */
+export interface Lease extends Pick<LeaseAsk, 'node' | 'bootId' | 'machines' | 'evidence'> {
+  /** Monotonic milliseconds of this process at which it was heard: the host's lease ends no later than {@link LEASE_SECONDS} after it. */
+  readonly heardAt: number
+}
+
+export interface Leases {
+  /** Null: not heard since this process started. */
+  get(node: string): Lease | null
+  /** Monotonic milliseconds at which this process began to listen. */
+  readonly since: number
+  /** Called at each renewal. Returns the unsubscribe function. */
+  onRenewal(listener: (lease: Lease) => void): () => void
+  /** The host is no member any more. */
+  forget(node: string): void
+}
+
+export interface LeaseDeps {
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** Which scheduler this is. */
+  readonly ruler: () => { readonly instance: string; readonly term: number }
+  /** In words, why this scheduler may not give leases now (it was superseded, its store is old); null when it may. */
+  readonly refusal: () => string | null
+  /** Whether the host is a member. */
+  readonly isMember: (node: string) => boolean
+  /** Whether the machine is that host's by that epoch, in the store. */
+  readonly owns: (node: string, machine: LeaseAsk['machines'][number]) => boolean
+}
+
+/** The user of a host's certificate. */
+const NODE_USER = /^system:node:(.+)$/
+
+export class LeaseTable implements Leases {
+  readonly since: number
+  /** The kind that hosts post to. */
+  readonly virtual: VirtualKind
+  readonly #deps: LeaseDeps
+  readonly #leases = new Map<string, Lease>()
+  readonly #listeners = new Set<(lease: Lease) => void>()
+
+  constructor(deps: LeaseDeps) {
+    this.#deps = deps
+    this.since = deps.clock.monotonic()
+    this.virtual = {
+      kind: LEASE_RENEWAL,
+      answer: ({ object, caller }) => ({ ...this.renew(object as unknown as LeaseAsk, caller.user) }),
+    }
+  }
+
+  get(node: string): Lease | null {
+    return this.#leases.get(node) ?? null
+  }
+
+  onRenewal(listener: (lease: Lease) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  forget(node: string): void {
+    this.#leases.delete(node)
+  }
+
+  /** @throws ApiError Forbidden for another's lease, NotFound for a stranger, ServiceUnavailable while none is given */
+  renew({ node, bootId, machines, evidence }: LeaseAsk, user: string): LeaseAnswer {
+    if (NODE_USER.exec(user)?.[1] !== node)
+      throw new ApiError('Forbidden', `${user} is not the host ${node}: a host renews its own lease only`)
+    if (!this.#deps.isMember(node)) throw new ApiError('NotFound', `the host ${node} is no member of this cluster`)
+    const refusal = this.#deps.refusal()
+    if (refusal !== null) throw new ApiError('ServiceUnavailable', `no leases are given: ${refusal}`)
+    const lease: Lease = { node, bootId, machines, evidence, heardAt: this.#deps.clock.monotonic() }
+    this.#leases.set(node, lease)
+    for (const listener of this.#listeners) listener(lease)
+    return {
+      leaseSeconds: LEASE_SECONDS,
+      confirmed: machines.filter((machine) => this.#deps.owns(node, machine)).map(({ uid }) => uid),
+      ...this.#deps.ruler(),
+    }
+  }
+}

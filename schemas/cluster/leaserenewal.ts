@@ -1,0 +1,81 @@
+// A host's sign of life to the scheduler, every 5 s. Asked, not stored.
+// The lease is counted by the host from the moment at which it sent the question, on the clock that no step of the time of day moves.
+import Type from 'typebox'
+import type { KubeObject } from '../../lib/object.ts'
+import type { KindDef } from '../kind.ts'
+import { Choice, type DeepReadonly, Name } from '../shapes.ts'
+import { CLUSTER_GROUP } from './hostbinding.ts'
+
+/** The host asks so often. */
+export const RENEW_EVERY_MS = 5_000
+/** What one answer gives. */
+export const LEASE_SECONDS = 15
+
+/**
+ * What a host can show for a copy being dead when its lease ran out. `timeout`: its own clock ends failover machines `seconds` after the
+ * end of the lease. `watchdog`: the kernel's watchdog resets the host `seconds` after the end of the lease at the latest.
+ */
+export const EVIDENCE_KINDS = ['timeout', 'watchdog'] as const
+
+const Ask = Type.Object({
+  node: Name(),
+  bootId: Type.String({ minLength: 1, description: 'Of the host: another one after each boot.' }),
+  machines: Type.Optional(
+    Type.Array(Type.Object({ uid: Name(), epoch: Type.Integer({ minimum: 1 }) }), {
+      default: [],
+      description: 'Machines that the host may not start before the scheduler says again that they are its own.',
+    }),
+  ),
+  evidence: Type.Optional(
+    Type.Array(
+      Type.Object({
+        kind: Choice(EVIDENCE_KINDS),
+        seconds: Type.Integer({ minimum: 0, description: 'After the end of the lease.' }),
+      }),
+      { default: [] },
+    ),
+  ),
+})
+
+export type LeaseAsk = Required<DeepReadonly<Type.Static<typeof Ask>>>
+export type LeaseEvidence = LeaseAsk['evidence'][number]
+
+export interface LeaseAnswer {
+  /** The lease holds so long, from when the question was sent. */
+  readonly leaseSeconds: number
+  /** Those of `machines` that are this host's by the epoch that it named. */
+  readonly confirmed: readonly string[]
+  /** Which scheduler answered. */
+  readonly instance: string
+  readonly term: number
+}
+
+export type LeaseRenewal = KubeObject & LeaseAsk & Partial<LeaseAnswer>
+
+export const LEASE_RENEWAL: KindDef = {
+  group: CLUSTER_GROUP,
+  kind: 'LeaseRenewal',
+  plural: 'leaserenewals',
+  singular: 'leaserenewal',
+  shortNames: [],
+  categories: [],
+  namespaced: false,
+  resource: `leaserenewals.${CLUSTER_GROUP}`,
+  versions: [
+    {
+      name: 'v1',
+      schema: Type.Object({
+        ...Ask.properties,
+        leaseSeconds: Type.Optional(Type.Integer({ description: 'Answer.' })),
+        confirmed: Type.Optional(Type.Array(Type.String(), { description: 'Answer.' })),
+        instance: Type.Optional(Type.String({ description: 'Answer: the scheduler.' })),
+        term: Type.Optional(Type.Integer({ description: 'Answer: its term.' })),
+      }),
+      columns: [],
+    },
+  ],
+  storageVersion: 'v1',
+  hasStatus: false,
+  checkName: () => null,
+  rules: [],
+}
