@@ -48,15 +48,23 @@ vitest_tier() {
   step "$name" "$limit" "$@" --reporter=default --reporter=json --outputFile.json="$RESULTS/$name.json"
 }
 
-# beside COMMAND FIRST SECOND: runs it with each argument at once; what the second prints comes when both have ended
-beside() {
-  local said=$RESULTS/beside.log second=0
-  "$1" "$3" >"$said" 2>&1 &
-  "$1" "$2"
-  wait $! || second=$?
-  cat "$said"
-  rm "$said"
-  return $second
+# lanes COMMAND LANE...: a lane has names, for which the command runs one after another; the lanes go side by side. What all but the first
+# print comes when they have ended.
+lanes() {
+  local command=$1 first=$2 lane name index worst=0 running=() said=()
+  shift 2
+  for lane; do
+    said+=("$RESULTS/lane-${lane// /-}.log")
+    (for name in $lane; do "$command" "$name"; done) >"${said[-1]}" 2>&1 &
+    running+=($!)
+  done
+  for name in $first; do "$command" "$name"; done
+  for index in "${!running[@]}"; do
+    wait "${running[index]}" || worst=$?
+    cat "${said[index]}"
+    rm "${said[index]}"
+  done
+  return $worst
 }
 
 # ledger: the closing table and the last line; 1 when anything failed. The total is what passed on the clock.
