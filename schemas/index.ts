@@ -41,11 +41,9 @@ export type {
   ClusterDiskStatus,
   ClusterImageStatus,
   ClusterVmStatus,
-  Leaving,
   MigrationOptions,
   MigrationRecord,
   Placement,
-  Refusal,
 } from './cluster/placement.ts'
 export { clusterStatusOf, lastEpoch, nextEpoch, openMigration } from './cluster/placement.ts'
 export type { ConfigMap } from './core/configmap.ts'

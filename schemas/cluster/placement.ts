@@ -10,20 +10,6 @@ export interface Placement {
   readonly since: string
 }
 
-/** A host that may still hold the object by an older epoch. It is told to let go, but not before the migration `until` has ended. */
-export interface Leaving extends Placement {
-  readonly until?: string
-}
-
-/** How a host refused what it was told, in its words. Gone when it is told something else, or accepts. */
-export interface Refusal {
-  readonly node: string
-  readonly epoch: number
-  readonly message: string
-  /** RFC 3339. */
-  readonly since: string
-}
-
 export type MigrationOptions = BindingMigration['options']
 
 /** A live migration under way, or the last one. One writer: the scheduler's migration controller. */
@@ -46,7 +32,10 @@ export interface MigrationRecord {
   readonly deadline?: string
   /** Both sides are asked to give up; why is in `reason` and `message`. */
   readonly cancel?: boolean
-  /** How an unknown outcome was decided: because one side is dead, or by hand. */
+  /**
+   * How an unknown outcome was decided: because one side is dead, or by hand. KeepSource: the machine's epoch at the source is above `epoch`
+   * from then on, and the target is told to let go. KeepTarget: as if the target had said Committed.
+   */
   readonly resolution?: 'KeepSource' | 'KeepTarget'
   readonly reason?: string
   readonly message?: string
@@ -61,9 +50,8 @@ export interface ClusterVmStatus {
   readonly migration?: MigrationRecord
   /** `status.berth` as the host last told it: power record, machine type. Goes with the machine to its next host. */
   readonly host?: Readonly<Record<string, unknown>>
-  /** Hosts that may still run the machine by an older epoch, until they say Released. */
-  readonly leaving?: readonly Leaving[]
-  readonly refusal?: Refusal
+  /** A host that may still run the machine by an older epoch, until it says Released or is known dead. */
+  readonly leaving?: readonly Placement[]
   /** The highest epoch that was ever given, when it is not in the other fields any more. */
   readonly epoch?: number
 }
@@ -71,8 +59,7 @@ export interface ClusterVmStatus {
 /** `status.berth` of a VirtualDisk at the scheduler. */
 export interface ClusterDiskStatus {
   readonly placement?: Placement
-  readonly leaving?: readonly Leaving[]
-  readonly refusal?: Refusal
+  readonly leaving?: readonly Placement[]
   readonly epoch?: number
 }
 
