@@ -24,6 +24,7 @@ import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
 import type { AgentCore } from './core.ts'
 import { classByDefault, oneDefaultClass } from './default-class.ts'
 import { hostReport } from './host-report.ts'
+import { ContentRead } from './images/content-read.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { openAgentAccess, openListeners, requestLimits } from './listen.ts'
@@ -115,7 +116,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     reach: (uid) => lifeline.reach(uid),
   })
-  const api = apiMetrics({ counts: metrics, resources: new Set(resourceLabels(streams)) })
+  const reads = [
+    ...streams.reads,
+    new ContentRead({
+      content: { get: (digest) => storage.content.get(digest), path: (digest) => storage.content.path(digest) },
+    }),
+  ]
+  const api = apiMetrics({ counts: metrics, resources: new Set(resourceLabels({ ...streams, reads })) })
   metrics.collect(api.collector)
   const server = await createApiServer({
     store,
@@ -128,7 +135,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     limits: requestLimits(config),
     admission: [sizeFitsClass, startPriorityIsNumber, oneDefaultClass(reader), moveOptionsAreKnown, movesNeedScheduler],
     completions: [classByDefault(reader)],
-    ...streams,
+    connect: streams.connect,
+    reads,
     reports: [
       hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal)),
       ...(audit === null ? [] : [audit.report]),

@@ -178,7 +178,7 @@ async function* checked(body: AsyncIterable<Buffer>, total: number | null, optio
 }
 
 /** Counts only the time that is spent waiting for the server: a slow consumer is not its fault. @throws ImportError */
-async function* brisk(body: AsyncIterable<Buffer>, stretchMs: number): AsyncGenerator<Buffer> {
+export async function* brisk(body: AsyncIterable<Buffer>, stretchMs: number): AsyncGenerator<Buffer> {
   let [waitedMs, came, since] = [0, 0, performance.now()]
   for await (const chunk of body) {
     waitedMs += performance.now() - since

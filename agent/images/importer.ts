@@ -145,7 +145,8 @@ export class Importer {
   }
 }
 
-async function judged(path: string): Promise<{ readonly format: SourceFormat; readonly size: bigint }> {
+/** What a file is by its first bytes. @throws ImportError for what is not taken */
+export async function judged(path: string): Promise<{ readonly format: SourceFormat; readonly size: bigint }> {
   const file = await open(path, 'r')
   try {
     const head = Buffer.alloc(HEAD_BYTES)
@@ -158,7 +159,8 @@ async function judged(path: string): Promise<{ readonly format: SourceFormat; re
   }
 }
 
-function noSpace(error: unknown): unknown {
+/** A full disk in words; any other fault as it is. */
+export function noSpace(error: unknown): unknown {
   const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
   return full ? new ImportError('host', 'there is not enough free space for the image', { cause: error }) : error
 }

@@ -7,6 +7,8 @@ import type { ImporterConfig } from '../images/config.ts'
 import { ContentStore } from '../images/content-store.ts'
 import { ImportQueue } from '../images/import-queue.ts'
 import { Importer } from '../images/importer.ts'
+import type { PeerTls } from '../images/peer-connection.ts'
+import { PeerFetch } from '../images/peer-fetch.ts'
 import type { OnFileStep } from '../seams.ts'
 import { DirDriver, type ResizeLive } from './dir-driver.ts'
 import { DiskRecords } from './disk-records.ts'
@@ -22,6 +24,8 @@ export interface StorageOptions {
   /** How a running VM's disk grows; without it a disk grows only while no VM has it. */
   readonly resizeLive?: ResizeLive
   readonly onFileStep?: OnFileStep
+  /** How this host and others of its cluster know each other; null, or left out, while it is in none. */
+  readonly peerTls?: () => PeerTls | null
 }
 
 export interface Storage {
@@ -30,6 +34,8 @@ export interface Storage {
   readonly driver: DirDriver
   readonly volumes: Volumes
   readonly imports: ImportQueue
+  /** Image content from other hosts of the cluster. */
+  readonly peers: PeerFetch
   /** Files of disks and images whose object's uid is not among the known. */
   strays(known: ReadonlySet<string>): readonly string[]
   /** Once, when the objects are known and before any controller runs. */
@@ -38,7 +44,15 @@ export interface Storage {
 
 /** Opens what is on disk. Removes unfinished files of an earlier life. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const { stateDir, importer: config, clock, log, resizeLive, onFileStep = () => undefined } = options
+  const {
+    stateDir,
+    importer: config,
+    clock,
+    log,
+    resizeLive,
+    onFileStep = () => undefined,
+    peerTls = () => null,
+  } = options
   await mkdir(stateDir, { recursive: true })
   // QEMU runs as a user of its own and must get through to its files; what is secret has modes of its own.
   await chmod(stateDir, (await stat(stateDir)).mode | 0o711)
@@ -58,6 +72,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     driver,
     volumes: new DirVolumes({ content, driver }),
     imports: new ImportQueue({ importer, clock, log, concurrency: config.concurrency }),
+    peers: new PeerFetch({ content, config, log, tls: peerTls, onFileStep }),
     strays: (known) => strayFiles({ content, records, known }),
     sweep: async (known, folders) => {
       const report = await sweep({ content, records, driver, known, folders: [stateDir, ...folders] })

@@ -15,7 +15,7 @@ export interface ConnectTarget {
   readonly request?: string
 }
 
-/** What a path names beside the stored kinds; always of a named object in a namespace. */
+/** What a path names beside the stored kinds; always of something that has a name. */
 export interface Subresource {
   /** `subresources.virtualization.deckhouse.io` */
   readonly group: string
@@ -26,18 +26,38 @@ export interface Subresource {
   readonly name: string
   /** Kind shown in discovery. */
   readonly kind: string
+  /** `Cluster`: its path has no namespace. Default: `Namespaced`. */
+  readonly scope?: 'Namespaced' | 'Cluster'
+  /** `nodes`: for the cluster's own hosts, and in no role of people but that of administrators of everything. Default: whoever may use machines. */
+  readonly audience?: 'people' | 'nodes'
 }
 
-/** A document that is made when it is asked for, with GET. */
+/** A document that is made when it is asked for, or a large one that is there, with GET. */
 export interface ReadSubresource extends Subresource {
-  /** @throws ApiError; the signal aborts when its time is over */
-  read(target: ConnectTarget, signal: AbortSignal): Promise<Document>
+  /** @throws ApiError; the signal aborts when its time is over. That of a {@link Content} counts from its answer on. */
+  read(target: ConnectTarget, signal: AbortSignal): Promise<Document | Content>
 }
 
 export interface Document {
   /** Content type. */
   readonly type: string
   readonly body: Uint8Array
+}
+
+/** Bytes that do not fit into memory: sent piece by piece, as fast as the client takes them, whole or from an offset on. */
+export interface Content {
+  /** Content type. */
+  readonly type: string
+  /** Bytes in all. */
+  readonly size: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Milliseconds for all of an answer; then the connection is cut. */
+  readonly deadlineMs: number
+  /**
+   * The bytes from `start` up to and without `end`, in order. What was opened is closed when the reading ends, however it ends.
+   * @throws ApiError before the first byte, for an answer in words
+   */
+  open(start: number, end: number): AsyncIterable<Uint8Array>
 }
 
 /** One kind of stream. The server does authentication, Origin, the subprotocol, keepalive and the end. */

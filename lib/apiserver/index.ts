@@ -9,6 +9,7 @@ export type { Exchange, Observe, Outcome } from './auth/observe.ts'
 export type {
   ConnectSubresource,
   ConnectTarget,
+  Content,
   Document,
   OpenedStream,
   ReadSubresource,

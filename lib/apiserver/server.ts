@@ -199,11 +199,16 @@ function refusalOf(admit: () => unknown): ApiError | null {
   }
 }
 
-/** What roles can name beside kinds. */
-/** A picture of a screen is seen by who may see the screen. */
+/** What roles can name beside kinds. A picture of a screen is seen by who may see the screen. */
 const extraResources = (subresources: readonly Subresource[], reports: readonly Report[]) => ({
-  streams: subresources.map(({ group, plural, name }) => ({ group, resource: `${plural}/${name}` })),
+  streams: namesOf(subresources, 'people'),
+  ofNodes: namesOf(subresources, 'nodes'),
   reports: reports
     .filter(({ restricted }) => restricted !== true)
     .map(({ group, name }) => ({ group, resource: name })),
 })
+
+const namesOf = (subresources: readonly Subresource[], audience: NonNullable<Subresource['audience']>) =>
+  subresources
+    .filter((one) => (one.audience ?? 'people') === audience)
+    .map(({ group, plural, name }) => ({ group, resource: `${plural}/${name}` }))

@@ -2,6 +2,8 @@
 
 /** May do everything, whatever the roles say. */
 export const MASTERS = 'system:masters'
+/** Hosts of a cluster, by certificates of its scheduler; the user is `system:node:NAME`. */
+export const NODES_GROUP = 'system:nodes'
 /** The group of everybody who came in. */
 export const AUTHENTICATED = 'system:authenticated'
 

@@ -6,7 +6,7 @@ import { CLUSTER_GROUP } from '../../../schemas/cluster/hostbinding.ts'
 import { GROUP } from '../../../schemas/group.ts'
 import type { KindDef } from '../../../schemas/kind.ts'
 import { type PolicyRule, RBAC_GROUP } from '../../../schemas/rbac/shapes.ts'
-import { AUTHENTICATED, MASTERS } from './caller.ts'
+import { AUTHENTICATED, MASTERS, NODES_GROUP } from './caller.ts'
 
 /** What a kind is to the roles. */
 export type AccessClass =
@@ -52,6 +52,8 @@ export interface DefaultRolesInput {
   readonly kinds: readonly KindDef[]
   /** Reached by `user` and above. */
   readonly streams: readonly ExtraResource[]
+  /** Read by the other hosts of a cluster. */
+  readonly ofNodes: readonly ExtraResource[]
   /** Read by who sees the infrastructure. */
   readonly reports: readonly ExtraResource[]
 }
@@ -72,6 +74,7 @@ export const ROLE_NAMES = {
   dictionary: 'berth:dictionary',
   metrics: 'berth:metrics',
   scheduler: 'berth:scheduler',
+  node: 'berth:node',
 } as const
 
 /** `ClusterRole`s by name. */
@@ -110,6 +113,7 @@ export function defaultRoles(input: DefaultRolesInput): ReadonlyMap<string, read
     // Tells names of machines in every namespace: bound to nobody but who is told so.
     [ROLE_NAMES.metrics, [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }]],
     [ROLE_NAMES.dictionary, rules(['dictionary'], READ)],
+    [ROLE_NAMES.node, byGroup(input.ofNodes, ['get'])],
   ])
 }
 
@@ -120,6 +124,7 @@ export const DEFAULT_BINDINGS: ReadonlyMap<string, string> = new Map([
   [ROLE_NAMES.basicUser, AUTHENTICATED],
   [ROLE_NAMES.dictionary, AUTHENTICATED],
   [ROLE_NAMES.scheduler, SCHEDULERS_GROUP],
+  [ROLE_NAMES.node, NODES_GROUP],
 ])
 
 const EVERYTHING: readonly PolicyRule[] = [

@@ -62,10 +62,10 @@ export class Discovery {
       kind: kind.kind,
       verbs: VIRTUAL_VERBS,
     }))
-    const streams = this.#streams(group, version).map(({ plural, name, kind }) => ({
+    const streams = this.#streams(group, version).map(({ plural, name, kind, scope }) => ({
       name: `${plural}/${name}`,
       singularName: '',
-      namespaced: true,
+      namespaced: scope !== 'Cluster',
       kind,
       verbs: ['get'],
     }))
@@ -166,7 +166,7 @@ const aggregatedQuestion = ({ kind }: ServedKind, version: string): JsonObject =
 function aggregatedStreams(streams: readonly Subresource[]): readonly JsonObject[] {
   return [...new Set(streams.map((stream) => stream.plural))].map((plural) => ({
     resource: plural,
-    scope: 'Namespaced',
+    scope: streams.find((stream) => stream.plural === plural)?.scope ?? 'Namespaced',
     singularResource: '',
     verbs: [],
     subresources: streams

@@ -1,5 +1,4 @@
 // The API on Fastify: one route, as paths are checked and taken apart by our own parser; errors leave as `Status`.
-import type { ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, messageOf } from '../../errors.ts'
 import type { Admitted, Guard } from '../auth/guard.ts'
@@ -7,10 +6,12 @@ import type { Exchange } from '../auth/observe.ts'
 import { linkedAbort } from '../linked-abort.ts'
 import { type Answer, json } from './answer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
+import { sendContent } from './content.ts'
+import { responseSink } from './response-sink.ts'
 import type { Router } from './router.ts'
 import { httpFault, statusOf } from './status.ts'
 import { Turns } from './turns.ts'
-import type { Sink, Watch } from './watch.ts'
+import type { Watch } from './watch.ts'
 
 export interface PluginOptions {
   readonly router: Router
@@ -68,6 +69,7 @@ export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
       guard.tell(exchange, 'started', 200)
       return stream(answer, reply, { ...options, admitted }, request.log)
     }
+    if ('chunks' in answer) return sendContent(answer, reply, { ...options, admitted }, request.log)
     if (answer.made !== undefined) exchange.objectName = answer.made
     return sendAnswer(reply, answer)
   }
@@ -140,27 +142,4 @@ async function stream(
     held.release()
   }
   return reply
-}
-
-/** Lines to a response; waits while its buffer is full. */
-function responseSink(raw: ServerResponse, gone: AbortSignal, slowMs: number): Sink {
-  return {
-    write: async (line) => {
-      if (gone.aborted) throw new Error('the client is gone')
-      if (raw.write(line)) return
-      await new Promise<void>((resolve, reject) => {
-        const end = (error?: Error) => {
-          clearTimeout(timer)
-          raw.off('drain', end)
-          gone.removeEventListener('abort', onGone)
-          if (error === undefined) resolve()
-          else reject(error)
-        }
-        const onGone = () => end(new Error('the client is gone'))
-        const timer = setTimeout(() => end(new Error('the client reads too slowly')), slowMs)
-        raw.once('drain', () => end())
-        gone.addEventListener('abort', onGone, { once: true })
-      })
-    },
-  }
 }

@@ -4,11 +4,18 @@ import { METRICS_TYPE } from '../../metrics/samples.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Admitted } from '../auth/guard.ts'
-import { type ConnectSubresource, type ConnectTarget, findSubresource, type ReadSubresource } from '../connect.ts'
+import {
+  type ConnectSubresource,
+  type ConnectTarget,
+  findSubresource,
+  type ReadSubresource,
+  type Subresource,
+} from '../connect.ts'
 import type { Core } from '../core/core.ts'
 import { Registry } from '../registry.ts'
 import { serveVirtual, type VirtualKind } from '../virtual.ts'
 import { type Answer, type ApiRequest, header, json } from './answer.ts'
+import { type ContentAnswer, contentAnswer } from './content.ts'
 import { Discovery } from './discovery.ts'
 import { answerHealth, type HealthChecks } from './health.ts'
 import { negotiate } from './negotiate.ts'
@@ -52,7 +59,7 @@ export interface RouterOptions extends HealthChecks {
   readonly metrics?: () => Promise<string>
 }
 
-type Routed = Answer | Watch | Promise<Answer>
+type Routed = Answer | Watch | Promise<Answer | ContentAnswer>
 
 export class Router {
   readonly #options: RouterOptions
@@ -159,7 +166,7 @@ export class Router {
     request: ApiRequest,
     caller: Caller,
   ): Promise<Answer> {
-    const target = connectTarget(path, request, caller)
+    const target = connectTarget(path, request, caller, stream.scope)
     const signal = AbortSignal.timeout(CHECK_MS)
     await stream.check(target, signal)
     if (stream.probe !== undefined && booleanParameter(request.query, 'probe'))
@@ -167,9 +174,16 @@ export class Router {
     throw new ApiError('BadRequest', 'this is a stream: connect to it with a websocket')
   }
 
-  async #read(read: ReadSubresource, path: ResourceTarget, request: ApiRequest, caller: Caller): Promise<Answer> {
-    const { type, body } = await read.read(connectTarget(path, request, caller), AbortSignal.timeout(REPORT_MS))
-    return { code: 200, type, body }
+  async #read(
+    read: ReadSubresource,
+    path: ResourceTarget,
+    request: ApiRequest,
+    caller: Caller,
+  ): Promise<Answer | ContentAnswer> {
+    const target = connectTarget(path, request, caller, read.scope)
+    const document = await read.read(target, AbortSignal.timeout(REPORT_MS))
+    if ('open' in document) return contentAnswer(document, header(request, 'range'))
+    return { code: 200, type: document.type, body: document.body }
   }
 
   #other(parts: readonly string[], request: ApiRequest): Answer | Promise<Answer> {
@@ -200,10 +214,11 @@ function connectTarget(
   { namespace, name }: ResourceTarget,
   { method, query }: ApiRequest,
   caller: Caller,
+  scope: Subresource['scope'] = 'Namespaced',
 ): ConnectTarget {
-  if (namespace === null || name === null) throw noSuchPath()
+  if (name === null || (namespace === null) !== (scope === 'Cluster')) throw noSuchPath()
   if (method !== 'GET') throw new ApiError('MethodNotAllowed', `${method} is not possible here, only GET`)
-  return { namespace, name, query, user: caller.user, client: caller.client }
+  return { namespace: namespace ?? '', name, query, user: caller.user, client: caller.client }
 }
 
 const documentAnswer = (body: string): Answer => ({ code: 200, type: 'application/json', body })

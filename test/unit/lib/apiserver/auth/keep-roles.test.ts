@@ -7,7 +7,12 @@ import { startServer, type TestServer } from '../server.ts'
 
 const ROLES = 'clusterroles.rbac.authorization.k8s.io'
 const BINDINGS = 'clusterrolebindings.rbac.authorization.k8s.io'
-const input = { kinds: KINDS, streams: [{ group: 's', resource: 'virtualmachines/console' }], reports: [] }
+const input = {
+  kinds: KINDS,
+  streams: [{ group: 's', resource: 'virtualmachines/console' }],
+  ofNodes: [{ group: 'c', resource: 'imagecontents/content' }],
+  reports: [],
+}
 
 let api: TestServer
 beforeEach(async () => {
