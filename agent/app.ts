@@ -1,6 +1,5 @@
 // Puts the agent together: store, API, then, as soon as libvirt answers, everything that lives on it.
 // The API answers from the first second, with or without libvirt.
-import { chmod, mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { apiMetrics } from '../lib/apiserver/metrics.ts'
@@ -10,48 +9,31 @@ import { EventRecorder } from '../lib/controllers/event-recorder.ts'
 import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../lib/controllers/owners.ts'
-import { Metrics } from '../lib/metrics/metrics.ts'
 import { moveOptionsAreKnown, movesNeedScheduler } from '../lib/operations/admission.ts'
-import { Cache } from '../lib/reconcile/cache.ts'
-import { ControllerMetrics } from '../lib/reconcile/metrics.ts'
-import { openSqliteStore } from '../lib/store/sqlite/open.ts'
+import { sizeFitsClass, startPriorityIsNumber } from '../lib/server/admission.ts'
+import { classByDefault, oneDefaultClass } from '../lib/server/default-class.ts'
+import { createFirstObjects } from '../lib/server/first-objects.ts'
+import { openFoundation } from '../lib/server/foundation.ts'
+import { openListeners, requestLimits } from '../lib/server/listen.ts'
+import { resourceLabels } from '../lib/server/metrics.ts'
+import { storeAnswers, storeReady, watchStore } from '../lib/server/store-trouble.ts'
 import { KINDS } from '../schemas/index.ts'
-import { sizeFitsClass, startPriorityIsNumber } from './admission.ts'
-import { openAudit } from './audit.ts'
-import { createFirstObjects } from './bootstrap.ts'
-import type { AgentConfig } from './config.ts'
+import { type AgentConfig, servedOf } from './config.ts'
 import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
 import type { AgentCore } from './core.ts'
-import { classByDefault, oneDefaultClass } from './default-class.ts'
 import { hostReport } from './host-report.ts'
 import { ContentRead } from './images/content-read.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
-import { openAgentAccess, openListeners, requestLimits } from './listen.ts'
 import { AGENT_METRICS } from './metrics/catalogue.ts'
-import { collectAgent, countCalls, countCommits, resourceLabels } from './metrics/index.ts'
-import {
-  CONFIG_MAPS,
-  DISKS,
-  EVENTS,
-  IMAGES,
-  NODES,
-  ROLE_BINDINGS,
-  ROLES,
-  SECRETS,
-  VM_OPERATIONS,
-  VMS,
-} from './names.ts'
+import { collectAgent, countCalls } from './metrics/index.ts'
+import { DELETION_ORDER } from './names.ts'
 import { refuseLostDatabase } from './recovery/lost.ts'
 import { NO_SEAMS, type Seams } from './seams.ts'
-import { databaseOf } from './state.ts'
 import { createStorageSide } from './storage-controllers.ts'
-import { storeAnswers, storeReady, watchStore } from './store-trouble.ts'
 import { agentStreams } from './streams/index.ts'
 import { INDEXES } from './wiring.ts'
 
-/** What a namespace's deletion removes, in this order: users of things before the things. */
-const DELETION_ORDER = [VM_OPERATIONS, VMS, DISKS, IMAGES, SECRETS, CONFIG_MAPS, EVENTS, ROLE_BINDINGS, ROLES]
 /** Under this name the agent records events and the fields that it owns. */
 const COMPONENT = 'berth-agent'
 
@@ -75,28 +57,27 @@ export interface Agent {
   status(): string
   /** Resolves, or throws, when the store has answered through its writer. Writes nothing. */
   ask(): Promise<unknown>
+  readonly meanwhile: string
 }
 
 /** Resolves when the API listens. @throws with words for the operator when it cannot */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, log, clock, version, onFailed, seams = NO_SEAMS } = options
   const { stateDir } = config
-  // Guests' files lie below: QEMU's user must be able to pass, and nobody to look.
-  await mkdir(stateDir, { recursive: true, mode: 0o711 })
-  await chmod(stateDir, 0o711)
-  await refuseLostDatabase(stateDir)
-  const metrics = new Metrics({ clock, log, catalogue: AGENT_METRICS })
-  const observer = new ControllerMetrics(metrics)
-  metrics.collect(observer)
-  const sqlite = await openSqliteStore({ ...databaseOf(stateDir), clock, log, observer: countCommits(metrics) })
-  const store = seams.store(sqlite)
-  const reader = new Cache({
-    store,
-    resources: KINDS.map(({ resource }) => resource),
+  const { store, reader, metrics, observer, access, audit, ask } = await openFoundation({
+    served: servedOf(config),
+    component: COMPONENT,
+    version,
+    kinds: KINDS,
     indexes: { ...INDEXES, ...STORAGE_INDEXES, ...ownerIndexes(KINDS) },
+    catalogue: AGENT_METRICS,
+    clock,
+    log,
+    // Guests' files lie below: QEMU's user must be able to pass, and nobody to look.
+    folderMode: 0o711,
+    check: refuseLostDatabase,
+    storeSeam: seams.store,
   })
-  await reader.start()
-
   const sockets = await chooseSockets(config.libvirt)
   const counted = countCalls(metrics)
   const libvirt = seams.libvirt({ socketPath: sockets.qemu, uri: config.libvirt.uri, ...counted('qemu') })
@@ -105,9 +86,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ? libvirt
       : seams.libvirt({ socketPath: sockets.network, uri: 'network:///system', ...counted('network') })
   const recordEvent: Pick<EventRecorder, 'record'> = { record: (object, text) => events.record(object, text) }
-  const access = await openAgentAccess(config, clock)
-  const audit = await openAudit(config, clock, log)
-  const ask = () => store.transact([{ op: 'check', key: { resource: NODES, namespace: '', name: config.nodeName } }])
   const streams = agentStreams({
     libvirt,
     reader,
@@ -122,7 +100,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       content: { get: (digest) => storage.content.get(digest), path: (digest) => storage.content.path(digest) },
     }),
   ]
-  const api = apiMetrics({ counts: metrics, resources: new Set(resourceLabels({ ...streams, reads })) })
+  const api = apiMetrics({ counts: metrics, resources: resourceLabels(KINDS, [...streams.connect, ...reads]) })
   metrics.collect(api.collector)
   const server = await createApiServer({
     store,
@@ -170,17 +148,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...storageControllers,
   ]
   const { imports } = storage
-  collectAgent(metrics, {
-    component: COMPONENT,
-    version,
-    reader,
-    store,
-    stateDir,
-    libvirt,
-    networks,
-    imports,
-    access,
-  })
+  collectAgent(metrics, { reader, libvirt, networks, imports })
   await openListeners(server, config, access)
   const keeping = new AbortController()
   void access.tls.keep(log, keeping.signal)
@@ -192,6 +160,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     settled: lifeline.settled,
     status: () => lifeline.status(),
     ask,
+    meanwhile: 'guests run on',
     stop: async () => {
       unwatch()
       keeping.abort()

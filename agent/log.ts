@@ -1,8 +1,2 @@
-// The log as the agent's parts see it: pino's calls, and nothing of its setup.
-
-export interface Log {
-  debug(facts: object, message: string): void
-  info(facts: object, message: string): void
-  warn(facts: object, message: string): void
-  error(facts: object, message: string): void
-}
+// The log as the agent's parts see it.
+export type { Log } from '../lib/server/log.ts'

@@ -25,3 +25,16 @@ export const VM_CLASS_IN_USE = `${GROUP}/vmclass-protection`
 export const DEFAULT_CLASS_ANNOTATION = `virtualmachineclass.${GROUP}/is-default-class`
 
 export const HOST_BINDINGS = 'hostbindings.cluster.berth'
+
+/** What a namespace's deletion removes, in this order: users of things before the things. */
+export const DELETION_ORDER = [
+  VM_OPERATIONS,
+  VMS,
+  DISKS,
+  IMAGES,
+  SECRETS,
+  CONFIG_MAPS,
+  EVENTS,
+  ROLE_BINDINGS,
+  ROLES,
+] as const

@@ -1,5 +1,7 @@
-// Prints an agent.yaml that sets nothing and says everything: each key with its meaning and its default, as comments.
+// Prints an agent.yaml (or, with the word `scheduler`, a scheduler.yaml) that sets nothing and says everything: each key with its meaning
+// and its default, as comments.
 import { AgentConfigSchema } from '../agent/config.ts'
+import { SchedulerConfigSchema } from '../scheduler/config.ts'
 
 interface Property {
   readonly default?: unknown
@@ -9,8 +11,11 @@ interface Property {
 }
 
 const WIDTH = 100
-const HEAD = `# The agent of this host. Every key may be left out; what stands here as a comment is its default. An unknown key is refused.
+const AGENT_HEAD = `# The agent of this host. Every key may be left out; what stands here as a comment is its default. An unknown key is refused.
 # After a change: berth-agent --check-config && systemctl restart berth-agent   (guests run on)
+`
+const SCHEDULER_HEAD = `# The scheduler. Every key may be left out; what stands here as a comment is its default. An unknown key is refused.
+# After a change: berth-scheduler --check-config && systemctl restart berth-scheduler   (hosts and guests go on)
 `
 
 function wrapped(text: string, indent: string): string[] {
@@ -34,7 +39,11 @@ function linesOf(properties: Readonly<Record<string, Property>>, indent: string)
   })
 }
 
-export const agentYaml = (): string =>
-  `${HEAD}\n${linesOf(AgentConfigSchema.properties as unknown as Record<string, Property>, '').join('\n')}\n`
+const yamlOf = (head: string, schema: { readonly properties: unknown }): string =>
+  `${head}\n${linesOf(schema.properties as Record<string, Property>, '').join('\n')}\n`
 
-if (/gen-agent-yaml\.[jt]s$/.test(process.argv[1] ?? '')) process.stdout.write(agentYaml())
+export const agentYaml = (): string => yamlOf(AGENT_HEAD, AgentConfigSchema)
+export const schedulerYaml = (): string => yamlOf(SCHEDULER_HEAD, SchedulerConfigSchema)
+
+if (/gen-agent-yaml\.[jt]s$/.test(process.argv[1] ?? ''))
+  process.stdout.write(process.argv[2] === 'scheduler' ? schedulerYaml() : agentYaml())

@@ -1,5 +1,6 @@
-// Prints docs/configuration.md from the configuration's schema: npx tsx scripts/gen-configuration-doc.ts > docs/configuration.md
+// Prints docs/configuration.md from the configurations' schemas: npx tsx scripts/gen-configuration-doc.ts > docs/configuration.md
 import { AgentConfigSchema } from '../agent/config.ts'
+import { SchedulerConfigSchema } from '../scheduler/config.ts'
 
 interface Property {
   readonly type?: string
@@ -11,14 +12,24 @@ interface Property {
   readonly properties?: Readonly<Record<string, Property>>
 }
 
-const HEAD = `# Configuration of the agent
-
-\`/etc/berth/agent.yaml\` (\`berth-agent --config FILE\`). Every key may be left out; an unknown key is refused.
-Made from the schema in \`agent/config.ts\` by \`scripts/gen-configuration-doc.ts\`.
-
+const TABLE = `
 | key | values | default | meaning |
 |---|---|---|---|
 `
+
+const AGENT_HEAD = `# Configuration
+
+## The agent
+
+\`/etc/berth/agent.yaml\` (\`berth-agent --config FILE\`). Every key may be left out; an unknown key is refused.
+Made from the schema in \`agent/config.ts\` by \`scripts/gen-configuration-doc.ts\`.
+${TABLE}`
+
+const SCHEDULER_HEAD = `
+## The scheduler
+
+\`/etc/berth/scheduler.yaml\` (\`berth-scheduler --config FILE\`), likewise; from \`scheduler/config.ts\`.
+${TABLE}`
 
 function values(property: Property): string {
   if (property.anyOf) return property.anyOf.map((option) => `\`${String(option.const)}\``).join(', ')
@@ -34,8 +45,11 @@ function rows(properties: Readonly<Record<string, Property>>, prefix = ''): stri
   })
 }
 
+const rowsOf = (schema: { readonly properties: unknown }): string =>
+  `${rows(schema.properties as Record<string, Property>).join('\n')}\n`
+
 /** The whole document; a test compares it with the file. */
 export const configurationDoc = (): string =>
-  `${HEAD}${rows(AgentConfigSchema.properties as unknown as Record<string, Property>).join('\n')}\n`
+  `${AGENT_HEAD}${rowsOf(AgentConfigSchema)}${SCHEDULER_HEAD}${rowsOf(SchedulerConfigSchema)}`
 
 if (process.argv[1]?.endsWith('gen-configuration-doc.ts')) process.stdout.write(configurationDoc())

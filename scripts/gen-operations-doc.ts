@@ -1,7 +1,6 @@
 // Prints docs/operations.md from the tables beside the code: npx tsx scripts/gen-operations-doc.ts > docs/operations.md
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
-import { CONFIG_FAULTS } from '../agent/config-error.ts'
 import { DISK_CONDITIONS } from '../agent/controllers/virtualdisk/conditions.ts'
 import { IMAGE_CONDITIONS } from '../agent/controllers/virtualimage/conditions.ts'
 import { VM_CONDITIONS } from '../agent/controllers/virtualmachine/conditions.ts'
@@ -17,9 +16,13 @@ import { CLOSE, CLOSE_ADVICE } from '../agent/streams/ending.ts'
 import { EXIT as CLI_EXIT, EXIT_ADVICE as CLI_EXIT_ADVICE } from '../cli/exit-codes.ts'
 import type { Advice } from '../lib/advice.ts'
 import type { ConditionTable } from '../lib/conditions.ts'
+import type { EventAdvice } from '../lib/controllers/event-text.ts'
 import { NAMESPACE_CONDITIONS } from '../lib/controllers/namespace-conditions.ts'
 import { CAUSE_ADVICE, STATUS_ADVICE, STATUS_CODES } from '../lib/errors.ts'
+import { CONFIG_FAULTS } from '../lib/server/config-error.ts'
 import { TROUBLE_ADVICE } from '../lib/store/troubles.ts'
+import { SCHEDULER_EVENTS } from '../scheduler/events.ts'
+import { EXIT as SCHEDULER_EXIT, EXIT_ADVICE as SCHEDULER_EXIT_ADVICE } from '../scheduler/exit-codes.ts'
 
 interface Catalogue {
   readonly kind: string
@@ -38,7 +41,7 @@ export const CONDITIONS: readonly Catalogue[] = [
 ]
 
 /** Every table of events. */
-export const EVENTS = [AGENT_EVENTS.table]
+export const EVENTS: readonly Readonly<Record<string, EventAdvice>>[] = [AGENT_EVENTS.table, SCHEDULER_EVENTS.table]
 
 const HEAD = `# Operations: what Berth says, what it means, what to do
 
@@ -161,15 +164,19 @@ ${coded(CLOSE, CLOSE_ADVICE, 'code')}
 
 ${coded(AGENT_EXIT, AGENT_EXIT_ADVICE, 'code')}
 
+### berth-scheduler
+
+${coded(SCHEDULER_EXIT, SCHEDULER_EXIT_ADVICE, 'code')}
+
 ### berth
 
 ${coded(CLI_EXIT, CLI_EXIT_ADVICE, 'code')}
 
-Both end with 69 in a checkout that was not built.
+All end with 69 in a checkout that was not built.
 
 ## Configuration errors
 
-\`berth-agent\` names the file and every key that is wrong, and ends with code 2.
+\`berth-agent\` and \`berth-scheduler\` name the file and every key that is wrong, and end with code 2.
 
 ${entries(CONFIG_FAULTS, 'error')}
 `

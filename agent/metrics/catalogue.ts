@@ -40,13 +40,6 @@ export const IMPORT_OLDEST = gauge(
   'How long the import that waits longest has been waiting for its turn; 0 when none waits',
 )
 
-// Storage
-export const STATE_SIZE = gauge('berth_state_dir_size_bytes', 'Size of the file system of the state folder')
-export const STATE_FREE = gauge(
-  'berth_state_dir_free_bytes',
-  'What is free in the file system of the state folder, without what is reserved for root',
-)
-
 // The host's share
 export const NODE_CPU = gauge(
   'berth_node_cpu_cores',
@@ -207,8 +200,6 @@ export const AGENT_METRICS: readonly MetricDef[] = [
   STARTS_WAITING,
   IMPORTS,
   IMPORT_OLDEST,
-  STATE_SIZE,
-  STATE_FREE,
   NODE_CPU,
   NODE_MEMORY,
   VM_PHASE,

@@ -1,9 +1,9 @@
 // A host that was run by Berth and has no database any more: an empty one in its place would make everything on the host a stranger.
 import { access, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { databasePath } from '../../lib/server/database.ts'
+import { BOOTSTRAPPED } from '../../lib/server/first-objects.ts'
 import { unavailable } from '../../lib/store/store.ts'
-import { BOOTSTRAPPED } from '../bootstrap.ts'
-import { databasePath } from '../state.ts'
 
 /** What is below the state folder of a host with history, and what it is. */
 const TRACES = [

@@ -18,6 +18,7 @@ export type {
 export type { Admission, AdmissionRequest, Completion, GuardedWrite, WriteGuard } from './core/core.ts'
 export { FOREGROUND_FINALIZER, NAMESPACE_FINALIZER, ORPHAN_FINALIZER } from './core/delete.ts'
 export type { HealthCheck } from './http/health.ts'
+export { LateResources } from './late-resources.ts'
 export type { Listen, TlsListen, UnixListen } from './listeners.ts'
 export type { DeleteOptions, NewObject, Propagation, Resources } from './resources.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'

@@ -18,13 +18,13 @@ import type { Observe } from './auth/observe.ts'
 import { reviewKinds } from './auth/reviews.ts'
 import type { ConnectSubresource, ReadSubresource, Subresource } from './connect.ts'
 import type { Admission, Completion, Core, WriteGuard } from './core/core.ts'
-import { CoreResources } from './core/resources.ts'
 import { MAX_BODY_BYTES } from './http/body.ts'
 import { EventLines } from './http/event-lines.ts'
 import type { HealthCheck } from './http/health.ts'
 import { LastChanges } from './http/last-changes.ts'
 import { addRoutes, errorAnswer, sendAnswer } from './http/plugin.ts'
 import { type Report, Router } from './http/router.ts'
+import { LateResources } from './late-resources.ts'
 import { type Listen, Listeners } from './listeners.ts'
 import { Registry } from './registry.ts'
 import type { Resources } from './resources.ts'
@@ -39,6 +39,8 @@ export interface ApiServerOptions {
   readonly clock: Clock
   readonly log: FastifyBaseLogger
   readonly guards?: readonly WriteGuard[]
+  /** Become this server's resources, for those who need them to make one of the parts below. */
+  readonly resources?: LateResources
   readonly admission?: readonly Admission[]
   readonly completions?: readonly Completion[]
   readonly connect?: readonly ConnectSubresource[]
@@ -98,12 +100,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   } = options
   const closing = new AbortController()
   const last = new LastChanges(store)
-  const resources = new CoreResources(() => core)
+  const { resources = new LateResources() } = options
   const registry = new Registry(kinds)
   const access = await openAccessState(store, registry, clock)
   const authorizer = new Authorizer(access.rbac)
   const rules = [noEscalation({ authorizer, ...access }), ...admission]
   const core: Core = { store, registry, clock, component, guards, admission: rules, completions, resources }
+  resources.bind(core)
   const limits = options.limits ?? DEFAULT_LIMITS
   const failures = new RateLimit({ clock, ...limits.wrongCredentials })
   const gate = new Gate({ tokens: access.tokens, hostNames, clock, failures })

@@ -76,6 +76,13 @@ export const STORE_LOG = gauge(
 )
 export const STORE_REVISION = gauge('berth_store_revision', 'The newest revision: the count of all changes ever')
 
+// Storage
+export const STATE_SIZE = gauge('berth_state_dir_size_bytes', 'Size of the file system of the state folder')
+export const STATE_FREE = gauge(
+  'berth_state_dir_free_bytes',
+  'What is free in the file system of the state folder, without what is reserved for root',
+)
+
 // The process
 export const BUILD_INFO = gauge('berth_build_info', 'Always 1; the versions are in its labels', [
   'component',
@@ -129,6 +136,8 @@ export const SERVER_METRICS: readonly MetricDef[] = [
   STORE_SIZE,
   STORE_LOG,
   STORE_REVISION,
+  STATE_SIZE,
+  STATE_FREE,
   BUILD_INFO,
   PROCESS_CPU,
   PROCESS_RSS,

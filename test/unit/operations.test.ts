@@ -8,7 +8,7 @@ import { CHECK_REASONS } from '../../agent/host/node-conditions.ts'
 import { CAUSE_ADVICE, STATUS_ADVICE } from '../../lib/errors.ts'
 import { alerts, CONDITIONS, EVENTS, operationsDoc } from '../../scripts/gen-operations-doc.ts'
 
-const SOURCES = ['agent', 'cli', 'lib', 'schemas'].flatMap((folder) =>
+const SOURCES = ['agent', 'scheduler', 'cli', 'lib', 'schemas'].flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.gen.ts'))
     .map((name) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkConfig } from '../../../agent/check-config.ts'
 import { toConfig } from '../../../agent/config.ts'
-import { ConfigError } from '../../../agent/config-error.ts'
+import { ConfigError } from '../../../lib/server/config-error.ts'
 
 describe('berth-agent --check-config', () => {
   it('takes the defaults', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { AgentConfigSchema, toConfig } from '../../../agent/config.ts'
-import { ConfigError } from '../../../agent/config-error.ts'
+import { ConfigError } from '../../../lib/server/config-error.ts'
 import { configurationDoc } from '../../../scripts/gen-configuration-doc.ts'
 
 interface Property {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { EXIT } from '../../../agent/exit-codes.ts'
-import { READY_WITHIN_MS } from '../../../agent/supervision.ts'
+import { READY_WITHIN_MS } from '../../../lib/server/supervision.ts'
 
 const unit = readFileSync('systemd/berth-agent.service', 'utf8')
 const settings = (name: string): string[] =>

@@ -1,13 +1,13 @@
-// What the agent tells its service manager: ready, what it is doing, that it lives, that it stops. Nothing without such a manager.
+// What a server tells its service manager: ready, what it is doing, that it lives, that it stops. Nothing without such a manager.
 //
-// A sign of life is sent only after the store has answered through its writer, so an agent whose event loop or database hangs is
+// A sign of life is sent only after the store has answered through its writer, so a server whose event loop or database hangs is
 // restarted. An error is an answer: a full disk is no reason to start over.
-import type { Clock } from '../lib/clock.ts'
-import { messageOf } from '../lib/errors.ts'
-import type { ServiceManager } from '../lib/service-manager.ts'
+import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import type { ServiceManager } from '../service-manager.ts'
 import type { Log } from './log.ts'
 
-/** `systemctl start` waits so long for libvirt at most; the agent is of use without it. */
+/** `systemctl start` waits so long at most for what the server can do without: libvirt, other hosts. */
 export const READY_WITHIN_MS = 20_000
 /** A changed status is told within this time. */
 const LOOK_MS = 2_000
@@ -22,6 +22,8 @@ export interface SupervisionDeps {
   status(): string
   /** Resolves, or throws, when the store has answered. */
   ask(): Promise<unknown>
+  /** What is so while the server stops: `guests run on`. */
+  readonly meanwhile: string
 }
 
 export class Supervision {
@@ -43,7 +45,7 @@ export class Supervision {
     this.#stopping.abort()
     await this.#running
     if (this.#deps.manager !== null)
-      await this.#send(this.#deps.manager, ['STOPPING=1', 'STATUS=Stopping; guests run on'])
+      await this.#send(this.#deps.manager, ['STOPPING=1', `STATUS=Stopping; ${this.#deps.meanwhile}`])
   }
 
   async #live(manager: ServiceManager): Promise<void> {

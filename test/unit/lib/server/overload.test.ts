@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type LoadSample, OverloadJudge, OverloadWatch } from '../../../agent/overload.ts'
-import { silentLog } from '../../../lib/reconcile/log.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
+import { silentLog } from '../../../../lib/reconcile/log.ts'
+import { type LoadSample, OverloadJudge, OverloadWatch } from '../../../../lib/server/overload.ts'
+import { ManualClock } from '../../../support/manual-clock.ts'
 
 const CALM: LoadSample = { busy: 0.1, queue: '', waitMs: 0 }
 const BUSY: LoadSample = { ...CALM, busy: 0.99 }

@@ -2,9 +2,9 @@
 // Remembered outside the objects, so that what an operator deleted stays deleted.
 import { access, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Resources } from '../lib/apiserver/resources.ts'
-import { isApiError } from '../lib/errors.ts'
-import { DEFAULT_CLASS_ANNOTATION, NAMESPACES, STORAGE_CLASSES, VM_CLASSES } from './names.ts'
+import { DEFAULT_CLASS_ANNOTATION, NAMESPACES, STORAGE_CLASSES, VM_CLASSES } from '../../schemas/resources.ts'
+import type { Resources } from '../apiserver/resources.ts'
+import { isApiError } from '../errors.ts'
 
 /** File below the state folder that tells that a first start was. */
 export const BOOTSTRAPPED = 'bootstrapped'

@@ -1,5 +1,5 @@
 // What keeps the agent from starting because of its configuration or command line.
-import type { Advice } from '../lib/advice.ts'
+import type { Advice } from '../advice.ts'
 
 /** What can be wrong with a command line or configuration, by the words that are shown, with what an operator reads about it. */
 export const CONFIG_FAULTS = {
@@ -27,9 +27,9 @@ export const CONFIG_FAULTS = {
   'certificate files': {
     means:
       'A file of `tls` cannot be read, is no PEM, or certificate and key do not belong together; the message says which.',
-    todo: 'Correct the path or the file; `berth-agent --check-config` tries it without a start.',
+    todo: 'Correct the path or the file; `--check-config` tries it without a start.',
   },
-  'command line': { means: 'An argument is unknown, missing or not of its form.', todo: 'See `berth-agent --help`.' },
+  'command line': { means: 'An argument is unknown, missing or not of its form.', todo: 'See `--help`.' },
 } as const satisfies Readonly<Record<string, Advice>>
 
 export type ConfigFault = keyof typeof CONFIG_FAULTS

@@ -1,10 +1,10 @@
-// Where the agent's database is, and what of it is secret. For the agent itself and for the commands that take its place.
+// Where a server's database is, and what of it is secret. For the server itself and for the commands that take its place.
 import { join } from 'node:path'
-import type { SqliteStoreOptions } from '../lib/store/sqlite/open.ts'
-import { KINDS } from '../schemas/index.ts'
+import { AGENT_KINDS } from '../../schemas/index.ts'
+import type { SqliteStoreOptions } from '../store/sqlite/open.ts'
 
 const SEALED = Object.fromEntries(
-  KINDS.flatMap((kind) => (kind.secretFields ? [[kind.resource, kind.secretFields]] : [])),
+  AGENT_KINDS.flatMap((kind) => (kind.secretFields ? [[kind.resource, kind.secretFields]] : [])),
 )
 
 /** The database file below the state folder. */

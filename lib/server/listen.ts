@@ -1,12 +1,12 @@
 // The API's listeners and who may come in over them.
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Access, KEYS_FOLDER, openAccess } from '../lib/apiserver/auth/access.ts'
-import type { RequestLimits } from '../lib/apiserver/auth/limits.ts'
-import type { TlsKeeperOptions } from '../lib/apiserver/auth/tls-keeper.ts'
-import type { ApiServer } from '../lib/apiserver/server.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { AgentConfig } from './config.ts'
+import { type Access, KEYS_FOLDER, openAccess } from '../apiserver/auth/access.ts'
+import type { RequestLimits } from '../apiserver/auth/limits.ts'
+import type { TlsKeeperOptions } from '../apiserver/auth/tls-keeper.ts'
+import type { ApiServer } from '../apiserver/server.ts'
+import type { Clock } from '../clock.ts'
+import type { ServerConfig } from './config.ts'
 
 interface Address {
   readonly host: string
@@ -19,17 +19,24 @@ export function parseListen(text: string): Address {
   return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
 }
 
+/** A server as the parts of its API's door see it. */
+export interface Served {
+  readonly config: ServerConfig
+  /** Names of it beside its addresses and its machine's name. */
+  readonly names: readonly string[]
+}
+
 /** Keys, certificate and the admin's way in; made at the first start. */
-export const openAgentAccess = (config: AgentConfig, clock: Clock): Promise<Access> =>
-  openAccess({ stateFolder: config.stateDir, ...keeperOptions(config, clock) })
+export const openServerAccess = (served: Served, clock: Clock): Promise<Access> =>
+  openAccess({ stateFolder: served.config.stateDir, ...keeperOptions(served, clock) })
 
 /** Where the certificate comes from, and what it names. Addresses that mean "all" are no names of this server. */
-export function keeperOptions(config: AgentConfig, clock: Clock): TlsKeeperOptions {
+export function keeperOptions({ config, names }: Served, clock: Clock): TlsKeeperOptions {
   const hosts = config.listen.map((text) => parseListen(text).host).filter((host) => !['0.0.0.0', '::'].includes(host))
   const { certFile, keyFile, caFile, clientCaFile } = config.tls
   return {
     folder: join(config.stateDir, KEYS_FOLDER),
-    addresses: [...hosts, hostname(), config.nodeName],
+    addresses: [...hosts, hostname(), ...names],
     clock,
     ...(certFile === undefined || keyFile === undefined
       ? {}
@@ -39,13 +46,13 @@ export function keeperOptions(config: AgentConfig, clock: Clock): TlsKeeperOptio
 }
 
 /** The URL of the first TCP address, null when there is none. */
-export function serverUrl(config: AgentConfig): string | null {
+export function serverUrl(config: ServerConfig): string | null {
   const [first] = config.listen.map(parseListen)
   return first === undefined ? null : `https://${urlHost(first.host)}:${first.port}`
 }
 
 /** The limits of the configuration as token buckets. */
-export function requestLimits({ limits }: AgentConfig): RequestLimits {
+export function requestLimits({ limits }: ServerConfig): RequestLimits {
   return {
     requests: { burst: limits.requestBurst, refillMs: 1_000 / limits.requestsPerSecond },
     wrongCredentials: { burst: limits.wrongCredentialsBurst, refillMs: 60_000 / limits.wrongCredentialsPerMinute },
@@ -53,7 +60,7 @@ export function requestLimits({ limits }: AgentConfig): RequestLimits {
 }
 
 /** Opens what is configured, and writes the kubeconfig for the first TCP address. @throws Error with words for the operator */
-export async function openListeners(server: ApiServer, config: AgentConfig, { tls, publish }: Access): Promise<void> {
+export async function openListeners(server: ApiServer, config: ServerConfig, { tls, publish }: Access): Promise<void> {
   const addresses = config.listen.map(parseListen)
   await server.listen({
     unix: { path: config.socketPath, group: config.socketGroup },

@@ -1,7 +1,7 @@
-// What the agent does when its store takes no writes: says that it is not ready, ends where a new process can help, and looks at
+// What a server does when its store takes no writes: says that it is not ready, ends where a new process can help, and looks at
 // everything again when it is over.
-import type { HealthCheck } from '../lib/apiserver/http/health.ts'
-import type { Store } from '../lib/store/store.ts'
+import type { HealthCheck } from '../apiserver/http/health.ts'
+import type { Store } from '../store/store.ts'
 
 export const storeReady = (store: Pick<Store, 'trouble'>): HealthCheck => ({
   name: 'store',

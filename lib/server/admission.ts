@@ -1,10 +1,11 @@
 // Refusals that a schema and its rules cannot give: about other objects than the one that is written, and about annotations.
-import type { Admission } from '../lib/apiserver/core/core.ts'
-import { ApiError } from '../lib/errors.ts'
-import type { VirtualMachine, VirtualMachineClass } from '../schemas/index.ts'
-import { START_PRIORITY, startPriorityErrors } from '../schemas/virtualmachine/start-priority.ts'
-import { sizingMessage, sizingProblems } from '../schemas/virtualmachineclass/sizing-policy.ts'
-import { VM_CLASSES, VMS } from './names.ts'
+
+import type { VirtualMachine, VirtualMachineClass } from '../../schemas/index.ts'
+import { VM_CLASSES, VMS } from '../../schemas/resources.ts'
+import { START_PRIORITY, startPriorityErrors } from '../../schemas/virtualmachine/start-priority.ts'
+import { sizingMessage, sizingProblems } from '../../schemas/virtualmachineclass/sizing-policy.ts'
+import type { Admission } from '../apiserver/core/core.ts'
+import { ApiError } from '../errors.ts'
 
 /** A VM whose size its class does not allow cannot be saved; one that runs already keeps running (DVP). */
 export const sizeFitsClass: Admission = async ({ operation, kind, object, old, resources }) => {

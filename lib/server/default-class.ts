@@ -1,9 +1,10 @@
 // The default class: what a virtual machine gets that names none, and that there is at most one (DVP's webhooks).
-import type { Admission, Completion } from '../lib/apiserver/core/core.ts'
-import { ApiError, type FieldError } from '../lib/errors.ts'
-import type { KubeObject } from '../lib/object.ts'
-import type { Reader } from '../lib/reconcile/reader.ts'
-import { DEFAULT_CLASS_ANNOTATION, VM_CLASSES, VMS } from './names.ts'
+
+import { DEFAULT_CLASS_ANNOTATION, VM_CLASSES, VMS } from '../../schemas/resources.ts'
+import type { Admission, Completion } from '../apiserver/core/core.ts'
+import { ApiError, type FieldError } from '../errors.ts'
+import type { KubeObject } from '../object.ts'
+import type { Reader } from '../reconcile/reader.ts'
 
 /** Without a default class the schema says that the name is missing; several are an error that names them. */
 export const classByDefault =

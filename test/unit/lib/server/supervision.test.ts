@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { READY_WITHIN_MS, Supervision } from '../../../agent/supervision.ts'
-import { ManualClock, settle } from '../../support/manual-clock.ts'
+import { READY_WITHIN_MS, Supervision } from '../../../../lib/server/supervision.ts'
+import { ManualClock, settle } from '../../../support/manual-clock.ts'
 
 const WATCHDOG_MS = 60_000
 
@@ -13,6 +13,7 @@ function supervised(watchdogMs: number | null = WATCHDOG_MS) {
   const clock = new ManualClock()
   const quiet = () => undefined
   const supervision = new Supervision({
+    meanwhile: 'guests run on',
     clock,
     log: { debug: quiet, info: quiet, error: quiet, warn: (_facts, message) => warnings.push(message) },
     manager: {

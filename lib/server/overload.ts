@@ -1,8 +1,7 @@
-// Whether the agent keeps up: how busy its event loop is, and how long what people wait for waits for its turn. With hysteresis, so that
+// Whether a server keeps up: how busy its event loop is, and how long what people wait for waits for its turn. With hysteresis, so that
 // a burst of work is no trouble and the end of one is believed only when it lasts.
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
-import type { Clock } from '../lib/clock.ts'
-import type { Overload } from './host/index.ts'
+import type { Clock } from '../clock.ts'
 
 const EVERY_MS = 10_000
 /** Share of the time in which the event loop had work: beyond it everything waits for everything else. */
@@ -14,6 +13,12 @@ const IN_TIME_MS = 10_000
 /** Bad looks in a row that make an overload, and good ones that end it. */
 const BAD_LOOKS = 3
 const GOOD_LOOKS = 6
+
+/** What is too much. */
+export interface Overload {
+  readonly reason: 'EventLoopBusy' | 'QueuesLate'
+  readonly message: string
+}
 
 export interface LoadSample {
   /** From 0 to 1. */
@@ -50,7 +55,7 @@ function find({ busy, queue, waitMs }: LoadSample): Overload | null {
   if (busy <= BUSY) return null
   return {
     reason: 'EventLoopBusy',
-    message: `the agent is busy more than ${BUSY * 100} % of the time: answers and changes are late`,
+    message: `the server is busy more than ${BUSY * 100} % of the time: answers and changes are late`,
   }
 }
 
@@ -83,7 +88,7 @@ export class OverloadWatch {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error('the agent is stopping'))
+    this.#stopping.abort(new Error('the server is stopping'))
     await this.#running
   }
 

@@ -1,0 +1,27 @@
+// What every part of the scheduler works with; made once in app.ts.
+import type { Resources } from '../lib/apiserver/resources.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
+import type { Metrics } from '../lib/metrics/metrics.ts'
+import type { ControllerMetrics } from '../lib/reconcile/metrics.ts'
+import type { Reader } from '../lib/reconcile/reader.ts'
+import type { Store } from '../lib/store/store.ts'
+import type { SchedulerConfig } from './config.ts'
+import type { Log } from './log.ts'
+
+export interface SchedulerCore {
+  readonly config: SchedulerConfig
+  readonly version: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly reader: Reader
+  /** Works once the API server is made: not in a constructor. */
+  readonly resources: Resources
+  readonly events: EventRecorder
+  /** For its revision and its troubles; objects are read and written through `reader` and `resources`. */
+  readonly store: Pick<Store, 'revision' | 'trouble' | 'onTrouble'>
+  /** Counts troubles, takes part in scrapes. Metrics are declared in scheduler/metrics.ts. */
+  readonly metrics: Metrics
+  /** For every controller. */
+  readonly observer: ControllerMetrics
+}
