@@ -41,6 +41,7 @@ export type {
   ClusterDiskStatus,
   ClusterImageStatus,
   ClusterVmStatus,
+  Leaving,
   MigrationOptions,
   MigrationRecord,
   Placement,

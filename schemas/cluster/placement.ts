@@ -10,6 +10,11 @@ export interface Placement {
   readonly since: string
 }
 
+/** A host that may still hold the object by an older epoch. It is told to let go, but not before the migration `until` has ended. */
+export interface Leaving extends Placement {
+  readonly until?: string
+}
+
 export type MigrationOptions = BindingMigration['options']
 
 /** A live migration under way, or the last one. One writer: the scheduler's migration controller. */
@@ -50,8 +55,8 @@ export interface ClusterVmStatus {
   readonly migration?: MigrationRecord
   /** `status.berth` as the host last told it: power record, machine type. Goes with the machine to its next host. */
   readonly host?: Readonly<Record<string, unknown>>
-  /** A host that may still run the machine by an older epoch, until it says Released or is known dead. */
-  readonly leaving?: readonly Placement[]
+  /** Hosts that may still run the machine by an older epoch, until they say Released. */
+  readonly leaving?: readonly Leaving[]
   /** The highest epoch that was ever given, when it is not in the other fields any more. */
   readonly epoch?: number
 }
@@ -59,7 +64,7 @@ export interface ClusterVmStatus {
 /** `status.berth` of a VirtualDisk at the scheduler. */
 export interface ClusterDiskStatus {
   readonly placement?: Placement
-  readonly leaving?: readonly Placement[]
+  readonly leaving?: readonly Leaving[]
   readonly epoch?: number
 }
 
