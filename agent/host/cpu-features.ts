@@ -1,11 +1,12 @@
 /** CPU models and features of this host as Node labels, under the names that DVP's classes and selectors use. */
+import {
+  CPU_FEATURE_LABEL,
+  CPU_MODEL_LABEL,
+  CPU_VENDOR_LABEL,
+  HOST_MODEL_LABEL,
+} from '../../lib/placement/cpu-labels.ts'
 import { at, attrOf, childrenOf, el, parseXml, printXml } from '../../lib/xml/index.ts'
 import type { DomainCapabilities, HostModel } from './domain-capabilities.ts'
-
-const MODEL_LABEL = 'cpu-model.node.virtualization.deckhouse.io'
-const FEATURE_LABEL = 'cpu-feature.node.virtualization.deckhouse.io'
-const VENDOR_LABEL = 'cpu-vendor.node.virtualization.deckhouse.io'
-const HOST_MODEL_LABEL = 'host-model-cpu.node.virtualization.deckhouse.io'
 
 /** `…/<model>: "true"` for each model that starts here, `…/<feature>: "true"` for each feature that guests can have. */
 export function cpuLabels(
@@ -13,10 +14,10 @@ export function cpuLabels(
   features: readonly string[],
 ): Record<string, string> {
   const keys = [
-    ...usableModels.map((model) => `${MODEL_LABEL}/${model}`),
-    ...features.map((feature) => `${FEATURE_LABEL}/${feature}`),
+    ...usableModels.map((model) => `${CPU_MODEL_LABEL}/${model}`),
+    ...features.map((feature) => `${CPU_FEATURE_LABEL}/${feature}`),
     ...(hostModel === undefined ? [] : [`${HOST_MODEL_LABEL}/${hostModel.model}`]),
-    ...(hostModel?.vendor === undefined ? [] : [`${VENDOR_LABEL}/${hostModel.vendor}`]),
+    ...(hostModel?.vendor === undefined ? [] : [`${CPU_VENDOR_LABEL}/${hostModel.vendor}`]),
   ]
   return Object.fromEntries(keys.filter(isLabelKey).map((key) => [key, 'true']))
 }

@@ -1,5 +1,5 @@
 // Matching of labels and fields against selectors (Kubernetes' semantics).
-import type { CandidateNode, LabelSelector, Labels, NodeTerm, Requirement } from './types.ts'
+import type { LabelSelector, Labels, NodeTerm, Requirement } from './types.ts'
 
 const WHOLE_NUMBER = /^-?\d{1,15}$/
 
@@ -47,10 +47,14 @@ export const matches = (selector: LabelSelector | undefined, labels: Labels): bo
   selector !== undefined && unsatisfied(labels, linesOf(selector)).length === 0
 
 /** Whether a node satisfies all of one alternative; an empty alternative matches nothing. */
-export function matchesTerm(node: CandidateNode, { matchExpressions = [], matchFields = [] }: NodeTerm): boolean {
+export function matchesNodeTerm(
+  name: string,
+  labels: Labels,
+  { matchExpressions = [], matchFields = [] }: NodeTerm,
+): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false
-  const field = (line: Requirement) => line.key === 'metadata.name' && satisfies(node.metadata.name, line)
-  return unsatisfied(node.metadata.labels ?? {}, matchExpressions).length === 0 && matchFields.every(field)
+  const field = (line: Requirement) => line.key === 'metadata.name' && satisfies(name, line)
+  return unsatisfied(labels, matchExpressions).length === 0 && matchFields.every(field)
 }
 
 /** One line for people: `zone In (a, b)`. */

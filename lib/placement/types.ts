@@ -1,4 +1,4 @@
-// What placement looks at: the parts of VMs, classes and nodes that decide. API objects have these shapes.
+// Shapes that placement reads as API objects have them: selectors, terms, taints, and the parts of VMs, classes and nodes that decide.
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -43,8 +43,21 @@ export interface NeighbourTerm {
   readonly mismatchLabelKeys?: readonly string[]
 }
 
+/** Even numbers of the selected VMs of the own namespace in all domains of a node label. */
+export interface SpreadConstraint {
+  readonly topologyKey: string
+  readonly whenUnsatisfiable: string
+  readonly labelSelector?: LabelSelector
+  /** How many more a domain may have than the emptiest one; 1 when absent. */
+  readonly maxSkew?: number
+}
+
 interface NeighbourRules {
   readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly NeighbourTerm[]
+  readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly {
+    readonly weight: number
+    readonly virtualMachineAndPodAffinityTerm: NeighbourTerm
+  }[]
 }
 
 interface Metadata {
@@ -54,6 +67,7 @@ interface Metadata {
   readonly labels?: Labels
 }
 
+/** The placement half of a VirtualMachine. */
 export interface PlacedVm {
   readonly metadata: Metadata
   readonly spec: {
@@ -62,14 +76,15 @@ export interface PlacedVm {
     readonly affinity?: {
       readonly nodeAffinity?: {
         readonly requiredDuringSchedulingIgnoredDuringExecution?: { readonly nodeSelectorTerms: readonly NodeTerm[] }
+        readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly {
+          readonly weight: number
+          readonly preference: NodeTerm
+        }[]
       }
       readonly virtualMachineAndPodAffinity?: NeighbourRules
       readonly virtualMachineAndPodAntiAffinity?: NeighbourRules
     }
-    readonly topologySpreadConstraints?: readonly {
-      readonly topologyKey: string
-      readonly whenUnsatisfiable: string
-    }[]
+    readonly topologySpreadConstraints?: readonly SpreadConstraint[]
   }
 }
 

@@ -9,16 +9,13 @@ import {
   domainXml,
   topology,
 } from '../../../lib/domain/index.ts'
-import { toBytes } from '../../../lib/quantity.ts'
+import { memoryOf, milliCoresOf } from '../../../lib/placement/requests.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import type { Volume } from '../../storage/volumes.ts'
 
 /** PCIe ports left free for devices that are attached later (design: 10 at least). */
 const SPARE_PORTS = 10
-/** Host memory that QEMU takes beside the guest's: a base, and 8 MiB per core as DVP counts. */
-const OVERHEAD_BASE = 96n * 1_048_576n
-const OVERHEAD_PER_CORE = 8n * 1_048_576n
 /** Weight of one whole core. Version 2 controllers take 1 to 10000 in all, and a VM has up to 248 cores. */
 const SHARES_PER_CORE = { v1: 1024, v2: 40 } as const
 const SHARES_RANGE = { v1: [2, 262_144], v2: [1, 10_000] } as const
@@ -48,17 +45,6 @@ export interface DomainInputs {
 
 /** libvirt's name of the domain. */
 export const domainName = (vm: VirtualMachine): string => `${vm.metadata.namespace}.${vm.metadata.name}`
-
-/** `80%` -> 80; DVP's default is 100. */
-export const fractionOf = (spec: VirtualMachineSpec): number => Number.parseInt(spec.cpu.coreFraction ?? '100%', 10)
-
-/** Thousandths of a core that the VM is guaranteed. */
-export const milliCoresOf = (spec: VirtualMachineSpec): number => spec.cpu.cores * fractionOf(spec) * 10
-
-export const overheadOf = (spec: VirtualMachineSpec): bigint =>
-  OVERHEAD_BASE + OVERHEAD_PER_CORE * BigInt(spec.cpu.cores)
-
-export const memoryOf = (spec: VirtualMachineSpec): bigint => toBytes(spec.memory.size)
 
 export function buildDomainPlan(inputs: DomainInputs): DomainPlan {
   const { vm, facts } = inputs

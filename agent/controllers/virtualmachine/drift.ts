@@ -6,11 +6,12 @@ import {
   type ObservedDisk,
   SEED_ALIAS,
 } from '../../../lib/domain/index.ts'
+import { memoryOf } from '../../../lib/placement/requests.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import { labelOf } from './block-devices.ts'
 import type { Device } from './domain-plan.ts'
-import { memoryOf, withoutSecrets } from './domain-plan.ts'
+import { withoutSecrets } from './domain-plan.ts'
 
 /**
  * The spec that a running domain was made of, when our note in it is gone: the VM's own, with what can be seen on the domain. What cannot

@@ -1,11 +1,12 @@
 // What a VM takes of its host: CPU, memory and disks in the ledger, and a turn to start. A start that has to wait says for what.
+
+import { hostMemoryOf, milliCoresOf } from '../../../lib/placement/requests.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import { startPriority } from '../../../schemas/virtualmachine/start-priority.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { ASK_AGAIN_MS, type Claim, type StartTurns } from '../../start-turns.ts'
 import { crashPause } from './crash-loop.ts'
 import type { Dependencies } from './dependencies.ts'
-import { memoryOf, milliCoresOf, overheadOf } from './domain-plan.ts'
 import type { Holding, Ledger } from './ledger.ts'
 import type { DomainView } from './observe.ts'
 import { isActive } from './plan.ts'
@@ -91,6 +92,6 @@ export const holdingOf = (vm: string, spec: VirtualMachineSpec, view: DomainView
 const holding = (vm: string, spec: VirtualMachineSpec, disks: readonly string[]): Holding => ({
   vm,
   milliCores: milliCoresOf(spec),
-  memoryBytes: memoryOf(spec) + overheadOf(spec),
+  memoryBytes: hostMemoryOf(spec),
   disks,
 })

@@ -1,0 +1,162 @@
+// What placement decides by: plain facts of hosts and machines. `adapt.ts` makes them of API objects.
+import type { LabelSelector, Labels, NeighbourTerm, NodeTerm, SpreadConstraint, Taint, Toleration } from './types.ts'
+
+export type Accelerator = 'kvm' | 'qemu'
+
+/** A host. Objects are never changed: a host that changed is given anew. */
+export interface NodeFacts {
+  readonly name: string
+  /** CPU models and features are labels too; see `cpu-labels.ts`. */
+  readonly labels: Labels
+  readonly taints: readonly Taint[]
+  readonly unschedulable: boolean
+  /** In words, why nothing can be started there now; null when it is ready. */
+  readonly notReady: string | null
+  /** Allocatable, with overcommit, in thousandths of a core. */
+  readonly milliCpu: number
+  /** Allocatable, in bytes. */
+  readonly memoryBytes: number
+  /** Null when not known; VMs that need a certain one are not placed there then. */
+  readonly accelerator: Accelerator | null
+  /** Storage classes that the host can serve; null: all of them. */
+  readonly storageClasses: ReadonlySet<string> | null
+  /** SHA-256 digests of the images' stored files. */
+  readonly images: ReadonlySet<string>
+  /** How many of each device there are for guests, by name. */
+  readonly devices: ReadonlyMap<string, number>
+}
+
+/** What a VM asks of a host's CPU. */
+export interface CpuNeed {
+  /** A CPU model that must run there. */
+  readonly model?: string
+  /** CPU features that guests must get there. */
+  readonly features?: readonly string[]
+  /** The host's own model, as a running VM of the type `Host` or `HostPassthrough` has it: where it may migrate to. */
+  readonly hostModel?: string
+  /** Its class needs it, or the VM runs with it and is to migrate. */
+  readonly accelerator?: Accelerator
+}
+
+export interface DiskFacts {
+  readonly name: string
+  /** Null: not chosen. */
+  readonly storageClass: string | null
+  /** The class is reachable from several hosts: the disk is on all that have it. */
+  readonly shared: boolean
+  /** The host of a disk that lies on one host; null when it is not made yet, or shared. */
+  readonly node: string | null
+}
+
+export interface DeviceNeed {
+  readonly name: string
+  readonly count: number
+}
+
+export interface ImageNeed {
+  /** SHA-256 of the stored file. */
+  readonly digest: string
+  readonly bytes: number
+}
+
+export interface Weighted<T> {
+  /** 1 to 100. */
+  readonly weight: number
+  readonly term: T
+}
+
+/** A virtual machine. Objects are never changed: a machine that changed is given anew. */
+export interface VmFacts {
+  readonly uid: string
+  readonly namespace: string
+  readonly name: string
+  readonly labels: Labels
+  /** cores × coreFraction, in thousandths of a core. */
+  readonly milliCpu: number
+  /** The guest's memory with QEMU's overhead. */
+  readonly memoryBytes: number
+  readonly nodeSelector: Labels
+  /** The class's; where the VM's own names the same label, the VM's counts. */
+  readonly classSelector: LabelSelector | null
+  /** The class's and the VM's. */
+  readonly tolerations: readonly Toleration[]
+  /** Alternatives of which one must hold; null: none asked for. */
+  readonly nodeAffinity: readonly NodeTerm[] | null
+  readonly preferredNodes: readonly Weighted<NodeTerm>[]
+  readonly near: readonly NeighbourTerm[]
+  readonly apart: readonly NeighbourTerm[]
+  readonly preferNear: readonly Weighted<NeighbourTerm>[]
+  readonly preferApart: readonly Weighted<NeighbourTerm>[]
+  readonly spread: readonly SpreadConstraint[]
+  readonly cpu: CpuNeed
+  readonly disks: readonly DiskFacts[]
+  readonly images: readonly ImageNeed[]
+  readonly devices: readonly DeviceNeed[]
+  /** Of its PriorityClass; 0 without one. */
+  readonly priority: number
+  /** False for `preemptionPolicy: Never`: it waits and takes nobody's place. */
+  readonly preempts: boolean
+}
+
+/** What is asked of placement. */
+export interface Ask {
+  readonly vm: VmFacts
+  /** The host where the VM is or was: staying there is cheapest. */
+  readonly current?: string
+  /** A live migration: disks that lie on the present host come along, and that host is no answer. */
+  readonly migrate?: boolean
+  /** Hosts that alone are wanted, with who wants it in words (`berth migrate --to h2`). */
+  readonly only?: { readonly nodes: ReadonlySet<string>; readonly words: string }
+  /** Labels that the host must have besides (`migrate.nodeSelector` of an operation). */
+  readonly nodeSelector?: Labels
+  /** Hosts that are not wanted, each with why: it refused just now. */
+  readonly not?: ReadonlyMap<string, string>
+}
+
+const NOTHING: readonly never[] = []
+
+/** A VM that asks for nothing, with what is given put over it. */
+export const vmFacts = (facts: Partial<VmFacts> & Pick<VmFacts, 'uid' | 'name'>): VmFacts => ({
+  namespace: 'default',
+  labels: {},
+  milliCpu: 0,
+  memoryBytes: 0,
+  nodeSelector: {},
+  classSelector: null,
+  tolerations: NOTHING,
+  nodeAffinity: null,
+  preferredNodes: NOTHING,
+  near: NOTHING,
+  apart: NOTHING,
+  preferNear: NOTHING,
+  preferApart: NOTHING,
+  spread: NOTHING,
+  cpu: {},
+  disks: NOTHING,
+  images: NOTHING,
+  devices: NOTHING,
+  priority: 0,
+  preempts: true,
+  ...facts,
+})
+
+const NO_IMAGES: ReadonlySet<string> = new Set()
+const NO_DEVICES: ReadonlyMap<string, number> = new Map()
+
+/** A ready host without anything, with what is given put over it. */
+export const nodeFacts = (facts: Partial<NodeFacts> & Pick<NodeFacts, 'name'>): NodeFacts => ({
+  labels: { 'kubernetes.io/hostname': facts.name },
+  taints: NOTHING,
+  unschedulable: false,
+  notReady: null,
+  milliCpu: 0,
+  memoryBytes: 0,
+  accelerator: 'kvm',
+  storageClasses: null,
+  images: NO_IMAGES,
+  devices: NO_DEVICES,
+  ...facts,
+})
+
+/** `namespace/name`. */
+export const titleOf = ({ namespace, name }: Pick<VmFacts, 'namespace' | 'name'>): string => `${namespace}/${name}`

@@ -1,0 +1,18 @@
+// KVM for what cannot be emulated, and the same accelerator for a VM that moves while it runs.
+import { type Filter, refuse } from '../filter.ts'
+
+const name = 'Accelerator'
+
+export const ACCELERATOR: Filter = {
+  name,
+  prepare({ vm: { cpu } }) {
+    const wanted = cpu.accelerator
+    if (wanted === undefined) return null
+    const other = wanted === 'kvm' ? 'the VM needs KVM' : 'the VM runs emulated'
+    return ({ facts: { accelerator } }) => {
+      if (accelerator === wanted) return null
+      const has = accelerator === null ? 'is not known' : accelerator === 'kvm' ? 'is KVM' : 'is emulation'
+      return refuse(name, `no ${wanted === 'kvm' ? 'KVM' : 'emulation'}`, `${other}, the node's accelerator ${has}`)
+    }
+  },
+}

@@ -1,0 +1,63 @@
+// VMs that the VM must be near: some VM of each term in the host's domain.
+import type { Cluster } from '../cluster.ts'
+import type { VmFacts } from '../facts.ts'
+import { type Check, type Filter, type Refusal, refuse } from '../filter.ts'
+import { describe } from '../selectors.ts'
+import { isSelected, type SelectionSpec, selectionOf } from '../terms.ts'
+import type { NeighbourTerm } from '../types.ts'
+
+const name = 'Affinity'
+const WHAT = 'affinity to other VMs'
+
+export const AFFINITY: Filter = {
+  name,
+  prepare({ vm }, cluster) {
+    if (vm.near.length === 0) return null
+    const checks = vm.near.map((term) => checkOf(vm, term, cluster))
+    return (host) => {
+      for (const check of checks) {
+        const refusal = check(host)
+        if (refusal !== null) return refusal
+      }
+      return null
+    }
+  },
+}
+
+function checkOf(vm: VmFacts, term: NeighbourTerm, cluster: Cluster): Check {
+  const topology = cluster.topology(term.topologyKey)
+  const outside = noLabel(name, term.topologyKey, WHAT)
+  const spec = selectionOf(vm, term)
+  const here = new Uint8Array(topology.size)
+  let anywhere = false
+  for (const host of spec === null ? [] : cluster.selection(spec).members.keys()) {
+    const domain = topology.domainOf(host)
+    if (domain < 0) continue
+    here[domain] = 1
+    anywhere = true
+  }
+  // The first of a group that wants to be together may start alone.
+  const alone = !anywhere && spec !== null && isSelected(spec, vm, (each) => cluster.labelsOfNamespace(each))
+  const missing = missingOne(spec, term.topologyKey, anywhere)
+  return (host) => {
+    const domain = topology.domainOf(host)
+    if (domain < 0) return outside
+    return alone || here[domain] === 1 ? null : missing
+  }
+}
+
+function missingOne(spec: SelectionSpec | null, topologyKey: string, anywhere: boolean): Refusal {
+  const group = anywhere
+    ? 'without a VM that it must be near (required affinity)'
+    : 'without a VM that it must be near, which is placed nowhere (required affinity)'
+  const sought = spec === null ? 'the term has no labelSelector, which no VM matches' : soughtWords(spec)
+  const where = topologyKey === 'kubernetes.io/hostname' ? 'on the node' : `in the node's ${topologyKey}`
+  return refuse(name, group, `no VM ${where} is one that the VM must be near (required affinity: ${sought})`)
+}
+
+const soughtWords = ({ lines }: SelectionSpec): string =>
+  lines.length === 0 ? 'any VM of its namespaces' : lines.map(describe).join(' and ')
+
+/** A host outside all domains of a node label. */
+export const noLabel = (filter: Refusal['filter'], key: string, what: string): Refusal =>
+  refuse(filter, `no label ${key}`, `the node has no label ${key}, which the VM's ${what} asks for`)

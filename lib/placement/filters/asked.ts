@@ -1,0 +1,30 @@
+// Hosts that the one who asks wants, or does not want.
+import type { Ask } from '../facts.ts'
+import { type Check, type Filter, refuse } from '../filter.ts'
+import { linesOf, unsatisfied } from '../selectors.ts'
+
+const name = 'Asked'
+
+export const ASKED: Filter = {
+  name,
+  prepare(ask) {
+    const { only, not, current, migrate, nodeSelector } = ask
+    if (only === undefined && not === undefined && migrate !== true && nodeSelector === undefined) return null
+    return checkOf(ask, migrate === true ? current : undefined)
+  },
+}
+
+function checkOf({ only, not, nodeSelector }: Ask, source: string | undefined): Check {
+  const lines = linesOf({ matchLabels: nodeSelector ?? {} })
+  return (host) => {
+    if (host.name === source) return refuse(name, 'it is there now', 'the VM is there now')
+    if (only !== undefined && !only.nodes.has(host.name)) return refuse(name, 'not asked for', only.words)
+    const [open] = lines.length === 0 ? [] : unsatisfied(host.facts.labels, lines)
+    if (open !== undefined) {
+      const words = `the operation asks for ${open.key}=${open.values?.[0] ?? ''}, which the node does not have`
+      return refuse(name, 'not asked for', words)
+    }
+    const why = not?.get(host.name)
+    return why === undefined ? null : refuse(name, 'refused it just now', why)
+  }
+}

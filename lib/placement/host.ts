@@ -1,0 +1,55 @@
+// A host with the VMs that have a place on it, and what they take of it.
+import type { NodeFacts, VmFacts } from './facts.ts'
+import type { Claim, Selection } from './selections.ts'
+
+/** A VM that has a place. */
+export interface Held {
+  readonly vm: VmFacts
+  readonly host: Host
+  /** `namespace` and labels as marks; see `terms.ts`. */
+  readonly marks: readonly string[]
+  /** What it demands of the neighbourhood of others. */
+  readonly claims: readonly Claim[]
+  /** Selections that it is one of, kept true by the index. */
+  readonly selections: Set<Selection>
+}
+
+/** Mutable, and changed by the cluster alone. */
+export class Host {
+  readonly name: string
+  /** Null for a host that is not known (yet, or any more) and still has VMs. */
+  facts: NodeFacts | null = null
+  /** Its place in the cluster's list of known hosts; -1 when it has none. */
+  slot = -1
+  readonly held = new Map<string, Held>()
+  usedMilliCpu = 0
+  usedMemoryBytes = 0
+  readonly usedDevices = new Map<string, number>()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  add(held: Held): void {
+    this.held.set(held.vm.uid, held)
+    this.#count(held.vm, 1)
+  }
+
+  delete(held: Held): void {
+    this.held.delete(held.vm.uid)
+    this.#count(held.vm, -1)
+  }
+
+  #count({ milliCpu, memoryBytes, devices }: VmFacts, sign: 1 | -1): void {
+    this.usedMilliCpu += sign * milliCpu
+    this.usedMemoryBytes += sign * memoryBytes
+    for (const { name, count } of devices) {
+      const used = (this.usedDevices.get(name) ?? 0) + sign * count
+      if (used === 0) this.usedDevices.delete(name)
+      else this.usedDevices.set(name, used)
+    }
+  }
+}
+
+/** A host that is known. */
+export type KnownHost = Host & { readonly facts: NodeFacts }

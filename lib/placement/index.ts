@@ -1,0 +1,39 @@
+// The placement core: hosts + VMs with a place + a request -> a decision in words. Pure, incremental, deterministic; docs/placement.md.
+export {
+  acceleratorOf,
+  diskFactsOf,
+  type NodeExtras,
+  nodeFactsOf,
+  type VmExtras,
+  vmFactsOf,
+} from './adapt.ts'
+export { Cluster } from './cluster.ts'
+export {
+  type Chosen,
+  type DecideOptions,
+  type Decision,
+  decide,
+  explain,
+  type HostVerdict,
+  type Refused,
+  type ScoreParts,
+} from './decide.ts'
+export {
+  type Accelerator,
+  type Ask,
+  type CpuNeed,
+  type DeviceNeed,
+  type DiskFacts,
+  type ImageNeed,
+  type NodeFacts,
+  nodeFacts,
+  titleOf,
+  type VmFacts,
+  vmFacts,
+  type Weighted,
+} from './facts.ts'
+export type { FilterName, Refusal } from './filter.ts'
+export { fitsNode } from './node-fit.ts'
+export type { RefusalCount } from './refused.ts'
+export { hostMemoryOf, memoryOf, milliCoresOf, overheadOf } from './requests.ts'
+export { type ScoreName, WEIGHTS } from './score.ts'

@@ -1,0 +1,38 @@
+// What a score is: one wish about where a VM should be, as a share of its weight.
+import type { Cluster } from './cluster.ts'
+import type { Ask } from './facts.ts'
+import type { KnownHost } from './host.ts'
+
+export type ScoreName = 'balance' | 'spread' | 'neighbours' | 'nodeAffinity' | 'taints' | 'image' | 'stay'
+
+/** What each wish counts. The one place for weights. */
+export const WEIGHTS: Readonly<Record<ScoreName, number>> = {
+  /** Hosts with much free of CPU and memory, in equal shares. */
+  balance: 1,
+  /** Domains with few of the VMs that topologySpreadConstraints counts. */
+  spread: 2,
+  /** Preferred affinity and anti-affinity, of both sides. */
+  neighbours: 2,
+  /** Preferred node affinity. */
+  nodeAffinity: 2,
+  /** Hosts without taints PreferNoSchedule that the VM does not tolerate. */
+  taints: 3,
+  /** Hosts that have the images of the VM's disks. */
+  image: 1,
+  /** The host where the VM or its disks are. */
+  stay: 2,
+}
+
+/** How much one host is wished for. */
+export type Wish = (host: KnownHost) => number
+
+export interface Score {
+  readonly name: ScoreName
+  /**
+   * `share`: the wish is from 0 to 1 already. `compare`: it is any number, and becomes its place between the least and the most of all hosts
+   * that are fit.
+   */
+  readonly scale: 'share' | 'compare'
+  /** Reads once what all hosts are wished for by. Null: nothing is. */
+  prepare(ask: Ask, cluster: Cluster): Wish | null
+}
