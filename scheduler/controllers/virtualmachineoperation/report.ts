@@ -1,0 +1,134 @@
+// What an operation says of its move, from the record and from what the two hosts told. Pure. Percentages are DVP's: 0 pending, 2 scheduling,
+// 3 preparing, 10 to 45 the first pass over memory and disks, 45 to 90 what changed meanwhile, 91 suspended, 92 resumed, 100.
+import type { BindingMigrationStatus, MigrationRecord, VirtualMachineOperation } from '../../../schemas/index.ts'
+import type { NotMoved } from './conditions.ts'
+import type { SideFacts } from './facts.ts'
+import { isUnknown } from './record.ts'
+
+type Phase = NonNullable<VirtualMachineOperation['status']>['phase']
+
+export interface OperationReport {
+  readonly phase: Phase
+  /** Null: it was moved. */
+  readonly reason: NotMoved | null
+  readonly message: string
+  /** Percent; null: as it was. */
+  readonly progress: number | null
+}
+
+export const report = (
+  phase: Phase,
+  reason: NotMoved,
+  message: string,
+  progress: number | null = null,
+): OperationReport => ({
+  phase,
+  reason,
+  message,
+  progress,
+})
+
+export const MOVED: OperationReport = { phase: 'Completed', reason: null, message: '', progress: 100 }
+
+export interface ReportFacts {
+  readonly now: number
+  readonly record: MigrationRecord
+  readonly source: SideFacts
+  readonly target: SideFacts
+  /** In words, what a prepared one waits for. */
+  readonly slot: string | null
+  /** Its object is being deleted. */
+  readonly deleted: boolean
+}
+
+export function reportOf(facts: ReportFacts): OperationReport {
+  const { record, source, target, slot, deleted } = facts
+  const going: Phase = deleted ? 'Terminating' : 'InProgress'
+  if (record.phase === 'Cleaned') return MOVED
+  if (record.phase === 'Failed') return failed(record)
+  if (record.cancel === true && !isUnknown(facts)) return report(going, 'Aborting', record.message ?? '')
+  switch (record.phase) {
+    case 'Preparing':
+      return report(going, 'MigrationPrepareTarget', preparing(record, target), 3)
+    case 'Prepared':
+      return report(going, 'WaitingForSyncSlot', slot ?? `${record.to} is prepared`, 3)
+    case 'Transferring':
+      return isUnknown(facts)
+        ? report(going, 'OutcomeUnknown', unknown(facts))
+        : transfer(going, record, source.told, target.told)
+    case 'Committed':
+      return report(going, 'TargetResumed', left(record, source), 92)
+  }
+}
+
+function preparing({ to, refusedBy = [] }: MigrationRecord, { told, inSync }: SideFacts): string {
+  const said = told?.message === undefined || told.message === '' ? '' : `: ${told.message}`
+  const before = refusedBy.map(({ node, message }) => `; before, ${node} did not take the machine: ${message}`).join('')
+  return `${inSync ? `${to} prepares for the machine${said}` : `${to} does not answer`}${before}`
+}
+
+function transfer(
+  going: Phase,
+  { from, to }: MigrationRecord,
+  source: BindingMigrationStatus | null,
+  target: BindingMigrationStatus | null,
+): OperationReport {
+  if (target?.phase === 'Finishing') return report(going, 'SourceSuspended', `${to} takes over`, 91)
+  const said = source?.message === undefined || source.message === '' ? '' : `: ${source.message}`
+  const reason = source?.reason === 'NotConverging' ? 'NotConverging' : 'Syncing'
+  return report(going, reason, `from ${from} to ${to}${said}`, percentOf(source))
+}
+
+/** 10 to 45 in the first pass, then 45 to 90 by how little is left; the hosts count bytes, so it may go back, and DVP's does as well. */
+export function percentOf(source: BindingMigrationStatus | null): number {
+  const { totalBytes = 0, remainingBytes = totalBytes, iteration = 1 } = source?.progress ?? {}
+  if (totalBytes <= 0) return 10
+  const done = Math.min(1, Math.max(0, 1 - remainingBytes / totalBytes))
+  return Math.floor(iteration <= 1 ? 10 + 35 * done : 45 + 45 * done)
+}
+
+function unknown({ record, source, target }: ReportFacts): string {
+  const silent = [...(source.inSync ? [] : [record.from]), ...(target.inSync ? [] : [record.to])]
+  const why =
+    silent.length === 0
+      ? `neither ${record.from} nor ${record.to} has said how it ended`
+      : `${silent.join(' and ')} cannot be asked`
+  return `${why}: the copy on ${record.from} stays as it is until the other answers or is known dead, or berth migrate resolve decides`
+}
+
+const left = ({ from, to }: MigrationRecord, source: SideFacts): string =>
+  source.inSync
+    ? `it runs on ${to}; ${from} cleans up`
+    : `it runs on ${to}; ${from} does not answer and cleans up when it is back`
+
+function failed({ reason, message = '' }: MigrationRecord): OperationReport {
+  switch (reason) {
+    case 'Aborted':
+      return report('Failed', 'Aborted', message)
+    case 'Superseded':
+      return report('Superseded', 'Superseded', message)
+    case 'TargetUnschedulable':
+      return report('Failed', 'TargetUnschedulable', message)
+    case 'NotConverging':
+      return report('Failed', 'NotConverging', message)
+    default:
+      return report('Failed', 'OperationFailed', message)
+  }
+}
+
+type MigrationState = NonNullable<
+  NonNullable<import('../../../schemas/index.ts').VirtualMachine['status']>['migrationState']
+>
+
+/** `status.migrationState` of the machine, as DVP names it; there are no pods. */
+export function migrationStateOf(record: MigrationRecord): MigrationState {
+  const result =
+    record.phase === 'Cleaned' || record.phase === 'Committed' ? 'Succeeded' : record.phase === 'Failed' ? 'Failed' : ''
+  return {
+    startTimestamp: record.startedAt,
+    ...(record.endedAt === undefined ? {} : { endTimestamp: record.endedAt }),
+    source: { node: record.from },
+    target: { node: record.to },
+    result,
+  }
+}
