@@ -10,6 +10,7 @@ import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../lib/controllers/owners.ts'
 import { moveOptionsAreKnown, movesNeedScheduler } from '../lib/operations/admission.ts'
+import { oneDefaultPriority, priorityClassExists } from '../lib/placement/priority-admission.ts'
 import { sizeFitsClass, startPriorityIsNumber } from '../lib/server/admission.ts'
 import { classByDefault, oneDefaultClass } from '../lib/server/default-class.ts'
 import { createFirstObjects } from '../lib/server/first-objects.ts'
@@ -111,7 +112,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     component: COMPONENT,
     hostNames: [hostname(), config.nodeName],
     limits: requestLimits(config),
-    admission: [sizeFitsClass, startPriorityIsNumber, oneDefaultClass(reader), moveOptionsAreKnown, movesNeedScheduler],
+    admission: [
+      sizeFitsClass,
+      startPriorityIsNumber,
+      oneDefaultClass(reader),
+      priorityClassExists,
+      oneDefaultPriority(reader),
+      moveOptionsAreKnown,
+      movesNeedScheduler,
+    ],
     completions: [classByDefault(reader)],
     connect: streams.connect,
     reads,

@@ -67,7 +67,7 @@ export const AgentConfigSchema = Type.Object(
           minimum: 1,
           maximum: 16,
           description:
-            'Machines that are started at a time; the others wait for their turn, by the annotation `berth/start-priority` (a whole number from -1000 to 1000, higher first, 0 without), then by age.',
+            'Machines that are started at a time; the others wait for their turn, by the annotation `berth/start-priority` (a whole number from -1000 to 1000, higher first), without it by the value of their PriorityClass, then by age.',
         }),
         settleSeconds: Type.Number({
           default: 5,

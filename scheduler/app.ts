@@ -10,6 +10,7 @@ import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
 import { createNamespaceController } from '../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../lib/controllers/owners.ts'
 import { moveOptionsAreKnown } from '../lib/operations/admission.ts'
+import { oneDefaultPriority, priorityClassExists } from '../lib/placement/priority-admission.ts'
 import { sizeFitsClass, startPriorityIsNumber } from '../lib/server/admission.ts'
 import { classByDefault, oneDefaultClass } from '../lib/server/default-class.ts'
 import { createFirstObjects } from '../lib/server/first-objects.ts'
@@ -73,7 +74,15 @@ export async function startScheduler({
     component: COMPONENT,
     hostNames: [hostname(), ...config.names],
     limits: requestLimits(config),
-    admission: [sizeFitsClass, startPriorityIsNumber, oneDefaultClass(reader), moveOptionsAreKnown, ...admission],
+    admission: [
+      priorityClassExists,
+      oneDefaultPriority(reader),
+      sizeFitsClass,
+      startPriorityIsNumber,
+      oneDefaultClass(reader),
+      moveOptionsAreKnown,
+      ...admission,
+    ],
     completions: [classByDefault(reader), ...completions],
     reports: [...reports, ...(audit === null ? [] : [audit.report])],
     observe: (exchange, outcome) => {

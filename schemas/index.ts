@@ -8,6 +8,7 @@ import { NODE } from './core/node.ts'
 import { SECRET } from './core/secret.ts'
 import { CLUSTER_VIRTUAL_IMAGE, VIRTUAL_IMAGE } from './image/kind.ts'
 import type { KindDef } from './kind.ts'
+import { PRIORITY_CLASS } from './priorityclass/kind.ts'
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from './rbac/kinds.ts'
 import { STORAGE_CLASS } from './storageclass/kind.ts'
 import { VIRTUAL_DISK } from './virtualdisk/kind.ts'
@@ -63,6 +64,7 @@ export type {
 } from './image/schema.ts'
 export type { Checksum, DataSource } from './image/source.ts'
 export type { KindDef, PrinterColumn, Rule, VersionDef } from './kind.ts'
+export type { PriorityClass } from './priorityclass/kind.ts'
 export type { Binding, ClusterRole, PolicyRule, Role, RoleRef, Subject } from './rbac/shapes.ts'
 export type { StorageClass } from './storageclass/kind.ts'
 export type { VirtualDisk, VirtualDiskSpec, VirtualDiskStatus } from './virtualdisk/schema.ts'
@@ -100,6 +102,7 @@ export {
   HOST_BINDING,
   NAMESPACE,
   NODE,
+  PRIORITY_CLASS,
   ROLE,
   ROLE_BINDING,
   SECRET,
@@ -119,6 +122,7 @@ export const KINDS: readonly KindDef[] = [
   CONFIG_MAP,
   EVENT,
   STORAGE_CLASS,
+  PRIORITY_CLASS,
   VIRTUAL_MACHINE,
   VIRTUAL_DISK,
   VIRTUAL_IMAGE,

@@ -16,6 +16,7 @@ export const NODES = 'nodes'
 export const ROLES = 'roles.rbac.authorization.k8s.io'
 export const ROLE_BINDINGS = 'rolebindings.rbac.authorization.k8s.io'
 export const STORAGE_CLASSES = 'storageclasses.storage.k8s.io'
+export const PRIORITY_CLASSES = 'priorityclasses.scheduling.k8s.io'
 
 /** Holds a VM until its domain and its own files are gone. */
 export const VM_CLEANUP = `${GROUP}/vm-cleanup`

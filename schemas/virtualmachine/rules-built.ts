@@ -22,9 +22,6 @@ export const paravirtualizationIsOn: Check = ({ spec }) =>
     notBuilt('spec.enableParavirtualization', 'a VM without paravirtualization'),
   )
 
-export const priorityIsBuilt: Check = ({ spec }) =>
-  when(spec.priorityClassName !== undefined, () => notBuilt('spec.priorityClassName', 'a priority class'))
-
 export const addressNameIsBuilt: Check = ({ spec }) =>
   when(spec.virtualMachineIPAddressName !== undefined, () =>
     notBuilt('spec.virtualMachineIPAddressName', 'a named IP address'),
@@ -54,7 +51,6 @@ export const BUILT_CHECKS: readonly Check[] = [
   provisioningIsBuilt,
   coreFractionIsBuilt,
   paravirtualizationIsOn,
-  priorityIsBuilt,
   addressNameIsBuilt,
   networksAreBuilt,
   usbDevicesAreBuilt,

@@ -9,10 +9,10 @@ const RANGE = 1_000
 const priorityText = ({ metadata }: Pick<VirtualMachine, 'metadata'>): string | undefined =>
   metadata.annotations?.[START_PRIORITY]
 
-/** From -1,000 to 1,000, higher first; 0 without the annotation, and for one that came past the rules. */
-export function startPriority(vm: Pick<VirtualMachine, 'metadata'>): number {
-  const value = priorityText(vm) ?? '0'
-  return isPriority(value) ? Number(value) : 0
+/** Higher first: the annotation, from -1,000 to 1,000; without it, and for one that came past the rules, the priority of its class. */
+export function startPriority(vm: Pick<VirtualMachine, 'metadata'>, ofClass = 0): number {
+  const value = priorityText(vm)
+  return value !== undefined && isPriority(value) ? Number(value) : ofClass
 }
 
 const isPriority = (value: string): boolean => /^-?\d{1,4}$/.test(value) && Math.abs(Number(value)) <= RANGE

@@ -2,15 +2,16 @@
 import type { CpuPlan } from '../../../lib/domain/index.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import { fitsNode } from '../../../lib/placement/node-fit.ts'
+import { priorityOf } from '../../../lib/placement/priority.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import type { Node, Secret, VirtualMachine, VirtualMachineClass } from '../../../schemas/index.ts'
+import type { Node, PriorityClass, Secret, VirtualMachine, VirtualMachineClass } from '../../../schemas/index.ts'
 import {
   effectiveCoreFraction,
   sizingMessage,
   sizingProblems,
 } from '../../../schemas/virtualmachineclass/sizing-policy.ts'
 import type { HostFacts } from '../../host/facts.ts'
-import { NODES, SECRETS, VM_CLASSES, VMS } from '../../names.ts'
+import { NODES, PRIORITY_CLASSES, SECRETS, VM_CLASSES, VMS } from '../../names.ts'
 import { cpuOf } from '../virtualmachineclass/cpu.ts'
 import { type BlockDeviceDeps, type KnownDevice, resolveBlockDevices } from './block-devices.ts'
 import type { Device } from './domain-plan.ts'
@@ -19,6 +20,8 @@ import type { Device } from './domain-plan.ts'
 export interface Dependencies {
   /** The guaranteed share of each core: the VM's own, else its class's default, else all of it. */
   readonly coreFraction: string
+  /** Value of its PriorityClass: which of those that wait for their start goes first. */
+  readonly priority: number
   readonly cpu: CpuPlan | null
   readonly classProblem: string | null
   readonly sizingProblem: {
@@ -59,6 +62,7 @@ export async function resolveDependencies(
   const provisioning = resolveProvisioning(vm, deps.reader)
   return {
     coreFraction: effectiveCoreFraction(vm.spec, vmClass?.spec ?? {}),
+    priority: priorityOf(vm, deps.reader.list<PriorityClass>(PRIORITY_CLASSES)).value,
     cpu: cpu !== null && 'plan' in cpu ? cpu.plan : null,
     classProblem: classProblem(vm, vmClass, cpu),
     sizingProblem: sizingProblem(vm, vmClass),

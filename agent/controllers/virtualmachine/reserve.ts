@@ -63,7 +63,7 @@ export function reserve(
     return pause === null ? null : { why: pause.why, afterMs: pause.until - look.now }
   }
   const disks = look.dependencies.devices.filter(({ volume }) => !volume.readonly).map(({ volume }) => volume.path)
-  const before = turns.ask(uid, claimOf(vm, starting, look.facts.bootId))
+  const before = turns.ask(uid, claimOf(vm, starting, look))
   if (before !== null) {
     ledger.release(uid)
     return { why: `waits for its turn: ${before === 0 ? 'it is next' : `${before} before it`}`, afterMs: ASK_AGAIN_MS }
@@ -74,11 +74,11 @@ export function reserve(
   return { why: refusal, afterMs: CAPACITY_RETRY_MS }
 }
 
-const claimOf = (vm: VirtualMachine, power: PowerRecord, bootId: string): Claim => ({
+const claimOf = (vm: VirtualMachine, power: PowerRecord, { facts, dependencies }: StartLook): Claim => ({
   vm: `${vm.metadata.namespace}/${vm.metadata.name}`,
-  priority: startPriority(vm),
+  priority: startPriority(vm, dependencies.priority),
   created: Date.parse(vm.metadata.creationTimestamp),
-  afterBoot: power.bootId !== undefined && power.bootId !== bootId,
+  afterBoot: power.bootId !== undefined && power.bootId !== facts.bootId,
 })
 
 /** What a running domain holds by what it is made of, not by what is asked for now. */

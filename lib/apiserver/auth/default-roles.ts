@@ -27,6 +27,8 @@ export type AccessClass =
   /** Cluster-scoped roles, bindings, tokens, and what a scheduler and hosts tell each other: only who may do everything. */
   | 'credential'
 
+/** Groups whose cluster-scoped kinds workloads name. */
+const DICTIONARIES = [GROUP, 'storage.k8s.io', 'scheduling.k8s.io']
 const OPERATIONS = /^virtualmachine\w*operations$/
 
 /** Decided by what a kind is, so that a new kind has a place from its first day. */
@@ -39,7 +41,7 @@ export function accessClassOf(kind: KindDef): AccessClass {
   if (group === '' && plural === 'namespaces') return 'namespace'
   if (group === '' && plural === 'events') return 'record'
   if (namespaced) return OPERATIONS.test(plural) ? 'operation' : 'workload'
-  return group === GROUP || group === 'storage.k8s.io' ? 'dictionary' : 'infrastructure'
+  return DICTIONARIES.includes(group) ? 'dictionary' : 'infrastructure'
 }
 
 /** A resource that is no stored kind: a stream (`virtualmachines/console`) or a report. */

@@ -141,6 +141,13 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     4: ['propagationPolicy', 'text'],
     5: ['dryRun', TEXTS],
   },
+  'scheduling.k8s.io/v1/PriorityClass': {
+    1: ['metadata', METADATA],
+    2: ['value', 'integer'],
+    3: ['globalDefault', 'boolean'],
+    4: ['description', 'text'],
+    5: ['preemptionPolicy', 'text'],
+  },
   'rbac.authorization.k8s.io/v1/Role': { 1: ['metadata', METADATA], 2: ['rules', { list: RULE }] },
   'rbac.authorization.k8s.io/v1/ClusterRole': {
     1: ['metadata', METADATA],

@@ -12,6 +12,7 @@ const NOW = Date.parse('2026-01-01T00:01:00Z')
 
 const ready: Dependencies = {
   coreFraction: '100%',
+  priority: 0,
   cpu: { kind: 'model', model: 'Nehalem' },
   classProblem: null,
   sizingProblem: null,

@@ -6,7 +6,6 @@ import {
   networksAreBuilt,
   osTypeIsBuilt,
   paravirtualizationIsOn,
-  priorityIsBuilt,
   provisioningIsBuilt,
   usbDevicesAreBuilt,
 } from '../../../../schemas/virtualmachine/rules-built.ts'
@@ -44,11 +43,6 @@ checkRules([
     rule: paravirtualizationIsOn,
     good: [[vm()]],
     bad: [[vm({ enableParavirtualization: false }), 'spec.enableParavirtualization', words]],
-  },
-  {
-    rule: priorityIsBuilt,
-    good: [[vm()]],
-    bad: [[vm({ priorityClassName: 'high' }), 'spec.priorityClassName', words]],
   },
   {
     rule: addressNameIsBuilt,
