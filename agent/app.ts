@@ -158,7 +158,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   ]
   const { imports } = storage
   collectAgent(metrics, { reader, libvirt, networks, imports })
-  await openListeners(server, config, access)
+  await openListeners(server, config, access, () => null)
   const keeping = new AbortController()
   void access.tls.keep(log, keeping.signal)
   for (const controller of controllers) controller.start()

@@ -24,6 +24,8 @@ import { createCluster } from './cluster.ts'
 import { type SchedulerConfig, servedOf } from './config.ts'
 import type { SchedulerCore } from './core.ts'
 import { refuseLostDatabase } from './lost.ts'
+import { ClusterAuthority } from './membership/authority.ts'
+import { Members } from './membership/members.ts'
 import { SCHEDULER_METRICS } from './metrics.ts'
 import { DELETION_ORDER } from './names.ts'
 
@@ -59,7 +61,22 @@ export async function startScheduler({
   })
   const resources = new LateResources()
   const events = new EventRecorder({ reader, resources, clock, log, component: COMPONENT, instance: hostname() })
-  const core: SchedulerCore = { config, version, log, clock, reader, resources, events, store, metrics, observer }
+  const authority = await ClusterAuthority.open(config.stateDir, clock)
+  const members = new Members({ reader, authority, version })
+  const core: SchedulerCore = {
+    config,
+    version,
+    log,
+    clock,
+    reader,
+    resources,
+    events,
+    store,
+    authority,
+    members,
+    metrics,
+    observer,
+  }
   const cluster = createCluster(core)
   const { admission, completions, reports, readiness, ...added } = cluster.api
   const api = apiMetrics({ counts: metrics, resources: resourceLabels(KINDS, [...added.connect, ...added.reads]) })
@@ -101,9 +118,10 @@ export async function startScheduler({
     createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log, observer }),
     ...cluster.controllers,
   ]
-  await openListeners(server, config, access)
+  await openListeners(server, config, access, () => authority.identity)
   const keeping = new AbortController()
   void access.tls.keep(log, keeping.signal)
+  void authority.keep(log, keeping.signal)
   for (const controller of controllers) controller.start()
   events.start()
   cluster.start()
@@ -119,6 +137,7 @@ export async function startScheduler({
       await server.close()
       await audit?.close()
       await cluster.stop()
+      await members.stop()
       await Promise.all(controllers.map((controller) => controller.stop()))
       await events.stop()
       reader.stop()

@@ -8,6 +8,8 @@ import type { Reader } from '../lib/reconcile/reader.ts'
 import type { Store } from '../lib/store/store.ts'
 import type { SchedulerConfig } from './config.ts'
 import type { Log } from './log.ts'
+import type { ClusterAuthority } from './membership/authority.ts'
+import type { Members } from './membership/members.ts'
 
 export interface SchedulerCore {
   readonly config: SchedulerConfig
@@ -20,6 +22,10 @@ export interface SchedulerCore {
   readonly events: EventRecorder
   /** For its revision and its troubles; objects are read and written through `reader` and `resources`. */
   readonly store: Pick<Store, 'revision' | 'trouble' | 'onTrouble'>
+  /** The cluster's own authority. */
+  readonly authority: ClusterAuthority
+  /** The joined hosts and the clients of their agents. */
+  readonly members: Members
   /** Counts troubles, takes part in scrapes. Metrics are declared in scheduler/metrics.ts. */
   readonly metrics: Metrics
   /** For every controller. */

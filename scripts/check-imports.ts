@@ -16,6 +16,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'lib/client': ['lib', 'schemas'],
   'lib/controllers': ['lib', 'schemas'],
   'lib/operations': ['lib', 'schemas'],
+  'lib/cluster': ['lib', 'schemas'],
   'lib/server': ['lib', 'schemas'],
   agent: ['lib', 'schemas'],
   scheduler: ['lib', 'schemas'],

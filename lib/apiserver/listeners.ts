@@ -3,7 +3,7 @@ import { chmod, chown, lstat, unlink } from 'node:fs/promises'
 import { createServer as createHttp, type Server as HttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { connect, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import type { FastifyBaseLogger } from 'fastify'
 import { messageOf } from '../errors.ts'
 import type { Gate } from './auth/gate.ts'
@@ -23,12 +23,25 @@ export interface TlsSource extends TlsMaterial {
   onChange(listener: (material: TlsMaterial) => void): () => void
 }
 
+/** The server's second identity: for hosts and schedulers of its cluster, who ask for it by name (SNI). */
+export interface ClusterIdentity {
+  readonly serverName: string
+  readonly key: string
+  readonly cert: string
+  /** PEM of the cluster's authority, which signs clients and servers alike. */
+  readonly ca: string
+}
+
+/** Where it is had from, at each handshake: null while the server belongs to no cluster. */
+export type ClusterSource = () => ClusterIdentity | null
+
 export interface TlsListen {
   /** An address, or a name that resolves to one. */
   readonly host: string
   /** 0 takes a free one; `onPort` tells which. */
   readonly port: number
   readonly tls: TlsSource
+  readonly cluster?: ClusterSource
   readonly onPort?: (port: number) => void
 }
 
@@ -77,7 +90,7 @@ export class Listeners {
       this.#options.log.warn({ group, path }, 'there is no such group: only the owner of the socket may connect')
   }
 
-  async #openTls({ host, port, tls, onPort }: TlsListen): Promise<void> {
+  async #openTls({ host, port, tls, cluster, onPort }: TlsListen): Promise<void> {
     const server = createHttps(
       // Any certificate of a client gets through the handshake, none too: the gate says no in words, and takes tokens.
       {
@@ -86,6 +99,7 @@ export class Listeners {
         handshakeTimeout: HANDSHAKE_MS,
         requestCert: true,
         rejectUnauthorized: false,
+        ...(cluster === undefined ? {} : { SNICallback: choosing(cluster) }),
       },
       this.#options.handler,
     )
@@ -94,7 +108,11 @@ export class Listeners {
       'close',
       tls.onChange((material) => server.setSecureContext(secureOptions(material))),
     )
-    server.on('secureConnection', (socket: TLSSocket) => this.#options.gate.register(socket, 'tls'))
+    server.on('secureConnection', (socket: TLSSocket & { readonly servername?: string | false }) => {
+      const identity = cluster?.() ?? null
+      const asked = identity !== null && socket.servername === identity.serverName
+      this.#options.gate.register(socket, 'tls', asked ? identity.ca : null)
+    })
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     await this.#listen(server, { host, port })
     const address = server.address()
@@ -145,6 +163,24 @@ const secureOptions = ({ key, cert, clientCas }: TlsMaterial) => ({
   ca: [...clientCas],
   minVersion: 'TLSv1.2' as const,
 })
+
+/** Who asks for the cluster's name gets its certificate, and is asked for one of its authority; null is the usual one. */
+function choosing(cluster: ClusterSource) {
+  const contexts = new WeakMap<ClusterIdentity, SecureContext>()
+  const contextOf = (identity: ClusterIdentity): SecureContext => {
+    const known = contexts.get(identity)
+    if (known !== undefined) return known
+    const { key, cert, ca } = identity
+    const context = createSecureContext({ key, cert: `${cert}${ca}`, ca, minVersion: 'TLSv1.2' })
+    contexts.set(identity, context)
+    return context
+  }
+  return (name: string, done: (error: Error | null, context?: SecureContext) => void): void => {
+    const identity = cluster()
+    if (identity === null || name !== identity.serverName) done(null)
+    else done(null, contextOf(identity))
+  }
+}
 
 /** A socket file that a dead server left is taken away; one that answers, or another kind of file, is not. @throws Error */
 async function removeStaleSocket(path: string): Promise<void> {

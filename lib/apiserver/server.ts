@@ -144,7 +144,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return {
     app,
     resources,
-    keepDefaultRoles: () => keepDefaultRoles(resources, { kinds, ...extraResources([...connect, ...reads], reports) }),
+    keepDefaultRoles: () =>
+      keepDefaultRoles(resources, { kinds, ...extraResources([...connect, ...reads], reports, options.virtual ?? []) }),
     listen: (listen) => listeners.open(listen),
     close: async (deadlineMs = 5_000) => {
       const reason = new ApiError('ServiceUnavailable', 'the server is shutting down')
@@ -203,13 +204,22 @@ function refusalOf(admit: () => unknown): ApiError | null {
 }
 
 /** What roles can name beside kinds. A picture of a screen is seen by who may see the screen. */
-const extraResources = (subresources: readonly Subresource[], reports: readonly Report[]) => ({
+const extraResources = (
+  subresources: readonly Subresource[],
+  reports: readonly Report[],
+  virtual: readonly VirtualKind[],
+) => ({
   streams: namesOf(subresources, 'people'),
   ofNodes: namesOf(subresources, 'nodes'),
+  askedByNodes: askedBy(virtual, 'nodes'),
+  askedByJoiners: askedBy(virtual, 'joiners'),
   reports: reports
     .filter(({ restricted }) => restricted !== true)
     .map(({ group, name }) => ({ group, resource: name })),
 })
+
+const askedBy = (virtual: readonly VirtualKind[], audience: NonNullable<VirtualKind['audience']>) =>
+  virtual.filter((one) => one.audience === audience).map(({ kind: { group, plural } }) => ({ group, resource: plural }))
 
 const namesOf = (subresources: readonly Subresource[], audience: NonNullable<Subresource['audience']>) =>
   subresources

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Access, KEYS_FOLDER, openAccess } from '../apiserver/auth/access.ts'
 import type { RequestLimits } from '../apiserver/auth/limits.ts'
 import type { TlsKeeperOptions } from '../apiserver/auth/tls-keeper.ts'
+import type { ClusterSource } from '../apiserver/listeners.ts'
 import type { ApiServer } from '../apiserver/server.ts'
 import type { Clock } from '../clock.ts'
 import type { ServerConfig } from './config.ts'
@@ -60,11 +61,16 @@ export function requestLimits({ limits }: ServerConfig): RequestLimits {
 }
 
 /** Opens what is configured, and writes the kubeconfig for the first TCP address. @throws Error with words for the operator */
-export async function openListeners(server: ApiServer, config: ServerConfig, { tls, publish }: Access): Promise<void> {
+export async function openListeners(
+  server: ApiServer,
+  config: ServerConfig,
+  { tls, publish }: Access,
+  cluster: ClusterSource,
+): Promise<void> {
   const addresses = config.listen.map(parseListen)
   await server.listen({
     unix: { path: config.socketPath, group: config.socketGroup },
-    tcp: addresses.map((address) => ({ ...address, tls })),
+    tcp: addresses.map((address) => ({ ...address, tls, cluster })),
   })
   const url = serverUrl(config)
   if (url !== null) await publish(url, server.resources)

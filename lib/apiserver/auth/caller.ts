@@ -4,6 +4,8 @@
 export const MASTERS = 'system:masters'
 /** Hosts of a cluster, by certificates of its scheduler; the user is `system:node:NAME`. */
 export const NODES_GROUP = 'system:nodes'
+/** Of join tokens: whoever has one may ask to become a host of the cluster, and nothing else. */
+export const JOINERS_GROUP = 'system:bootstrappers'
 /** The group of everybody who came in. */
 export const AUTHENTICATED = 'system:authenticated'
 

@@ -78,7 +78,8 @@ async function renewServer(folder: string, ca: string, subjects: readonly string
   return server
 }
 
-async function removeLeftovers(folder: string): Promise<void> {
+/** What a crash left of earlier work in a folder of keys. */
+export async function removeLeftovers(folder: string): Promise<void> {
   await removeTemporaries(folder)
   for (const name of await readdir(folder))
     if (name.startsWith(WORK_PREFIX)) await rm(join(folder, name), { recursive: true, force: true })
@@ -104,7 +105,7 @@ const lasts = (certificate: X509Certificate, clock: Clock): boolean =>
   Date.parse(certificate.validTo) - clock.now() > RENEW_MS
 
 /** The certificate in a PEM with its own key, null when it is no such thing. */
-function parsed(pem: string): X509Certificate | null {
+export function parsed(pem: string): X509Certificate | null {
   try {
     const certificate = new X509Certificate(certificateIn(pem))
     return certificate.checkPrivateKey(createPrivateKey(keyIn(pem))) ? certificate : null
@@ -123,9 +124,11 @@ function fits(server: string, ca: string, subjects: readonly string[], clock: Cl
 }
 
 const block = (pem: string, label: RegExp): string => `${label.exec(pem)?.[0] ?? ''}\n`
-const certificateIn = (pem: string): string =>
+/** The first certificate in a PEM. */
+export const certificateIn = (pem: string): string =>
   block(pem, /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/)
-const keyIn = (pem: string): string =>
+/** The first key in a PEM. */
+export const keyIn = (pem: string): string =>
   block(pem, /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+?-----END [A-Z ]*PRIVATE KEY-----/)
 
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/

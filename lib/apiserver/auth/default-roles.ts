@@ -6,7 +6,7 @@ import { CLUSTER_GROUP } from '../../../schemas/cluster/hostbinding.ts'
 import { GROUP } from '../../../schemas/group.ts'
 import type { KindDef } from '../../../schemas/kind.ts'
 import { type PolicyRule, RBAC_GROUP } from '../../../schemas/rbac/shapes.ts'
-import { AUTHENTICATED, MASTERS, NODES_GROUP } from './caller.ts'
+import { AUTHENTICATED, JOINERS_GROUP, MASTERS, NODES_GROUP } from './caller.ts'
 
 /** What a kind is to the roles. */
 export type AccessClass =
@@ -56,6 +56,9 @@ export interface DefaultRolesInput {
   readonly streams: readonly ExtraResource[]
   /** Read by the other hosts of a cluster. */
   readonly ofNodes: readonly ExtraResource[]
+  /** Kinds that are asked, not stored: by hosts, and by whoever wants to become one. */
+  readonly askedByNodes: readonly ExtraResource[]
+  readonly askedByJoiners: readonly ExtraResource[]
   /** Read by who sees the infrastructure. */
   readonly reports: readonly ExtraResource[]
 }
@@ -77,6 +80,7 @@ export const ROLE_NAMES = {
   metrics: 'berth:metrics',
   scheduler: 'berth:scheduler',
   node: 'berth:node',
+  joiner: 'berth:joiner',
 } as const
 
 /** `ClusterRole`s by name. */
@@ -115,7 +119,8 @@ export function defaultRoles(input: DefaultRolesInput): ReadonlyMap<string, read
     // Tells names of machines in every namespace: bound to nobody but who is told so.
     [ROLE_NAMES.metrics, [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }]],
     [ROLE_NAMES.dictionary, rules(['dictionary'], READ)],
-    [ROLE_NAMES.node, byGroup(input.ofNodes, ['get'])],
+    [ROLE_NAMES.node, [...byGroup(input.ofNodes, ['get']), ...byGroup(input.askedByNodes, ['create'])]],
+    [ROLE_NAMES.joiner, byGroup(input.askedByJoiners, ['create'])],
   ])
 }
 
@@ -127,6 +132,7 @@ export const DEFAULT_BINDINGS: ReadonlyMap<string, string> = new Map([
   [ROLE_NAMES.dictionary, AUTHENTICATED],
   [ROLE_NAMES.scheduler, SCHEDULERS_GROUP],
   [ROLE_NAMES.node, NODES_GROUP],
+  [ROLE_NAMES.joiner, JOINERS_GROUP],
 ])
 
 const EVERYTHING: readonly PolicyRule[] = [

@@ -23,6 +23,8 @@ export interface GateOptions {
 interface Known {
   readonly kind: ListenerKind
   readonly shown: Shown
+  /** It asked for the certificate of the cluster, under which the server is known by that name alone. */
+  readonly cluster: boolean
 }
 
 export class Gate {
@@ -35,9 +37,10 @@ export class Gate {
     this.#names = new Set(['localhost', hostname(), ...options.hostNames].map((name) => name.toLowerCase()))
   }
 
-  /** Listeners tell here which connections are theirs; a connection of nobody is refused. */
-  register(socket: Socket, kind: ListenerKind): void {
-    this.#sockets.set(socket, { kind, shown: socket instanceof TLSSocket ? shownBy(socket) : null })
+  /** Listeners tell here which connections are theirs, and which belong to a cluster; a connection of nobody is refused. */
+  register(socket: Socket, kind: ListenerKind, clusterCa: string | null = null): void {
+    const shown = socket instanceof TLSSocket ? shownBy(socket, clusterCa) : null
+    this.#sockets.set(socket, { kind, shown, cluster: clusterCa !== null })
   }
 
   /** @throws ApiError Unauthorized, Forbidden, TooManyRequests */
@@ -48,7 +51,8 @@ export class Gate {
     if (known === undefined) throw new ApiError('Forbidden', 'the connection came over no listener of this server')
     this.#checkOrigin(request, known.kind)
     if (known.kind === 'unix') return UNIX_CALLER
-    this.#checkHost(request.headers.host)
+    // No web page can make a browser ask for the cluster's certificate.
+    if (!known.cluster) this.#checkHost(request.headers.host)
     return this.#identify(request, known.shown)
   }
 

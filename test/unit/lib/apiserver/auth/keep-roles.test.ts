@@ -11,6 +11,8 @@ const input = {
   kinds: KINDS,
   streams: [{ group: 's', resource: 'virtualmachines/console' }],
   ofNodes: [{ group: 'c', resource: 'imagecontents/content' }],
+  askedByNodes: [{ group: 'c', resource: 'leaserenewals' }],
+  askedByJoiners: [{ group: 'c', resource: 'joins' }],
   reports: [],
 }
 
