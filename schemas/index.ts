@@ -42,6 +42,7 @@ export type {
   ClusterDiskStatus,
   ClusterImageStatus,
   ClusterVmStatus,
+  Eviction,
   Leaving,
   MigrationOptions,
   MigrationRecord,

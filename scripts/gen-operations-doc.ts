@@ -23,6 +23,7 @@ import { CONFIG_FAULTS } from '../lib/server/config-error.ts'
 import { TROUBLE_ADVICE } from '../lib/store/troubles.ts'
 import { SCHEDULER_EVENTS } from '../scheduler/events.ts'
 import { EXIT as SCHEDULER_EXIT, EXIT_ADVICE as SCHEDULER_EXIT_ADVICE } from '../scheduler/exit-codes.ts'
+import { CLUSTER_NODE_CONDITIONS, CLUSTER_VM_CONDITIONS } from '../scheduler/mirror/conditions.ts'
 
 interface Catalogue {
   readonly kind: string
@@ -37,6 +38,8 @@ export const CONDITIONS: readonly Catalogue[] = [
   IMAGE_CONDITIONS,
   CLASS_CONDITIONS,
   NODE_CONDITIONS,
+  CLUSTER_VM_CONDITIONS,
+  CLUSTER_NODE_CONDITIONS,
   NAMESPACE_CONDITIONS,
 ]
 

@@ -8,6 +8,17 @@ export interface Placement {
   readonly epoch: number
   /** RFC 3339. */
   readonly since: string
+  /** A machine that does not run keeps its host, and no room is reserved there. */
+  readonly idle?: boolean
+}
+
+/** Why a machine is stopped by the scheduler and then placed anew. */
+export interface Eviction {
+  /** RFC 3339. */
+  readonly since: string
+  readonly reason: 'Preempted'
+  /** For people. */
+  readonly message: string
 }
 
 /** A host that may still hold the object by an older epoch. It is told to let go, but not before the migration `until` has ended. */
@@ -52,6 +63,10 @@ export interface MigrationRecord {
 /** `status.berth` of a VirtualMachine at the scheduler. */
 export interface ClusterVmStatus {
   readonly placement?: Placement
+  /** Why it is where it is, or was to go last. */
+  readonly decision?: { readonly node: string; readonly message: string }
+  /** It is being stopped to make room for another one. */
+  readonly eviction?: Eviction
   readonly migration?: MigrationRecord
   /** `status.berth` as the host last told it: power record, machine type. Goes with the machine to its next host. */
   readonly host?: Readonly<Record<string, unknown>>

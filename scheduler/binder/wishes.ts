@@ -1,0 +1,103 @@
+// From an object in the scheduler's store to what each host shall have of it: reads what the pure part needs.
+import type { KubeObject } from '../../lib/object.ts'
+import type { Reader } from '../../lib/reconcile/reader.ts'
+import {
+  type ClusterDiskStatus,
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type HostBinding,
+  type MigrationRecord,
+  openMigration,
+  type VirtualDisk,
+  type VirtualMachine,
+} from '../../schemas/index.ts'
+import { CLUSTER_IMAGES, DISKS, IMAGES, VMS } from '../../schemas/resources.ts'
+import { wantsToRun } from '../controllers/virtualmachine/wants.ts'
+import { DISKS_BY_REFERENCE, KIND_OF, referenceOf, VMS_BY_REFERENCE } from '../indexes.ts'
+import { diskWishes, type ImageFacts, imageWishes, vmWishes, type Wishes } from './bindings.ts'
+import { disksOf, needsOfDisk, needsOfVm, storageClassOf } from './needs.ts'
+
+export interface WishDeps {
+  readonly reader: Pick<Reader, 'get' | 'list' | 'byIndex'>
+  readonly urlOf: (node: string) => string | null
+  /** Where a host can have an image's content from; absent: each host asks the image's own source. */
+  readonly imageFor?: (image: KubeObject, node: string) => ReturnType<ImageFacts['imageFor']>
+}
+
+const FAILOVER = 'berth/failover'
+
+export function wishesOf(
+  resource: string,
+  object: KubeObject,
+  holders: ReadonlyMap<string, HostBinding>,
+  deps: WishDeps,
+): Wishes {
+  const { reader } = deps
+  switch (resource) {
+    case VMS: {
+      const vm = object as VirtualMachine
+      return vmWishes(vm, {
+        resource,
+        holders,
+        needs: needsOfVm(vm, reader),
+        urlOf: deps.urlOf,
+        failover: mayFailOver(vm, reader),
+        wanted: wantsToRun(vm, reader),
+      })
+    }
+    case DISKS: {
+      const disk = object as VirtualDisk
+      return diskWishes(disk, {
+        resource,
+        holders,
+        needs: needsOfDisk(disk, reader),
+        migration: migrationOf(disk, reader),
+      })
+    }
+    case IMAGES:
+    case CLUSTER_IMAGES:
+      return imageWishes(object, {
+        resource,
+        holders,
+        needs: [],
+        users: usersOf(resource, object, reader),
+        imageFor: (node) => deps.imageFor?.(object, node),
+      })
+    default:
+      return new Map()
+  }
+}
+
+/** All its disks can be reached from another host. */
+function mayFailOver(vm: VirtualMachine, reader: WishDeps['reader']): boolean {
+  if (vm.metadata.annotations?.[FAILOVER] !== 'enabled') return false
+  return disksOf(vm, reader).every((disk) => storageClassOf(disk, reader)?.parameters?.shared === 'true')
+}
+
+/** VMs and disks that name this object. */
+function referrers(resource: string, { metadata }: KubeObject, reader: WishDeps['reader']): readonly KubeObject[] {
+  const reference = referenceOf(KIND_OF[resource] ?? '', metadata.namespace ?? '', metadata.name)
+  return [VMS_BY_REFERENCE, DISKS_BY_REFERENCE].flatMap((index) => reader.byIndex(index, reference))
+}
+
+/** Of the machine that has the disk, when it is on its way. */
+function migrationOf(disk: VirtualDisk, reader: WishDeps['reader']): MigrationRecord | null {
+  for (const vm of referrers(DISKS, disk, reader)) {
+    const open = openMigration(clusterStatusOf<ClusterVmStatus>(vm))
+    if (open !== null) return open
+  }
+  return null
+}
+
+/** Hosts with a machine, or with a disk that is being made, of this image. */
+function usersOf(resource: string, image: KubeObject, reader: WishDeps['reader']): ReadonlySet<string> {
+  return new Set(
+    referrers(resource, image, reader).flatMap((user) => {
+      const { placement, migration } = clusterStatusOf<ClusterVmStatus & ClusterDiskStatus>(user)
+      if (placement === undefined) return []
+      const isMade = user.kind === 'VirtualDisk' && (user as VirtualDisk).status?.phase === 'Ready'
+      const to = migration !== undefined && migration.phase !== 'Failed' ? [migration.to] : []
+      return isMade ? [] : [placement.node, ...to]
+    }),
+  )
+}

@@ -1,0 +1,357 @@
+// A machine's place in the cluster: gives it a host when it is to run, keeps that host while it is stopped, lets it go when nobody has it.
+// Writes `status.berth` of the scheduler's own object and nothing else; the binder tells the hosts.
+import type { Resources } from '../../../lib/apiserver/resources.ts'
+import type { Clock } from '../../../lib/clock.ts'
+import { timestamp } from '../../../lib/clock.ts'
+import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
+import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
+import { type Ask, decide } from '../../../lib/placement/index.ts'
+import { Controller, type ControllerObserver } from '../../../lib/reconcile/controller.ts'
+import type { ReconcileLog } from '../../../lib/reconcile/log.ts'
+import type { Reader } from '../../../lib/reconcile/reader.ts'
+import { again, DONE, type Outcome } from '../../../lib/reconcile/types.ts'
+import {
+  type ClusterDiskStatus,
+  type ClusterVmStatus,
+  clusterStatusOf,
+  nextEpoch,
+  openMigration,
+  type VirtualDisk,
+  type VirtualMachine,
+} from '../../../schemas/index.ts'
+import { DISKS, VMS } from '../../../schemas/resources.ts'
+import { disksOf } from '../../binder/needs.ts'
+import type { Refusals } from '../../binder/refusals.ts'
+import { SCHEDULER_EVENTS } from '../../events.ts'
+import type { Links } from '../../links/links.ts'
+import type { ClusterVmCondition } from '../../mirror/conditions.ts'
+import { factsOf, isShared } from '../../placement/facts.ts'
+import type { PriorityOf } from '../../placement/priorities.ts'
+import type { PlacementState } from '../../placement/state.ts'
+import { cleared, droppedLeaving, evicted, idled, placed, vacated, withCondition, woken } from './decision.ts'
+import { HOSTS_FINALIZER } from './finalizer.ts'
+import { missingWords } from './missing.ts'
+import { planPlace, type Seen, type VmStep } from './plan.ts'
+import { Pool } from './pool.ts'
+import { runRound } from './round.ts'
+import { wantsToRun } from './wants.ts'
+
+export interface VmPlacementDeps {
+  readonly reader: Reader
+  readonly resources: Resources
+  readonly agents: Pick<Links, 'view' | 'holders'>
+  readonly state: PlacementState
+  readonly refusals: Refusals
+  readonly priorityOf: PriorityOf
+  /** Machines that would have to stop for it, and the host that they are on; null when that would not help. */
+  readonly victimsOf: (ask: Ask) => { readonly node: string; readonly victims: readonly string[] } | null
+  /** In words, why nothing is placed now; null when machines are. */
+  readonly frozen: () => string | null
+  readonly events: Pick<EventRecorder, 'record'>
+  readonly clock: Clock
+  readonly log: ReconcileLog
+  readonly observer?: ControllerObserver
+}
+
+const CONCURRENCY = 32
+/** A wait that nothing wakes for sure is looked at so often. */
+const WAIT_MS = 5_000
+/** Changes that may help are gathered so long for a machine that waits for room on its host. */
+const DOZE_MS = 200
+/** Words of a machine that goes on waiting are written anew so seldom: amounts in them change with every other machine. */
+const SAME_WORDS_MS = 15_000
+
+export class VmPlacement {
+  readonly controller: Controller
+  readonly #deps: VmPlacementDeps
+  readonly #pool: Pool
+  /** What was last written of a refusal, and when, in monotonic milliseconds; by uid. */
+  readonly #told = new Map<string, { readonly at: number; readonly gist: string }>()
+  /** Keys of machines that wait for room on the host that they keep. */
+  readonly #dozing = new Set<string>()
+
+  constructor(deps: VmPlacementDeps) {
+    this.#deps = deps
+    const { clock, log, reader, observer } = deps
+    this.#pool = new Pool({ clock, round: (keys, signal) => this.#round(keys, signal) })
+    this.controller = new Controller({
+      name: 'virtualmachine',
+      reconciler: { reconcile: (key) => this.#pass(key) },
+      clock,
+      log,
+      concurrency: CONCURRENCY,
+      keys: () => reader.list(VMS).map((vm) => toKey(nameOf(vm))),
+      ...(observer === undefined ? {} : { observer }),
+    })
+  }
+
+  start(): void {
+    this.#pool.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool.stop()
+  }
+
+  /** Machines that wait for a host. */
+  get waiting(): number {
+    return this.#pool.size
+  }
+
+  /** Something changed that may help those that wait. */
+  hope(): void {
+    this.#pool.hope()
+    for (const key of this.#dozing) this.controller.enqueue(key, DOZE_MS)
+    this.#dozing.clear()
+  }
+
+  async #pass(key: string): Promise<Outcome> {
+    const { reader, refusals } = this.#deps
+    const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
+    if (vm === null) {
+      this.#pool.remove(key)
+      this.#dozing.delete(key)
+      return DONE
+    }
+    const step = planPlace(vm, this.#seen(vm))
+    if (step.do !== 'place') this.#pool.remove(key)
+    await this.#run(key, vm, step)
+    const { uid } = vm.metadata
+    const againIn = step.do === 'place' ? refusals.againIn(uid) : null
+    if (againIn !== null) return again(againIn + 1, 'a host that refused may be offered it again then')
+    return step.do === 'wait' ? again(WAIT_MS, step.message) : DONE
+  }
+
+  #seen(vm: VirtualMachine): Seen {
+    const { reader, agents, refusals } = this.#deps
+    const { uid } = vm.metadata
+    return {
+      wanted: wantsToRun(vm, reader),
+      holders: new Map(
+        agents.holders(uid).flatMap((node) => {
+          const binding = agents.view(node)?.binding(uid) ?? null
+          return binding === null ? [] : [[node, binding] as const]
+        }),
+      ),
+      refusals: refusals.of(uid),
+      inSync: (node) => agents.view(node)?.inSync === true,
+    }
+  }
+
+  async #run(key: string, vm: VirtualMachine, step: VmStep): Promise<void> {
+    const { resources, refusals, clock, events } = this.#deps
+    const { uid } = vm.metadata
+    const now = clock.now()
+    switch (step.do) {
+      case 'nothing':
+        return
+      case 'let-go':
+        refusals.forget(uid)
+        await resources.removeFinalizer(VMS, { ...nameOf(vm), uid }, HOSTS_FINALIZER)
+        return
+      case 'drop-leaving':
+        return await this.#write(vm, (current) => droppedLeaving(current, step.nodes))
+      case 'clear': {
+        const { node, message } = step.refused
+        await this.#clearDisks(vm, node)
+        await this.#write(vm, (current) => cleared(current, node, message, now))
+        events.record(vm, SCHEDULER_EVENTS.text('HostRefused', `${node} did not take it: ${message}`))
+        return
+      }
+      case 'tell-stale':
+        return await this.#say(vm, {
+          type: 'Running',
+          status: 'Unknown',
+          reason: 'StaleEpoch',
+          message: `${step.refused.node}: ${step.refused.message}`,
+        })
+      case 'idle':
+        return await this.#write(vm, idled)
+      case 'vacate':
+        return await this.#write(vm, (current) => vacated(current, '', now))
+      case 'wake':
+        return await this.#wakeUp(vm)
+      case 'wait':
+        return await this.#say(vm, this.#pending(step.message), 'Pending')
+      case 'rest':
+        return await this.#rest(vm)
+      case 'place': {
+        const missing = missingWords(vm, this.#deps.reader)
+        if (missing === null) {
+          this.#pool.add(key)
+          return
+        }
+        this.#pool.remove(key)
+        return await this.#say(vm, this.#pending(missing), 'Pending')
+      }
+    }
+  }
+
+  #pending(message: string): ClusterVmCondition {
+    return { type: 'Running', status: 'False', reason: 'PodNotStarted', message }
+  }
+
+  /** It has no host and is not to run. */
+  async #rest(vm: VirtualMachine): Promise<void> {
+    const message = 'it is not to run, and has no host yet'
+    await this.#say(vm, { type: 'Running', status: 'False', reason: 'NotRunning', message }, 'Stopped')
+  }
+
+  async #wakeUp(vm: VirtualMachine): Promise<void> {
+    const { state, reader, priorityOf, clock } = this.#deps
+    const { placement } = clusterStatusOf<ClusterVmStatus>(vm)
+    if (placement === undefined) return
+    const { node } = placement
+    const facts = factsOf(vm, reader, priorityOf(vm))
+    const here = decide(state.cluster, {
+      vm: facts,
+      current: node,
+      only: { nodes: new Set([node]), words: 'it is there' },
+    })
+    if (here.node !== null) return await this.#write(vm, woken)
+    const [verdict] = here.hosts().filter((host) => host.node === node)
+    const words = verdict?.fit === false ? verdict.reasons.map((reason) => reason.words).join('; ') : here.message
+    const elsewhere = decide(state.cluster, { vm: facts }, { reserve: false })
+    const isFree = disksOf(vm, reader).every((disk) => isShared(disk, reader))
+    if (elsewhere.node !== null && isFree)
+      return await this.#write(vm, (current) => vacated(current, `${node}: ${words}`, clock.now()))
+    this.#dozing.add(toKey(nameOf(vm)))
+    await this.#say(vm, this.#pending(`its host ${node}: ${words}`), 'Pending')
+  }
+
+  async #round(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    const { reader, state, priorityOf, clock, refusals, frozen } = this.#deps
+    const why = frozen()
+    for (const key of keys) this.#pool.keep(key)
+    if (why !== null) {
+      for (const key of keys) {
+        const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
+        if (vm !== null) await this.#refuse(vm, why)
+      }
+      return
+    }
+    await runRound(
+      keys,
+      {
+        reader,
+        cluster: state.cluster,
+        priorityOf,
+        clock,
+        isPending: (vm) => planPlace(vm, this.#seen(vm)).do === 'place',
+        refusals: (uid) => refusals.of(uid),
+        commit: (vm, chosen) => this.#commit(vm, chosen),
+        refuse: (vm, message) => this.#refuse(vm, message),
+        preempt: (vm, ask) => this.#preempt(vm, ask),
+      },
+      signal,
+    )
+  }
+
+  /** First its disks, then the machine: killed in between, the machine follows its disks. */
+  async #commit(
+    vm: VirtualMachine,
+    { node, message }: { readonly node: string; readonly message: string },
+  ): Promise<void> {
+    const { resources, reader, state, clock, events, log } = this.#deps
+    const { uid } = vm.metadata
+    try {
+      for (const disk of disksOf(vm, reader)) await this.#placeDisk(disk, node)
+      const stored = await resources.modifyStatus<VirtualMachine>(
+        VMS,
+        { ...nameOf(vm), uid },
+        (_, current) => placed(current, node, message, clock.now()),
+        HOSTS_FINALIZER,
+      )
+      if (stored === null || clusterStatusOf<ClusterVmStatus>(stored).placement?.node !== node) state.reread(uid)
+      this.#pool.remove(toKey(nameOf(vm)))
+      this.#told.delete(uid)
+      if (stored !== null) events.record(stored, SCHEDULER_EVENTS.text('Scheduled', `given to ${node}: ${message}`))
+    } catch (error) {
+      state.reread(uid)
+      this.controller.enqueue(toKey(nameOf(vm)), WAIT_MS)
+      log.warn({ vm: toKey(nameOf(vm)), node, err: error }, 'a decision could not be stored')
+    }
+  }
+
+  async #placeDisk(disk: VirtualDisk, node: string): Promise<void> {
+    const { resources, reader, clock } = this.#deps
+    const { placement } = clusterStatusOf<ClusterDiskStatus>(disk)
+    if (placement?.node === node) return
+    if (placement !== undefined && !isShared(disk, reader)) return
+    const { uid } = disk.metadata
+    await resources.modifyStatus<VirtualDisk>(
+      DISKS,
+      { ...nameOf(disk), uid },
+      (status, current) => {
+        const before = clusterStatusOf<ClusterDiskStatus>(current)
+        if (before.placement?.node === node) return status
+        const { epoch: _, placement: old, ...kept } = before
+        const leaving = old === undefined ? (kept.leaving ?? []) : [...(kept.leaving ?? []), old]
+        const berth = {
+          ...kept,
+          placement: { node, epoch: nextEpoch(before), since: timestamp(clock.now()) },
+          ...(leaving.length === 0 ? {} : { leaving }),
+        }
+        return { ...status, berth } as VirtualDisk['status']
+      },
+      HOSTS_FINALIZER,
+    )
+  }
+
+  /** Disks that were given to a host with the machine, and of which it has nothing. */
+  async #clearDisks(vm: VirtualMachine, node: string): Promise<void> {
+    const { resources, reader, agents } = this.#deps
+    for (const disk of disksOf(vm, reader)) {
+      const { uid } = disk.metadata
+      const view = agents.view(node)
+      if (view === null || !view.inSync || view.binding(uid) !== null) continue
+      await resources.modifyStatus<VirtualDisk>(DISKS, { ...nameOf(disk), uid }, (status, current) => {
+        const before = clusterStatusOf<ClusterDiskStatus>(current)
+        const { placement, ...kept } = before
+        if (placement?.node !== node) return status
+        return { ...status, berth: { ...kept, epoch: nextEpoch(before) - 1 } } as VirtualDisk['status']
+      })
+    }
+  }
+
+  async #refuse(vm: VirtualMachine, message: string): Promise<void> {
+    const { clock, events } = this.#deps
+    const { uid } = vm.metadata
+    const told = this.#told.get(uid)
+    const at = clock.monotonic()
+    const gist = message.replaceAll(/[\d.]+/g, '')
+    if (told !== undefined && told.gist === gist && at - told.at < SAME_WORDS_MS) return
+    this.#told.set(uid, { at, gist })
+    await this.#say(vm, this.#pending(message), 'Pending')
+    events.record(vm, SCHEDULER_EVENTS.text('FailedScheduling', message))
+  }
+
+  async #preempt(vm: VirtualMachine, ask: Ask): Promise<string | null> {
+    const { victimsOf, reader, events, clock } = this.#deps
+    if (!ask.vm.preempts || ask.vm.priority <= 0) return null
+    const found = victimsOf(ask)
+    if (found === null) return null
+    const title = `${vm.metadata.namespace}/${vm.metadata.name}`
+    for (const uid of found.victims) {
+      const [victim] = reader.byIndex<VirtualMachine>(`${VMS}/uid`, uid)
+      if (victim === undefined) continue
+      const words = `stopped to make room on ${found.node} for ${title}, which has a higher priority`
+      await this.#write(victim, (current) => evicted(current, words, clock.now()))
+      events.record(victim, SCHEDULER_EVENTS.text('Preempted', words))
+    }
+    return `waits until ${found.victims.length} of lower priority have stopped on ${found.node}`
+  }
+
+  async #say(vm: VirtualMachine, condition: ClusterVmCondition, phase?: 'Pending' | 'Stopped'): Promise<void> {
+    const now = this.#deps.clock.now()
+    await this.#write(vm, (current) => withCondition(current, current.status, condition, now, phase))
+  }
+
+  /** Not while it moves: then its migration decides. */
+  async #write(vm: VirtualMachine, change: (vm: VirtualMachine) => VirtualMachine['status']): Promise<void> {
+    const { uid } = vm.metadata
+    await this.#deps.resources.modifyStatus<VirtualMachine>(VMS, { ...nameOf(vm), uid }, (status, current) =>
+      openMigration(clusterStatusOf<ClusterVmStatus>(current)) === null ? change(current) : status,
+    )
+  }
+}

@@ -1,0 +1,90 @@
+// What is to be done about a machine's place. Pure.
+import {
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type HostBinding,
+  openMigration,
+  type VirtualMachine,
+} from '../../../schemas/index.ts'
+import type { RefusedBinding } from '../../binder/refusals.ts'
+import { isOn } from './wants.ts'
+
+export interface Seen {
+  /** It is to run. */
+  readonly wanted: boolean
+  /** What hosts have of it, by node. */
+  readonly holders: ReadonlyMap<string, HostBinding>
+  /** Hosts that said no, and count still. */
+  readonly refusals: readonly RefusedBinding[]
+  /** Whether what a node told is complete and new. */
+  readonly inSync: (node: string) => boolean
+}
+
+export type VmStep =
+  | { readonly do: 'nothing' }
+  /** No host has it any more. */
+  | { readonly do: 'let-go' }
+  /** Hosts that have said Released: they need not be remembered. */
+  | { readonly do: 'drop-leaving'; readonly nodes: readonly string[] }
+  /** Its host did not take it: that place is none. */
+  | { readonly do: 'clear'; readonly refused: RefusedBinding }
+  | { readonly do: 'tell-stale'; readonly refused: RefusedBinding }
+  /** It has stopped: it keeps its host, and no room there. */
+  | { readonly do: 'idle' }
+  /** It has stopped because it was told to make room: it has no host any more. */
+  | { readonly do: 'vacate' }
+  /** It keeps a host where it does not run, and is to run again: is there room? */
+  | { readonly do: 'wake' }
+  | { readonly do: 'place' }
+  | { readonly do: 'wait'; readonly message: string }
+  /** Nothing is to be done, and it has no host. */
+  | { readonly do: 'rest' }
+
+export function planPlace(vm: VirtualMachine, seen: Seen): VmStep {
+  const status = clusterStatusOf<ClusterVmStatus>(vm)
+  const { placement, leaving = [], eviction } = status
+  if (vm.metadata.deletionTimestamp !== undefined) return isGone(status, seen) ? { do: 'let-go' } : { do: 'nothing' }
+  const open = openMigration(status)
+  // One writer: while it moves, its migration decides about its hosts.
+  if (open !== null) return { do: 'nothing' }
+  const left = leaving.filter((each) => saidReleased(each.node, seen)).map(({ node }) => node)
+  if (left.length > 0) return { do: 'drop-leaving', nodes: left }
+  if (placement === undefined)
+    return unplaced(
+      leaving.map(({ node }) => node),
+      seen,
+    )
+  const refused = seen.refusals.find(({ node, epoch }) => node === placement.node && epoch === placement.epoch)
+  if (refused?.kind === 'stale') return { do: 'tell-stale', refused }
+  // An older binding that the host keeps is no place that it lacks: it only did not take a change.
+  const holds = (seen.holders.get(placement.node)?.spec.epoch ?? 0) >= placement.epoch
+  if (refused !== undefined && !holds) return { do: 'clear', refused }
+  if (eviction !== undefined) return hasStopped(vm) ? { do: 'vacate' } : { do: 'nothing' }
+  if (placement.idle === true) return seen.wanted ? { do: 'wake' } : { do: 'nothing' }
+  return !seen.wanted && hasStopped(vm) ? { do: 'idle' } : { do: 'nothing' }
+}
+
+function unplaced(leaving: readonly string[], { wanted, holders }: Seen): VmStep {
+  if (!wanted) return { do: 'rest' }
+  if (leaving.length > 0) return { do: 'wait', message: `waits until ${leaving.join(', ')} has let it go` }
+  const held = [...holders].filter(([, { status }]) => status?.phase !== 'Released').map(([node]) => node)
+  return held.length > 0 ? { do: 'wait', message: `waits until ${held.join(', ')} has let it go` } : { do: 'place' }
+}
+
+/** The word of its host, which is mirrored, and which has seen what is asked for now. */
+const hasStopped = (vm: VirtualMachine): boolean => vm.status?.phase === 'Stopped' && !isOn(vm)
+
+const saidReleased = (node: string, { holders, inSync }: Seen): boolean => {
+  const binding = holders.get(node)
+  return (
+    inSync(node) &&
+    (binding === undefined || (binding.spec.role === 'Released' && binding.status?.phase === 'Released'))
+  )
+}
+
+/** Every host that may have it has said that it has nothing of it. */
+function isGone({ placement, leaving = [] }: ClusterVmStatus, { holders, inSync }: Seen): boolean {
+  const places = new Set([...(placement === undefined ? [] : [placement.node]), ...leaving.map(({ node }) => node)])
+  const toldGone = [...holders.values()].every(({ status }) => status?.phase === 'Released')
+  return toldGone && [...places].every((node) => inSync(node) && holders.has(node))
+}

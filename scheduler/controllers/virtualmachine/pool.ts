@@ -1,0 +1,108 @@
+// Machines that wait for a host. One that found none waits until something changes that could help it; a change helps all of them at once,
+// so looks are gathered in rounds, and machines that ask for the same are judged once in a round.
+import type { Clock } from '../../../lib/clock.ts'
+
+export interface PoolDeps {
+  readonly clock: Clock
+  /** Tries to place these, in any order. Must not throw. */
+  readonly round: (keys: readonly string[], signal: AbortSignal) => Promise<void>
+}
+
+/** A round begins no sooner than this after a change, so that changes that come together count once. */
+const GATHER_MS = 50
+/** After a round it rests for as long as it took, and so long at least; new machines do not wait for that. */
+const REST_MS = 1_000
+
+export class Pool {
+  readonly #deps: PoolDeps
+  /** To be tried. */
+  readonly #fresh = new Set<string>()
+  /** Tried in vain. */
+  readonly #waiting = new Set<string>()
+  readonly #stopping = new AbortController()
+  #hope = false
+  #wake: () => void = () => undefined
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(deps: PoolDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    this.#running = this.#loop()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the scheduler is stopping'))
+    this.#wake()
+    await this.#running
+  }
+
+  get size(): number {
+    return this.#fresh.size + this.#waiting.size
+  }
+
+  /** It is to be placed, or has changed. */
+  add(key: string): void {
+    this.#waiting.delete(key)
+    this.#fresh.add(key)
+    this.#wake()
+  }
+
+  /** It waits for no host any more. */
+  remove(key: string): void {
+    this.#fresh.delete(key)
+    this.#waiting.delete(key)
+  }
+
+  /** It found none. */
+  keep(key: string): void {
+    if (!this.#fresh.has(key)) this.#waiting.add(key)
+  }
+
+  /** Something changed that may help those that wait. */
+  hope(): void {
+    if (this.#waiting.size === 0) return
+    this.#hope = true
+    this.#wake()
+  }
+
+  async #loop(): Promise<void> {
+    const { clock, round } = this.#deps
+    const { signal } = this.#stopping
+    let restUntil = 0
+    while (!signal.aborted) {
+      const now = clock.monotonic()
+      const again = this.#hope && now >= restUntil
+      if (this.#fresh.size === 0 && !again) {
+        await this.#sleep(this.#hope ? restUntil - now : null)
+        continue
+      }
+      await clock.sleep(GATHER_MS, signal).catch(() => undefined)
+      if (signal.aborted) return
+      const keys = [...this.#fresh, ...(again ? this.#waiting : [])]
+      this.#fresh.clear()
+      if (again) {
+        this.#waiting.clear()
+        this.#hope = false
+      }
+      const began = clock.monotonic()
+      await round(keys, signal)
+      if (again) restUntil = clock.monotonic() + Math.max(REST_MS, clock.monotonic() - began)
+    }
+  }
+
+  /** Until something comes, or so long. */
+  async #sleep(ms: number | null): Promise<void> {
+    const { clock } = this.#deps
+    const over = new AbortController()
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    const both = AbortSignal.any([this.#stopping.signal, over.signal])
+    const slept = ms === null ? [] : [clock.sleep(Math.max(1, ms), both).catch(() => undefined)]
+    await Promise.race([woken, ...slept])
+    over.abort()
+    this.#wake = () => undefined
+  }
+}

@@ -1,0 +1,171 @@
+// One round over machines that wait for a host: the first in line first, groups as a whole, each decision counted at once, and committed
+// beside the next ones.
+import type { Clock } from '../../../lib/clock.ts'
+import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
+import { type Ask, type Chosen, type Cluster, decide, type VmFacts } from '../../../lib/placement/index.ts'
+import type { Reader } from '../../../lib/reconcile/reader.ts'
+import type { VirtualMachine } from '../../../schemas/index.ts'
+import { VMS } from '../../../schemas/resources.ts'
+import type { RefusedBinding } from '../../binder/refusals.ts'
+import { factsOf } from '../../placement/facts.ts'
+import { before, type PriorityOf, type Waiting } from '../../placement/priorities.ts'
+import { type GroupOf, groupOf } from './groups.ts'
+
+export interface RoundDeps {
+  readonly reader: Reader
+  readonly cluster: Cluster
+  readonly priorityOf: PriorityOf
+  readonly clock: Clock
+  /** Whether it still waits for a host. */
+  readonly isPending: (vm: VirtualMachine) => boolean
+  readonly refusals: (uid: string) => readonly RefusedBinding[]
+  /** Stores the decision; it is taken back when that fails. */
+  readonly commit: (vm: VirtualMachine, chosen: { readonly node: string; readonly message: string }) => Promise<void>
+  /** It found no host. */
+  readonly refuse: (vm: VirtualMachine, message: string) => Promise<void>
+  /** Makes room for it, when it may; null when that would not help either. In words, what was done. */
+  readonly preempt: (vm: VirtualMachine, ask: Ask) => Promise<string | null>
+}
+
+/** Commits under way at the same time: they share the store's writes. */
+const COMMITS = 64
+/** Decisions in one go; others have their turn in between. */
+const SLICE_MS = 10
+
+export async function runRound(keys: readonly string[], deps: RoundDeps, signal: AbortSignal): Promise<void> {
+  const { reader, priorityOf, isPending, clock } = deps
+  const line = keys
+    .flatMap((key): Waiting[] => {
+      const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
+      return vm === null || !isPending(vm) ? [] : [{ vm, priority: priorityOf(vm).priority }]
+    })
+    .sort(before)
+  const work = new Commits()
+  const seen = new Set<string>()
+  /** What was refused, by what was asked for: within a round there is only less room. */
+  const refused = new Map<string, string>()
+  let sliceEnds = clock.monotonic() + SLICE_MS
+  for (const { vm } of line) {
+    if (signal.aborted) break
+    if (seen.has(toKey(nameOf(vm)))) continue
+    const group = groupOf(vm)
+    const members = group === null ? [vm] : line.map((each) => each.vm).filter((each) => isSame(groupOf(each), group))
+    for (const member of members) seen.add(toKey(nameOf(member)))
+    if (group === null) await tryOne(vm, deps, refused, work)
+    else await tryGroup(members, group, deps, work)
+    if (work.size >= COMMITS) await work.someDone()
+    if (clock.monotonic() >= sliceEnds) {
+      await new Promise((resolve) => setImmediate(resolve))
+      sliceEnds = clock.monotonic() + SLICE_MS
+    }
+  }
+  await work.allDone()
+}
+
+const isSame = (a: GroupOf | null, b: GroupOf): boolean =>
+  a !== null && a.name === b.name && a.namespace === b.namespace
+
+function askOf(vm: VirtualMachine, { reader, priorityOf, refusals }: RoundDeps): Ask {
+  const facts = factsOf(vm, reader, priorityOf(vm))
+  const not = new Map(refusals(vm.metadata.uid).map(({ node, message }) => [node, `it refused just now: ${message}`]))
+  return { vm: facts, ...(not.size === 0 ? {} : { not }) }
+}
+
+async function tryOne(vm: VirtualMachine, deps: RoundDeps, refused: Map<string, string>, work: Commits): Promise<void> {
+  const ask = askOf(vm, deps)
+  const sign = signOf(ask)
+  const known = sign === null ? undefined : refused.get(sign)
+  if (known !== undefined) {
+    work.add(deps.refuse(vm, known))
+    return
+  }
+  const decision = decide(deps.cluster, ask)
+  if (decision.node !== null) {
+    work.add(deps.commit(vm, { node: decision.node, message: chosenWords(decision) }))
+    return
+  }
+  const room = await deps.preempt(vm, ask)
+  const message = room ?? decision.message
+  // What made room for one makes none for the next.
+  if (sign !== null && room === null) refused.set(sign, message)
+  work.add(deps.refuse(vm, message))
+}
+
+async function tryGroup(
+  members: readonly VirtualMachine[],
+  group: GroupOf,
+  deps: RoundDeps,
+  work: Commits,
+): Promise<void> {
+  const { cluster, reader } = deps
+  const ready = reader
+    .list<VirtualMachine>(VMS, group.namespace)
+    .filter((vm) => isSame(groupOf(vm), group) && (members.includes(vm) || cluster.vm(vm.metadata.uid) !== null)).length
+  if (ready < group.size) {
+    const missing = group.size - ready
+    const words = `waits for ${missing} more machine${missing === 1 ? '' : 's'} of the group ${group.name} (${ready} of ${group.size} are to run)`
+    for (const vm of members) work.add(deps.refuse(vm, words))
+    return
+  }
+  const outcome = cluster.attempt<GroupOutcome>(() => {
+    const chosen: GroupOutcome['chosen'] = []
+    for (const vm of members) {
+      const decision = decide(cluster, askOf(vm, deps))
+      if (decision.node === null)
+        return {
+          keep: false,
+          value: { chosen: [], words: `${vm.metadata.name} of the group ${group.name}: ${decision.message}` },
+        }
+      chosen.push([vm, decision])
+    }
+    return { keep: true, value: { chosen, words: null } }
+  })
+  for (const vm of outcome.words === null ? [] : members) work.add(deps.refuse(vm, outcome.words ?? ''))
+  for (const [vm, decision] of outcome.chosen)
+    work.add(deps.commit(vm, { node: decision.node, message: chosenWords(decision) }))
+}
+
+interface GroupOutcome {
+  readonly chosen: (readonly [VirtualMachine, Chosen])[]
+  /** Why not all of them found a host; null when they did. */
+  readonly words: string | null
+}
+
+/** The reasons that stay with the machine. */
+function chosenWords(decision: Chosen): string {
+  const hosts = decision.hosts()
+  const fit = hosts.filter((host) => host.fit).length
+  const refused = hosts.length - fit
+  const others = refused === 0 ? '' : `, ${refused} refused`
+  return `the best of ${fit} of ${hosts.length} nodes${others}`
+}
+
+/** Equal for machines that ask for the same; null for one whose answer depends on where others are. */
+function signOf({ vm, not }: Ask): string | null {
+  if (vm.near.length > 0 || vm.spread.length > 0 || (not?.size ?? 0) > 0) return null
+  const { uid: _, name: __, ...asked }: VmFacts = vm
+  const disks = asked.disks.map(({ name: ___, ...disk }) => disk)
+  return JSON.stringify({ ...asked, disks, devices: asked.devices })
+}
+
+/** Work under way. */
+class Commits {
+  readonly #under = new Set<Promise<void>>()
+
+  get size(): number {
+    return this.#under.size
+  }
+
+  add(work: Promise<void>): void {
+    const kept = work.catch(() => undefined).finally(() => this.#under.delete(kept))
+    this.#under.add(kept)
+  }
+
+  async someDone(): Promise<void> {
+    await Promise.race(this.#under)
+  }
+
+  async allDone(): Promise<void> {
+    await Promise.all(this.#under)
+  }
+}

@@ -1,0 +1,214 @@
+// What keeps objects on hosts: links to agents, the binder, the mirror, the machines' placement. Made once; cluster.ts plugs it in.
+import type { Resources } from '../lib/apiserver/resources.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
+import { nameOf, toKey } from '../lib/object.ts'
+import type { Ask } from '../lib/placement/index.ts'
+import type { Controller, ControllerObserver } from '../lib/reconcile/controller.ts'
+import type { ReconcileLog } from '../lib/reconcile/log.ts'
+import type { Reader } from '../lib/reconcile/reader.ts'
+import type { Store } from '../lib/store/store.ts'
+import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, NODES, VMS } from '../schemas/resources.ts'
+import { Binder } from './binder/binder.ts'
+import { Refusals } from './binder/refusals.ts'
+import type { WishDeps } from './binder/wishes.ts'
+import { createRelease } from './controllers/release/controller.ts'
+import { VmPlacement } from './controllers/virtualmachine/controller.ts'
+import { BOUND_RESOURCES, byPlace, byUid } from './indexes.ts'
+import type { AgentClients } from './links/clients.ts'
+import { Links } from './links/links.ts'
+import { Ruler } from './links/ruler.ts'
+import { EventCopier } from './mirror/events.ts'
+import { Health } from './mirror/health.ts'
+import { MIRRORED, Mirror } from './mirror/mirror.ts'
+import { Orphans } from './mirror/orphans.ts'
+import { prioritiesBy } from './placement/priorities.ts'
+import { PlacementState } from './placement/state.ts'
+import { wake } from './wake.ts'
+
+export interface HostingDeps {
+  readonly store: Store
+  /** With the indexes of `CLUSTER_INDEXES`. */
+  readonly reader: Reader
+  readonly resources: Resources
+  readonly events: Pick<EventRecorder, 'record'>
+  readonly clients: AgentClients
+  readonly clock: Clock
+  readonly log: ReconcileLog
+  readonly observer?: ControllerObserver
+  /** Monotonic milliseconds at which a host's lease was last renewed; null: not since the start. */
+  readonly heardAt?: (node: string) => number | null
+  /** More reasons why a host is given nothing, in words; null when there is none. */
+  readonly notReady?: (node: string) => string | null
+  readonly imageFor?: WishDeps['imageFor']
+  readonly victimsOf?: (
+    ask: Ask,
+    state: PlacementState,
+  ) => { readonly node: string; readonly victims: readonly string[] } | null
+}
+
+export interface Hosting {
+  readonly agents: Links
+  readonly ruler: Ruler
+  readonly health: Health
+  readonly binder: Binder
+  readonly placement: PlacementState
+  readonly machines: VmPlacement
+  /** Started and stopped by whoever runs the server. */
+  readonly controllers: readonly Controller[]
+  /** The API listens already. */
+  start(): void
+  /** The controllers run still. */
+  stop(): Promise<void>
+}
+
+export function createHosting(deps: HostingDeps): Hosting {
+  const { store, reader, resources, events, clients, clock, log, heardAt = () => null } = deps
+  const observed = deps.observer === undefined ? {} : { observer: deps.observer }
+  const ruler = new Ruler({ store, clock, members: () => clients.nodes() })
+  const agents = new Links({ clients, ruler, clock, log })
+  const refusals = new Refusals(clock)
+  const health = new Health({
+    clock,
+    nodes: () => clients.nodes(),
+    signs: { heardAt, linkProblem: (node) => agents.problem(node) },
+    onChange: (node) => {
+      mirror.enqueueNode(node)
+      placement.refresh(node)
+    },
+  })
+  const priorities = prioritiesBy(reader)
+  const placement = new PlacementState({
+    reader,
+    priorityOf: priorities,
+    notReady: (node) => notReadyWords(node, deps, { agents, ruler, health }),
+    onRoom: () => machines.hope(),
+  })
+  const orphans = new Orphans({ reader, resources, clock, events, log, agents })
+  const binder = new Binder({
+    reader,
+    resources,
+    agents,
+    ruler,
+    refusals,
+    clock,
+    log,
+    ...observed,
+    urlOf: (node) => clients.urlOf(node),
+    ...(deps.imageFor === undefined ? {} : { imageFor: deps.imageFor }),
+    onRefused: ({ uid }) => {
+      for (const vm of reader.byIndex(byUid(VMS), uid)) machines.controller.enqueue(toKey(nameOf(vm)))
+    },
+    onOrphan: (node, binding) => orphans.found(node, binding),
+  })
+  const mirror = new Mirror({
+    reader,
+    resources,
+    agents,
+    clock,
+    log,
+    ...observed,
+    silence: (node) => health.silence(node),
+    isMember: (node) => clients.clientFor(node) !== null,
+  })
+  const copier = new EventCopier({ reader, resources, clock, log })
+  const machines = new VmPlacement({
+    reader,
+    resources,
+    agents,
+    state: placement,
+    refusals,
+    priorityOf: priorities,
+    victimsOf: (ask) => deps.victimsOf?.(ask, placement) ?? null,
+    frozen: () => ruler.refusal(),
+    events,
+    clock,
+    log,
+    ...observed,
+  })
+  const releases = new Map(
+    [DISKS, IMAGES, CLUSTER_IMAGES].map((resource) => [
+      resource,
+      createRelease(resource, { reader, resources, agents, clock, log, ...observed }),
+    ]),
+  )
+
+  /** What a host told of an object. */
+  const told = (node: string, resource: string, uid: string) => {
+    if (MIRRORED.includes(resource)) mirror.enqueue(node, resource, resource === NODES ? node : uid)
+    if (resource === NODES) placement.refresh(node)
+    if (resource !== HOST_BINDINGS) return
+    const subject = agents.view(node)?.binding(uid)?.spec.subject
+    for (const of of subject === undefined ? BOUND_RESOURCES : [subject.resource]) {
+      binder.enqueue(node, of, uid)
+      for (const object of reader.byIndex(byUid(of), uid)) {
+        const key = toKey(nameOf(object))
+        if (of === VMS) machines.controller.enqueue(key)
+        else releases.get(of)?.enqueue(key)
+        mirror.enqueue(node, of, uid)
+      }
+    }
+  }
+
+  /** The link to a host works again, or does not, or its obedience changed. */
+  const turned = (node: string) => {
+    placement.refresh(node)
+    mirror.enqueue(node, NODES, node)
+    const view = agents.view(node)
+    if (view === null) return void binder.drop(node)
+    if (!view.inSync) return
+    for (const { metadata, spec } of view.bindings()) told(node, HOST_BINDINGS, metadata.name || spec.subject.uid)
+    for (const resource of BOUND_RESOURCES)
+      for (const { metadata } of reader.byIndex(byPlace(resource), node)) binder.enqueue(node, resource, metadata.uid)
+    for (const resource of [IMAGES, CLUSTER_IMAGES])
+      for (const { metadata } of reader.list(resource)) binder.enqueue(node, resource, metadata.uid)
+  }
+
+  let unsubscribe: readonly (() => void)[] = []
+  return {
+    agents,
+    ruler,
+    health,
+    binder,
+    placement,
+    machines,
+    controllers: [machines.controller, mirror.controller, ...releases.values()],
+    start: () => {
+      placement.start()
+      unsubscribe = [
+        agents.onChange((node, change) => (change === null ? turned(node) : told(node, change.resource, change.uid))),
+        agents.onEvent((node, event) => copier.take(node, event)),
+        ruler.onChange(() => {
+          log.info({ term: ruler.term, state: ruler.state.kind }, ruler.refusal() ?? 'this scheduler rules the cluster')
+          for (const node of clients.nodes()) turned(node)
+          machines.hope()
+        }),
+        wake({ reader, binder, agents, machines: machines.controller, releases }),
+      ]
+      binder.start()
+      machines.start()
+      agents.start()
+      health.start()
+    },
+    stop: async () => {
+      for (const each of unsubscribe) each()
+      placement.stop()
+      await machines.stop()
+      await Promise.all([health.stop(), agents.stop(), binder.stop(), copier.stop()])
+    },
+  }
+}
+
+function notReadyWords(
+  node: string,
+  { notReady, clients }: HostingDeps,
+  { agents, ruler, health }: { readonly agents: Links; readonly ruler: Ruler; readonly health: Health },
+): string | null {
+  if (clients.clientFor(node) === null) return 'it is no member of the cluster'
+  const silence = health.silence(node)
+  if (silence !== null) return silence
+  if (agents.view(node)?.inSync !== true)
+    return `its agent cannot be followed: ${agents.problem(node) ?? 'it is being read'}`
+  if (ruler.state.kind === 'ruling' && !ruler.isAcceptedBy(node)) return 'it has not accepted this scheduler yet'
+  return notReady?.(node) ?? null
+}

@@ -1,0 +1,250 @@
+// The links to all agents of the cluster: what the rest of the scheduler knows as `Agents`.
+import type { Client } from '../../lib/client/client.ts'
+import { UnreachableError } from '../../lib/client/errors.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { isApiError, messageOf } from '../../lib/errors.ts'
+import type { ReconcileLog } from '../../lib/reconcile/log.ts'
+import type { Event, HostBinding } from '../../schemas/index.ts'
+import { HOST_BINDINGS } from '../../schemas/resources.ts'
+import type { Agents, AgentView } from '../agents.ts'
+import type { AgentClients } from './clients.ts'
+import { Gate } from './gate.ts'
+import { Link } from './link.ts'
+import type { ClaimWord, Ruler } from './ruler.ts'
+import { Turns } from './turns.ts'
+import type { Told } from './view.ts'
+import { BINDINGS } from './watched.ts'
+
+export type ChangeListener = (node: string, change: Told | null) => void
+export type EventListener = (node: string, event: Event) => void
+
+export interface LinksDeps {
+  readonly clients: AgentClients
+  readonly ruler: Ruler
+  readonly clock: Clock
+  readonly log: ReconcileLog
+}
+
+/** Agents that are read from the beginning at the same time. */
+const READING = 16
+const CLAIM_MS = 5_000
+/** A node that does not answer is asked again so often. */
+const CLAIM_EVERY_MS = 2_000
+const CLAIMS_PATH = '/apis/cluster.berth/v1/claims'
+
+interface Member {
+  readonly link: Link
+  readonly gate: Gate
+}
+
+export class Links implements Agents {
+  readonly #deps: LinksDeps
+  readonly #members = new Map<string, Member>()
+  readonly #reading = new Turns(READING)
+  readonly #changes = new Set<ChangeListener>()
+  readonly #events = new Set<EventListener>()
+  /** Nodes by uid of the subject of a binding that they have. */
+  readonly #holders = new Map<string, Set<string>>()
+  readonly #stopping = new AbortController()
+  #unsubscribe: () => void = () => undefined
+  #claiming: Promise<void> = Promise.resolve()
+
+  constructor(deps: LinksDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    const { clients } = this.#deps
+    this.#unsubscribe = clients.onChange((node) => this.#joinedOrLeft(node))
+    for (const node of clients.nodes()) this.#joinedOrLeft(node)
+    this.#claiming = this.#claim()
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe()
+    this.#stopping.abort(new Error('the scheduler is stopping'))
+    await Promise.all([this.#claiming, ...[...this.#members.values()].map(({ link }) => link.stop())])
+  }
+
+  view(node: string): AgentView | null {
+    return this.#members.get(node)?.link.view ?? null
+  }
+
+  views(): readonly AgentView[] {
+    return [...this.#members.values()].map(({ link }) => link.view)
+  }
+
+  /** Nodes that have a binding of that object. */
+  holders(uid: string): readonly string[] {
+    return [...(this.#holders.get(uid) ?? [])]
+  }
+
+  /** In words, why what a node told may be old; null while it is not. */
+  problem(node: string): string | null {
+    const member = this.#members.get(node)
+    return member === undefined ? 'it has not joined' : member.link.problem
+  }
+
+  onChange(listener: ChangeListener): () => void {
+    this.#changes.add(listener)
+    return () => this.#changes.delete(listener)
+  }
+
+  /** Hears of each event that an agent recorded. */
+  onEvent(listener: EventListener): () => void {
+    this.#events.add(listener)
+    return () => this.#events.delete(listener)
+  }
+
+  async put(node: string, binding: HostBinding, signal: AbortSignal): Promise<HostBinding> {
+    const stored = await this.#ask(node, signal, (client, within) => putBinding(client, binding, within))
+    const told = this.#members.get(node)?.link.view.put(HOST_BINDINGS, stored)
+    if (told !== null && told !== undefined) this.#tell(node, told)
+    return stored
+  }
+
+  async forget(node: string, uid: string, signal: AbortSignal): Promise<void> {
+    await this.#ask(node, signal, (client, within) =>
+      client.objects.delete(BINDINGS, { namespace: '', name: uid }, { signal: within }).catch(absent),
+    )
+  }
+
+  /** Puts words onto a binding, and changes nothing else of it. */
+  async annotate(
+    node: string,
+    uid: string,
+    annotations: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const patch = { metadata: { annotations } }
+    await this.#ask(node, signal, (client, within) =>
+      client.objects.mergePatch(BINDINGS, { namespace: '', name: uid }, patch, { signal: within }),
+    )
+  }
+
+  async #ask<T>(
+    node: string,
+    signal: AbortSignal,
+    work: (client: Client, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const client = this.#deps.clients.clientFor(node)
+    const member = this.#members.get(node)
+    if (client === null || member === undefined)
+      throw new UnreachableError(`the agent of ${node}`, new Error('the node has not joined'))
+    return await member.gate.run((within) => work(client, within), signal)
+  }
+
+  #joinedOrLeft(node: string): void {
+    const { clients, clock, log } = this.#deps
+    const member = this.#members.get(node)
+    if (clients.clientFor(node) === null) {
+      if (member === undefined) return
+      this.#members.delete(node)
+      for (const { metadata } of member.link.view.bindings()) this.#hold(node, metadata.name, false)
+      void member.link.stop()
+      this.#deps.ruler.recount()
+      this.#tell(node, null)
+      return
+    }
+    if (member !== undefined) {
+      member.link.renew()
+      return
+    }
+    const link = new Link({
+      node,
+      clients,
+      clock,
+      log,
+      turn: (signal) => this.#reading.take(signal),
+      onChange: (change) => this.#tell(node, change),
+      onEvent: (event) => {
+        for (const listener of this.#events) this.#safely(() => listener(node, event))
+      },
+    })
+    this.#members.set(node, { link, gate: new Gate({ node, clock }) })
+    link.start()
+  }
+
+  #tell(node: string, change: Told | null): void {
+    if (change?.resource === HOST_BINDINGS)
+      this.#hold(node, change.uid, this.#members.get(node)?.link.view.binding(change.uid) != null)
+    for (const listener of this.#changes) this.#safely(() => listener(node, change))
+  }
+
+  /** One listener's fault must not cost another its wake-up. */
+  #safely(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.#deps.log.error({ err: error }, `a listener of the agents failed: ${messageOf(error)}`)
+    }
+  }
+
+  #hold(node: string, uid: string, holds: boolean): void {
+    const nodes = this.#holders.get(uid) ?? new Set()
+    if (holds) nodes.add(node)
+    else nodes.delete(node)
+    if (nodes.size === 0) this.#holders.delete(uid)
+    else this.#holders.set(uid, nodes)
+  }
+
+  /** Asks every node for its obedience until it has answered: most of them before anything is done, the others before anything is done there. */
+  async #claim(): Promise<void> {
+    const { ruler, clients, clock, log } = this.#deps
+    const { signal } = this.#stopping
+    try {
+      await ruler.raise()
+      ruler.recount()
+      while (!signal.aborted) {
+        const open = clients.nodes().filter((node) => !ruler.isAcceptedBy(node))
+        const over = ruler.state.kind === 'superseded' || ruler.state.kind === 'outdated'
+        const words = over ? [] : await Promise.all(open.map((node) => this.#claimAt(node, signal)))
+        await clock.sleep(words.includes('again') ? 0 : CLAIM_EVERY_MS, signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) log.error({ err: error }, `the scheduler cannot claim its hosts: ${messageOf(error)}`)
+    }
+  }
+
+  async #claimAt(node: string, signal: AbortSignal): Promise<'done' | 'again'> {
+    const { ruler, clients, log } = this.#deps
+    const client = clients.clientFor(node)
+    if (client === null) return 'done'
+    try {
+      const word = await client.transport.json({
+        method: 'POST',
+        path: CLAIMS_PATH,
+        body: { apiVersion: 'cluster.berth/v1', kind: 'Claim', ...ruler.signature() },
+        timeoutMs: CLAIM_MS,
+        signal,
+      })
+      const heard = await ruler.hear(node, word as ClaimWord)
+      if (heard === 'done') this.#tell(node, null)
+      return heard
+    } catch (error) {
+      log.debug({ node, err: error }, `a node did not answer a claim: ${messageOf(error)}`)
+      return 'done'
+    }
+  }
+}
+
+/** Replaces what is there, or makes it; which of the two is right may change between look and write. */
+async function putBinding(client: Client, binding: HostBinding, signal: AbortSignal): Promise<HostBinding> {
+  const options = { signal, fieldManager: 'berth-scheduler' }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await client.objects.update<HostBinding>(BINDINGS, binding, options)
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error
+    }
+    try {
+      return await client.objects.create<HostBinding>(BINDINGS, binding, options)
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists') || attempt >= 3) throw error
+    }
+  }
+}
+
+function absent(error: unknown): void {
+  if (!isApiError(error, 'NotFound')) throw error
+}

@@ -1,0 +1,54 @@
+// A machine as placement sees it, with all that it refers to.
+import { diskFactsOf, type VmFacts, vmFactsOf } from '../../lib/placement/index.ts'
+import type { Reader } from '../../lib/reconcile/reader.ts'
+import {
+  type ClusterImageStatus,
+  clusterStatusOf,
+  type VirtualDisk,
+  type VirtualImage,
+  type VirtualMachine,
+  type VirtualMachineClass,
+} from '../../schemas/index.ts'
+import { CLUSTER_IMAGES, IMAGES, VM_CLASSES } from '../../schemas/resources.ts'
+import { disksOf, storageClassOf } from '../binder/needs.ts'
+
+export type FactsReader = Pick<Reader, 'get' | 'list'>
+
+/** @throws QuantityError for a memory size that the API server would not have stored */
+export function factsOf(vm: VirtualMachine, reader: FactsReader, priority: Priority): VmFacts {
+  const disks = disksOf(vm, reader)
+  return vmFactsOf(vm, {
+    vmClass: reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: vm.spec.virtualMachineClassName }),
+    disks: disks.map((disk) => ({
+      ...diskFactsOf(disk, isShared(disk, reader)),
+      storageClass: className(disk, reader),
+    })),
+    images: disks.flatMap((disk) => imageNeed(disk, reader)),
+    ...priority,
+  })
+}
+
+export interface Priority {
+  readonly priority: number
+  readonly preempts: boolean
+}
+
+export const isShared = (disk: VirtualDisk, reader: FactsReader): boolean =>
+  storageClassOf(disk, reader)?.parameters?.shared === 'true'
+
+const className = (disk: VirtualDisk, reader: FactsReader): string | null =>
+  disk.status?.storageClassName ?? storageClassOf(disk, reader)?.metadata.name ?? null
+
+/** The image of a disk that is yet to be made. */
+function imageNeed(disk: VirtualDisk, reader: FactsReader): VmFacts['images'] {
+  const { objectRef } = disk.spec.dataSource ?? {}
+  if (objectRef === undefined || disk.status?.phase === 'Ready') return []
+  const isCluster = objectRef.kind === 'ClusterVirtualImage'
+  const image = reader.get<VirtualImage>(isCluster ? CLUSTER_IMAGES : IMAGES, {
+    namespace: isCluster ? '' : (disk.metadata.namespace ?? ''),
+    name: objectRef.name,
+  })
+  const { digest } = clusterStatusOf<ClusterImageStatus>(image)
+  if (digest === undefined) return []
+  return [{ digest, bytes: Number(image?.status?.size?.storedBytes ?? 0) }]
+}

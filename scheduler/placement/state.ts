@@ -1,0 +1,145 @@
+// Keeps the placement core true to the store: hosts, machines that have a place, namespaces. A decision counts from the moment it is made;
+// what the store says after it is the same, or takes it back.
+import { Cluster, nodeFactsOf } from '../../lib/placement/index.ts'
+import type { Reader } from '../../lib/reconcile/reader.ts'
+import { keyOf } from '../../lib/store/change.ts'
+import type { Change } from '../../lib/store/store.ts'
+import {
+  type ClusterImageStatus,
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type Node,
+  openMigration,
+  type VirtualMachine,
+} from '../../schemas/index.ts'
+import { CLUSTER_IMAGES, IMAGES, NAMESPACES, NODES, VMS } from '../../schemas/resources.ts'
+import { byUid } from '../indexes.ts'
+import { factsOf } from './facts.ts'
+import type { PriorityOf } from './priorities.ts'
+
+export interface PlacementStateDeps {
+  readonly reader: Reader
+  readonly priorityOf: PriorityOf
+  /** In words, why a host is given nothing now, whatever its Node says; null when it may be. */
+  readonly notReady: (node: string) => string | null
+  /** Something changed that may help a machine which found no place: more room, another host, other labels. */
+  readonly onRoom: () => void
+}
+
+export class PlacementState {
+  readonly cluster = new Cluster()
+  readonly #deps: PlacementStateDeps
+  #unsubscribe: () => void = () => undefined
+
+  constructor(deps: PlacementStateDeps) {
+    this.#deps = deps
+  }
+
+  /** Takes everything in, then follows. */
+  start(): void {
+    const { reader } = this.#deps
+    for (const { metadata } of reader.list(NAMESPACES)) this.#namespace(metadata.name)
+    for (const { metadata } of reader.list(NODES)) this.refresh(metadata.name)
+    for (const vm of reader.list<VirtualMachine>(VMS)) this.#machine(vm)
+    this.#unsubscribe = reader.onChange((change) => this.#follow(change))
+  }
+
+  stop(): void {
+    this.#unsubscribe()
+  }
+
+  /** Reads a host anew: its object, and whether it may be given anything. */
+  refresh(name: string): void {
+    const { reader, notReady, onRoom } = this.#deps
+    const node = reader.get<Node>(NODES, { namespace: '', name })
+    if (node === null) {
+      this.cluster.removeNode(name)
+      return
+    }
+    this.cluster.upsertNode(nodeFactsOf(node, { images: this.#imagesOn(name), notReady: notReady(name) }))
+    onRoom()
+  }
+
+  /** A decision did not come to be: what the store says counts. */
+  reread(uid: string): void {
+    const [vm] = this.#deps.reader.byIndex<VirtualMachine>(byUid(VMS), uid)
+    if (vm === undefined) this.#release(uid)
+    else this.#machine(vm)
+  }
+
+  #follow(change: Change): void {
+    const { resource, name } = keyOf(change)
+    if (resource === NODES) {
+      if (change.type === 'delete' || isNews(change)) this.refresh(name)
+    } else if (resource === NAMESPACES) this.#namespace(name)
+    else if (resource === VMS) this.#changed(change)
+  }
+
+  #changed(change: Change): void {
+    if (change.type === 'delete') {
+      this.#release(change.previous.metadata.uid)
+      return
+    }
+    const vm = change.entry.value as VirtualMachine
+    const { previous } = change
+    // Statuses come up often; what placement reads of a machine changes seldom.
+    if (previous === null || shapeOf(previous as VirtualMachine) !== shapeOf(vm)) this.#machine(vm)
+  }
+
+  #machine(vm: VirtualMachine): void {
+    const { reader, priorityOf } = this.#deps
+    const status = clusterStatusOf<ClusterVmStatus>(vm)
+    const { placement } = status
+    const { uid } = vm.metadata
+    if (placement === undefined || placement.idle === true) {
+      this.#release(uid)
+      return
+    }
+    const facts = factsOf(vm, reader, priorityOf(vm))
+    this.cluster.place(facts, placement.node)
+    const open = openMigration(status)
+    if (open !== null && open.to !== placement.node) this.cluster.alsoPlace(facts, open.to)
+    else if (open !== null && open.from !== placement.node) this.cluster.alsoPlace(facts, open.from)
+  }
+
+  #release(uid: string): void {
+    if (this.cluster.vm(uid) === null) return
+    this.cluster.release(uid)
+    this.#deps.onRoom()
+  }
+
+  #namespace(name: string): void {
+    const found = this.#deps.reader.get(NAMESPACES, { namespace: '', name })
+    if (found === null) this.cluster.removeNamespace(name)
+    else this.cluster.upsertNamespace(name, { 'kubernetes.io/metadata.name': name, ...found.metadata.labels })
+  }
+
+  #imagesOn(node: string): readonly string[] {
+    return [IMAGES, CLUSTER_IMAGES].flatMap((resource) =>
+      this.#deps.reader.list(resource).flatMap((image) => {
+        const { nodes = [], digest } = clusterStatusOf<ClusterImageStatus>(image)
+        return digest !== undefined && nodes.includes(node) ? [digest] : []
+      }),
+    )
+  }
+}
+
+/** All of a machine that placement reads, as one text. */
+function shapeOf(vm: VirtualMachine): string {
+  const { placement, migration, eviction } = clusterStatusOf<ClusterVmStatus>(vm)
+  const { generation, labels, deletionTimestamp } = vm.metadata
+  return JSON.stringify([generation, labels, deletionTimestamp, placement, migration?.phase, migration?.to, eviction])
+}
+
+/** Whether a change of a Node is one of what placement reads. */
+function isNews(change: Extract<Change, { type: 'put' }>): boolean {
+  if (change.previous === null) return true
+  const read = ({ metadata, spec, status }: Node) =>
+    JSON.stringify([
+      metadata.labels,
+      spec,
+      status?.allocatable,
+      status?.conditions?.map(({ type, status: truth, reason }) => [type, truth, reason]),
+    ])
+  return read(change.previous as Node) !== read(change.entry.value as Node)
+}

@@ -1,0 +1,107 @@
+// Which change in the store wakes whom.
+import { nameOf, toKey } from '../lib/object.ts'
+import type { Controller } from '../lib/reconcile/controller.ts'
+import type { Reader } from '../lib/reconcile/reader.ts'
+import { objectsOf } from '../lib/reconcile/sources.ts'
+import { keyOf } from '../lib/store/change.ts'
+import type { Change } from '../lib/store/store.ts'
+import type { VirtualMachineOperation } from '../schemas/index.ts'
+import { DISKS, SECRETS, STORAGE_CLASSES, VM_CLASSES, VM_OPERATIONS, VMS } from '../schemas/resources.ts'
+import type { Binder } from './binder/binder.ts'
+import {
+  BOUND_RESOURCES,
+  KIND_OF,
+  operationVmKey,
+  referenceOf,
+  sourceReferences,
+  VMS_BY_REFERENCE,
+  vmReferences,
+} from './indexes.ts'
+import type { Links } from './links/links.ts'
+
+export interface Sleepers {
+  readonly reader: Reader
+  readonly binder: Pick<Binder, 'enqueue' | 'wishes'>
+  readonly agents: Pick<Links, 'holders'>
+  readonly machines: Pick<Controller, 'enqueue'>
+  /** By resource. */
+  readonly releases: ReadonlyMap<string, Pick<Controller, 'enqueue'>>
+}
+
+const BOUND: readonly string[] = BOUND_RESOURCES
+
+/** Returns the unsubscribe function. */
+export function wake(sleepers: Sleepers): () => void {
+  return sleepers.reader.onChange((change) => hear(change, sleepers))
+}
+
+function hear(change: Change, sleepers: Sleepers): void {
+  const { reader, machines, releases } = sleepers
+  const { resource, namespace, name } = keyOf(change)
+  const key = toKey({ namespace, name })
+  if (BOUND.includes(resource)) {
+    bind(change, resource, sleepers)
+    if (resource === VMS) machines.enqueue(key)
+    else releases.get(resource)?.enqueue(key)
+    if (isNewShape(change)) reachReferred(change, sleepers)
+  }
+  if (resource === VM_OPERATIONS)
+    for (const operation of objectsOf(change)) wakeVm(operationVmKey(operation as VirtualMachineOperation), sleepers)
+  // Who refers to what has changed: copies on hosts follow, and what waited for it goes on.
+  const kind = KIND_OF[resource]
+  const isDependency = resource === VM_CLASSES || resource === SECRETS || (BOUND.includes(resource) && resource !== VMS)
+  if (kind !== undefined && isDependency && isNewShape(change))
+    for (const vm of reader.byIndex(VMS_BY_REFERENCE, referenceOf(kind, namespace, name)))
+      wakeVm(toKey(nameOf(vm)), sleepers)
+  if (resource === STORAGE_CLASSES)
+    for (const of of [VMS, DISKS])
+      for (const { metadata } of reader.list(of)) enqueueEverywhere(of, metadata.uid, sleepers)
+}
+
+function wakeVm(key: string, sleepers: Sleepers): void {
+  const slash = key.indexOf('/')
+  const vm = sleepers.reader.get(VMS, { namespace: key.slice(0, slash), name: key.slice(slash + 1) })
+  sleepers.machines.enqueue(key)
+  if (vm !== null) enqueueEverywhere(VMS, vm.metadata.uid, sleepers)
+}
+
+/** The hosts that have it, and those that shall. */
+function enqueueEverywhere(resource: string, uid: string, { reader, binder, agents }: Sleepers): void {
+  const [object] = reader.byIndex(`${resource}/uid`, uid)
+  const wanted = object === undefined ? [] : [...binder.wishes(resource, object).keys()]
+  for (const node of new Set([...agents.holders(uid), ...wanted])) binder.enqueue(node, resource, uid)
+}
+
+/** A change of status alone, as the mirror writes it, changes no binding. */
+function bind(change: Change, resource: string, sleepers: Sleepers): void {
+  const { uid } = (change.type === 'put' ? change.entry.value : change.previous).metadata
+  if (change.type === 'delete' || isNewShape(change)) enqueueEverywhere(resource, uid, sleepers)
+}
+
+/** What was asked for, or what the scheduler remembers of it, differs. */
+function isNewShape(change: Change): boolean {
+  if (change.type === 'delete' || change.previous === null) return true
+  const shape = ({ metadata, status }: Change['previous'] & object) => {
+    const { host: _, ...berth } =
+      (status as { readonly berth?: Readonly<Record<string, unknown>> } | undefined)?.berth ?? {}
+    const phase = (status as { readonly phase?: string } | undefined)?.phase
+    const { generation, labels, annotations, deletionTimestamp, resourceVersion } = metadata
+    const counted = generation ?? resourceVersion
+    return JSON.stringify([counted, labels, annotations, deletionTimestamp, berth, phase])
+  }
+  return shape(change.previous) !== shape(change.entry.value)
+}
+
+/** The images of a disk or a machine go where it goes. */
+function reachReferred(change: Change, sleepers: Sleepers): void {
+  const { reader } = sleepers
+  for (const object of objectsOf(change)) {
+    const references = object.kind === 'VirtualMachine' ? vmReferences(object) : sourceReferences(object)
+    for (const reference of references) {
+      const [kind = '', namespace = '', name = ''] = reference.split('/')
+      const resource = BOUND.find((each) => KIND_OF[each] === kind)
+      const found = resource === undefined ? null : reader.get(resource, { namespace, name })
+      if (resource !== undefined && found !== null) enqueueEverywhere(resource, found.metadata.uid, sleepers)
+    }
+  }
+}

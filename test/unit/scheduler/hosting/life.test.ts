@@ -1,0 +1,116 @@
+// The life of machines over several hosts: a real store and real sockets; the agents are fakes (see test/support/fake-agents.ts).
+import { describe, expect, it } from 'vitest'
+import { ApiError } from '../../../../lib/errors.ts'
+import { type ClusterVmStatus, clusterStatusOf, type VirtualMachineOperation } from '../../../../schemas/index.ts'
+import { DISKS, HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../../schemas/resources.ts'
+import { ClusterWorld, createVm, operate, runningWords, vmOf } from './world.ts'
+
+const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
+const placeOf = (world: Parameters<typeof vmOf>[0], name: string) =>
+  clusterStatusOf<ClusterVmStatus>(vmOf(world, name)).placement
+
+describe('a machine at a scheduler', () => {
+  it('is given to a host with its disk, and what the host tells is its status', async () => {
+    const cluster = new ClusterWorld()
+    const h1 = await cluster.agent('h1')
+    const world = await cluster.scheduler()
+    const made = await createVm(world, 'web')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Running')
+    expect(vmOf(world, 'web')?.status?.nodeName).toBe('h1')
+    expect(placeOf(world, 'web')).toMatchObject({ node: 'h1', epoch: 1 })
+    const binding = h1.puts.find(({ metadata }) => metadata.name === made.metadata.uid)
+    expect(binding?.spec).toMatchObject({ role: 'Owner', epoch: 1 })
+    expect(binding?.objects?.map(({ kind }) => kind)).toEqual([
+      'VirtualMachine',
+      'VirtualDisk',
+      'StorageClass',
+      'VirtualMachineClass',
+    ])
+    await soon(() => world.reader.list(DISKS)[0]?.status).toMatchObject({ phase: 'Ready' })
+    // The host's own memory is kept for its next host.
+    expect(clusterStatusOf<ClusterVmStatus>(vmOf(world, 'web')).host).toMatchObject({ machineType: 'pc-q35-7.2' })
+  })
+
+  it('says what every host lacks, and goes on by itself when there is room', async () => {
+    const cluster = new ClusterWorld()
+    await cluster.agent('h1', { cpu: 2 })
+    const world = await cluster.scheduler()
+    await createVm(world, 'big', { cores: 4 })
+    await soon(() => runningWords(world, 'big')).toMatch(/False PodNotStarted: 0\/1 nodes: 1 insufficient cpu/i)
+    expect(vmOf(world, 'big')?.status?.phase).toBe('Pending')
+    await world.resources.create(NODES, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'h2' }, spec: {} } as never)
+    await cluster.agent('h2', { cpu: 8 })
+    await soon(() => vmOf(world, 'big')?.status?.nodeName).toBe('h2')
+  })
+
+  it('goes to another host when the first one refuses', async () => {
+    const cluster = new ClusterWorld()
+    const h1 = await cluster.agent('h1', { cpu: 16 })
+    await cluster.agent('h2', { cpu: 2 })
+    const world = await cluster.scheduler()
+    await soon(() => world.hosting.placement.cluster.hosts.filter(({ facts }) => facts.notReady === null).length).toBe(
+      2,
+    )
+    h1.refuse = new ApiError('Conflict', 'it does not fit h1: 0.5 GiB free')
+    await createVm(world, 'web')
+    await soon(() => vmOf(world, 'web')?.status?.nodeName).toBe('h2')
+    expect(placeOf(world, 'web')?.epoch).toBe(2)
+    expect(world.told.some((line) => line.includes('HostRefused'))).toBe(true)
+  })
+
+  it('is deleted on its host before it is gone here, and is forgotten there', async () => {
+    const cluster = new ClusterWorld()
+    const h1 = await cluster.agent('h1')
+    const world = await cluster.scheduler()
+    await createVm(world, 'web')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Running')
+    await world.resources.delete(VMS, { namespace: 'default', name: 'web' })
+    await soon(() => vmOf(world, 'web')).toBe(null)
+    await soon(() => h1.reader.list(VMS).length).toBe(0)
+    await soon(() =>
+      h1.reader.list(HOST_BINDINGS).map(({ spec }) => (spec as { subject: { name: string } }).subject.name),
+    ).toEqual(['web-root'])
+    await world.resources.delete(DISKS, { namespace: 'default', name: 'web-root' })
+    await soon(() => world.reader.list(DISKS).length).toBe(0)
+    await soon(() => h1.reader.list(HOST_BINDINGS).length).toBe(0)
+  })
+
+  it('takes operations down and brings their outcome up; stopped, it keeps its host and no room', async () => {
+    const cluster = new ClusterWorld()
+    await cluster.agent('h1', { cpu: 1 })
+    const world = await cluster.scheduler()
+    await createVm(world, 'web')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Running')
+    await operate(world, 'off', 'Stop', 'web')
+    const phaseOf = (name: string) =>
+      world.reader.get<VirtualMachineOperation>(VM_OPERATIONS, { namespace: 'default', name })?.status?.phase
+    await soon(() => phaseOf('off')).toBe('Completed')
+    await soon(() => placeOf(world, 'web')).toMatchObject({ node: 'h1', idle: true })
+    // Its room is free for another one.
+    await createVm(world, 'other')
+    await soon(() => vmOf(world, 'other')?.status?.phase).toBe('Running')
+    await operate(world, 'on', 'Start', 'web')
+    await soon(() => runningWords(world, 'web')).toMatch(/its host h1: not enough cpu/i)
+    expect(phaseOf('on')).not.toBe('Completed')
+    await operate(world, 'other-off', 'Stop', 'other')
+    await soon(() => phaseOf('on')).toBe('Completed')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Running')
+  })
+
+  it('is not put at a host anew by a scheduler that restarts', async () => {
+    const cluster = new ClusterWorld()
+    const h1 = await cluster.agent('h1')
+    const first = await cluster.scheduler()
+    await createVm(first, 'web')
+    await soon(() => vmOf(first, 'web')?.status?.phase).toBe('Running')
+    await soon(() => first.hosting.binder.depth).toBe(0)
+    await first.end()
+    const puts = h1.puts.length
+    const second = await cluster.scheduler()
+    await soon(() => second.hosting.ruler.state.kind).toBe('ruling')
+    await soon(() => second.hosting.agents.view('h1')?.inSync).toBe(true)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(h1.puts.length).toBe(puts)
+    expect(second.hosting.ruler.term).toBe(2)
+  })
+})
