@@ -162,7 +162,7 @@ describe('a move under way', () => {
         { sides: { h1: told('Failed') } },
         { cancel: true, reason: 'Superseded', message: 'restart took its place' },
       ),
-      'Failed',
+      'Failed cancel',
       'Superseded Superseded',
     ],
     [
