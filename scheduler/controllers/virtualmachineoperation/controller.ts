@@ -1,0 +1,217 @@
+// VirtualMachineOperation Migrate and Evict. By machine, not by operation: one moves at a time, and its record is in the machine's status.
+// Order of writes, so that a kill between any two is harmless: the finalizer of the operation, disks that follow a machine which has moved,
+// the machine's record, what operations say.
+
+import type { Resources } from '../../../lib/apiserver/resources.ts'
+import type { Clock } from '../../../lib/clock.ts'
+import { timestamp } from '../../../lib/clock.ts'
+import { removeCondition } from '../../../lib/conditions.ts'
+import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
+import { fromKey, nameOf } from '../../../lib/object.ts'
+import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
+import {
+  type ClusterDiskStatus,
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type MigrationRecord,
+  nextEpoch,
+  openMigration,
+  type VirtualDisk,
+  type VirtualMachine,
+  type VirtualMachineOperation,
+} from '../../../schemas/index.ts'
+import { DISKS, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import { isExpired, isMove } from '../../../schemas/virtualmachineoperation/applies.ts'
+import { MOVE_CONDITIONS, type MoveCondition } from './conditions.ts'
+import { MOVE_EVENTS } from './events.ts'
+import { disksOf, type GatherDeps, gather, OPERATIONS_BY_VM } from './gather.ts'
+import { hasEnded, MOVE_FINALIZER, type MovePlan, planMoves } from './plan.ts'
+import type { Remembered } from './record.ts'
+import { migrationStateOf, type OperationReport } from './report.ts'
+import { MOVING_CONDITIONS } from './vm-conditions.ts'
+
+const EXPIRY_CHECK_MS = 3_600_000
+const FROZEN_MS = 5_000
+/** Reasons whose wait is limited, counted from the first time that one of them is said. */
+const IN_VAIN: readonly (string | null)[] = ['TargetUnschedulable', 'WaitingForVirtualMachineToBeReadyToMigrate']
+
+export interface MoveDeps extends GatherDeps {
+  readonly resources: Resources
+  readonly clock: Clock
+  readonly events: Pick<EventRecorder, 'record'>
+  /** In words, why this scheduler may not decide anything now; null: it may. */
+  readonly frozen: () => string | null
+}
+
+type VmStatus = NonNullable<VirtualMachine['status']>
+type OperationStatus = NonNullable<VirtualMachineOperation['status']>
+
+/** Its key is the machine's. One pass at a time over all machines: slots are counted from what is stored. */
+export class MoveReconciler implements Reconciler {
+  readonly #deps: MoveDeps
+
+  constructor(deps: MoveDeps) {
+    this.#deps = deps
+  }
+
+  async reconcile(key: string): Promise<Outcome> {
+    const { reader, clock, frozen } = this.#deps
+    const why = frozen()
+    if (why !== null) return again(FROZEN_MS, why)
+    const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
+    const plan = planMoves(gather(key, vm, clock.now(), this.#deps))
+    for (const operation of plan.hold) await this.#hold(operation)
+    if (vm !== null) await this.#moveDisks(vm, clusterStatusOf<ClusterVmStatus>(vm).migration)
+    if (vm !== null && plan.remember !== null && !(await this.#remember(vm, plan.remember)))
+      return again(0, 'the machine changed meanwhile')
+    for (const [operation, report] of plan.reports) await this.#report(operation, report)
+    for (const operation of plan.release) await this.#release(operation)
+    return this.#next(plan, await this.#collect(key))
+  }
+
+  #next(plan: MovePlan, collected: boolean): Outcome {
+    if (plan.remember !== null) return again(0, 'the next step may be due')
+    if (plan.again !== null) return again(plan.again, 'a move waits or is under way')
+    return collected ? DONE : again(EXPIRY_CHECK_MS, 'ended operations are kept until they expire')
+  }
+
+  async #hold({ metadata }: VirtualMachineOperation): Promise<void> {
+    const target = { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
+    await this.#deps.resources.addFinalizer(VM_OPERATIONS, target, MOVE_FINALIZER)
+  }
+
+  async #release({ metadata }: VirtualMachineOperation): Promise<void> {
+    const target = { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
+    await this.#deps.resources.removeFinalizer(VM_OPERATIONS, target, MOVE_FINALIZER)
+  }
+
+  /** False: somebody else wrote what the decision was made from; nothing is stored. */
+  async #remember(vm: VirtualMachine, remember: Remembered): Promise<boolean> {
+    const { resources, clock } = this.#deps
+    const seen = clusterStatusOf<ClusterVmStatus>(vm)
+    let stored = false
+    const target = { ...nameOf(vm), uid: vm.metadata.uid }
+    await resources.modifyStatus<VirtualMachine>(VMS, target, (status, current) => {
+      const berth = clusterStatusOf<ClusterVmStatus>(current)
+      stored = isSame(berth, seen)
+      if (!stored) return status
+      const next: ClusterVmStatus = { ...berth, ...remember }
+      const generation = current.metadata.generation
+      const open = openMigration(next)
+      const conditions =
+        open === null
+          ? removeCondition(status?.conditions, 'Migrating')
+          : MOVING_CONDITIONS.set(
+              status?.conditions,
+              { type: 'Migrating', status: 'True', reason: 'InProgress', message: wordsOf(open) },
+              generation,
+              clock.now(),
+            )
+      const shown = next.migration === undefined ? {} : { migrationState: migrationStateOf(next.migration) }
+      return { ...status, ...shown, conditions: [...conditions], berth: next } as unknown as VmStatus
+    })
+    if (stored) this.#tell(vm, seen.migration, remember.migration)
+    return stored
+  }
+
+  #tell(vm: VirtualMachine, before: MigrationRecord | undefined, after: MigrationRecord | undefined): void {
+    const { events } = this.#deps
+    if (after === undefined) return
+    const { from, to, phase, operation, message = '' } = after
+    if (after.resolution !== undefined && before?.resolution === undefined)
+      events.record(
+        vm,
+        MOVE_EVENTS.text(
+          'MigrationDecided',
+          `${operation}: it stays on ${after.resolution === 'KeepSource' ? from : to}: ${message}`,
+        ),
+      )
+    if (before?.id === after.id && before.phase === phase) return
+    if (phase === 'Preparing') events.record(vm, MOVE_EVENTS.text('Migrating', `from ${from} to ${to} (${operation})`))
+    if (phase === 'Committed') events.record(vm, MOVE_EVENTS.text('Migrated', `from ${from} to ${to} (${operation})`))
+    if (phase === 'Failed')
+      events.record(vm, MOVE_EVENTS.text('MigrationFailed', `from ${from} to ${to} (${operation}): ${message}`))
+  }
+
+  /** Disks follow their machine; the old host keeps its files until it has cleaned up. */
+  async #moveDisks(vm: VirtualMachine, record: MigrationRecord | undefined): Promise<void> {
+    const { reader, resources, clock } = this.#deps
+    if (record?.phase !== 'Committed') return
+    for (const disk of disksOf(vm, reader))
+      await resources.modifyStatus<VirtualDisk>(
+        DISKS,
+        { ...nameOf(disk), uid: disk.metadata.uid },
+        (status, current) => {
+          const berth = clusterStatusOf<ClusterDiskStatus>(current)
+          const { placement, leaving = [] } = berth
+          if (placement?.node !== record.from) return status
+          const since = timestamp(clock.now())
+          const next: ClusterDiskStatus = {
+            ...berth,
+            placement: { ...placement, node: record.to, epoch: nextEpoch(berth), since },
+            leaving: [
+              ...leaving.filter(({ node }) => node !== record.from && node !== record.to),
+              { node: placement.node, epoch: placement.epoch, since, until: record.id },
+            ],
+          }
+          return { ...status, berth: next } as unknown as NonNullable<VirtualDisk['status']>
+        },
+      )
+  }
+
+  async #report(operation: VirtualMachineOperation, report: OperationReport): Promise<void> {
+    const { metadata } = operation
+    const target = { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid }
+    const now = this.#deps.clock.now()
+    const { generation } = metadata
+    const completed: MoveCondition =
+      report.reason === null
+        ? { type: 'Completed', status: 'True', reason: 'OperationCompleted', message: report.message }
+        : { type: 'Completed', status: 'False', reason: report.reason, message: report.message }
+    await this.#deps.resources.modifyStatus<VirtualMachineOperation>(VM_OPERATIONS, target, (status) => {
+      if (status !== undefined && ENDED.includes(status.phase)) return status
+      const done = MOVE_CONDITIONS.set(status?.conditions, completed, generation, now)
+      const signalled = (report.progress ?? 0) >= 3
+      const conditions = signalled
+        ? MOVE_CONDITIONS.set(
+            done,
+            { type: 'SignalSent', status: 'True', reason: 'SignalSentSuccess' },
+            generation,
+            now,
+          )
+        : done
+      const { berth: before, ...rest } = (status ?? {}) as OperationStatus & { berth?: { readonly since?: string } }
+      const berth = IN_VAIN.includes(report.reason) ? { since: before?.since ?? timestamp(now) } : undefined
+      return {
+        ...rest,
+        phase: report.phase,
+        conditions: [...conditions],
+        observedGeneration: generation ?? 0,
+        ...(report.progress === null ? {} : { progress: `${report.progress}%` }),
+        ...(berth === undefined ? {} : { berth }),
+      } as OperationStatus
+    })
+  }
+
+  /** Deletes ended moves that expired; true when none is left to look after. */
+  async #collect(key: string): Promise<boolean> {
+    const { reader, resources, clock } = this.#deps
+    const all = reader.byIndex<VirtualMachineOperation>(OPERATIONS_BY_VM, key)
+    const ended = all.filter((one) => isMove(one.spec.type) && hasEnded(one))
+    const expired = ended.filter((one) => isExpired(one, all, clock.now()))
+    for (const { metadata } of expired) {
+      const name = { namespace: metadata.namespace ?? '', name: metadata.name }
+      await resources.delete(VM_OPERATIONS, name, { uid: metadata.uid })
+    }
+    return ended.length === expired.length
+  }
+}
+
+const ENDED: readonly string[] = ['Completed', 'Failed', 'Superseded']
+
+/** Whether what decisions about a move are made from is still what it was. */
+const isSame = (now: ClusterVmStatus, seen: ClusterVmStatus): boolean =>
+  JSON.stringify([now.placement, now.migration]) === JSON.stringify([seen.placement, seen.migration])
+
+const wordsOf = ({ from, to, phase, operation }: MigrationRecord): string =>
+  `from ${from} to ${to} (${operation}): ${phase}`

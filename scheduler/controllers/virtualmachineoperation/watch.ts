@@ -1,0 +1,72 @@
+// What wakes the moves of a machine.
+import { isDeepStrictEqual } from 'node:util'
+import { nameOf, toKey } from '../../../lib/object.ts'
+import type { Reader } from '../../../lib/reconcile/reader.ts'
+import type { KeySink } from '../../../lib/reconcile/sources.ts'
+import { keyOf } from '../../../lib/store/change.ts'
+import {
+  type ClusterVmStatus,
+  clusterStatusOf,
+  openMigration,
+  type VirtualMachine,
+  type VirtualMachineOperation,
+} from '../../../schemas/index.ts'
+import { HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import type { Agents } from '../../agents.ts'
+import { vmKeyOf, waitsForSlot } from './gather.ts'
+
+/** Returns the unsubscribe function. */
+export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange'>, sink: KeySink): () => void {
+  const moving = () =>
+    reader.list<VirtualMachine>(VMS).flatMap((vm) => {
+      const open = openMigration(clusterStatusOf<ClusterVmStatus>(vm))
+      return open === null ? [] : [{ key: toKey(nameOf(vm)), uid: vm.metadata.uid, open }]
+    })
+  const wake = (keys: Iterable<string>) => {
+    for (const key of keys) sink.enqueue(key)
+  }
+  /** A slot became free, or there is a place where there was none. */
+  const wakeLine = () => {
+    wake(reader.list<VirtualMachineOperation>(VM_OPERATIONS).filter(waitsForSlot).map(vmKeyOf))
+    wake(moving().flatMap(({ key, open }) => (open.phase === 'Prepared' ? [key] : [])))
+  }
+  const unread = reader.onChange((change) => {
+    const { resource } = keyOf(change)
+    const after = change.type === 'put' ? change.entry.value : change.previous
+    if (resource === VM_OPERATIONS) wake([vmKeyOf(after as VirtualMachineOperation)])
+    if (resource === NODES) wake(moving().map(({ key }) => key))
+    if (resource !== VMS) return
+    const before = change.previous as VirtualMachine | null
+    if (change.type === 'put' && before !== null && isDeepStrictEqual(read(before), read(after as VirtualMachine)))
+      return
+    wake([toKey(nameOf(after))])
+    const phaseOf = (vm: VirtualMachine | null) => clusterStatusOf<ClusterVmStatus>(vm).migration?.phase
+    if (change.type === 'delete' || phaseOf(before) !== phaseOf(after as VirtualMachine)) wakeLine()
+  })
+  const unheard = agents.onChange((node, change) => {
+    if (change !== null && change.resource !== HOST_BINDINGS && change.resource !== VMS) return
+    const touched = moving().filter(({ uid, open }) =>
+      change === null ? [open.from, open.to].includes(node) : uid === change.uid,
+    )
+    wake(touched.map(({ key }) => key))
+  })
+  return () => {
+    unread()
+    unheard()
+  }
+}
+
+/** What the plan reads of a machine. */
+const read = ({ metadata, spec, status }: VirtualMachine): readonly unknown[] => {
+  const { placement, migration } = clusterStatusOf<ClusterVmStatus>({ status })
+  const migratable = status?.conditions?.find(({ type }) => type === 'Migratable')?.status
+  return [
+    metadata.deletionTimestamp,
+    spec.runPolicy,
+    spec.liveMigrationPolicy,
+    status?.phase,
+    placement,
+    migration,
+    migratable,
+  ]
+}
