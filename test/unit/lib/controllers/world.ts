@@ -8,7 +8,7 @@ import type { Resources } from '../../../../lib/apiserver/resources.ts'
 import { type Clock, systemClock } from '../../../../lib/clock.ts'
 import { ownerIndexes } from '../../../../lib/controllers/owners.ts'
 import type { KubeObject, OwnerReference } from '../../../../lib/object.ts'
-import { Cache } from '../../../../lib/reconcile/cache.ts'
+import { Cache, type IndexFunction } from '../../../../lib/reconcile/cache.ts'
 import { type ReconcileLog, silentLog } from '../../../../lib/reconcile/log.ts'
 import { openSqliteStore } from '../../../../lib/store/sqlite/open.ts'
 import type { Store } from '../../../../lib/store/store.ts'
@@ -32,9 +32,17 @@ export interface World {
 }
 
 /** Opens the world whose database is in `dir`; several in a row are restarts of one server. */
-export async function openWorld(dir = scratch(), clock: Clock = systemClock): Promise<World> {
+export async function openWorld(
+  dir = scratch(),
+  clock: Clock = systemClock,
+  indexes: Readonly<Record<string, IndexFunction>> = {},
+): Promise<World> {
   const store = await openSqliteStore({ path: join(dir, 'berth.db') })
-  const reader = new Cache({ store, resources: KINDS.map(({ resource }) => resource), indexes: ownerIndexes(KINDS) })
+  const reader = new Cache({
+    store,
+    resources: KINDS.map(({ resource }) => resource),
+    indexes: { ...ownerIndexes(KINDS), ...indexes },
+  })
   await reader.start()
   const core: Core = {
     store,
