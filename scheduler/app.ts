@@ -23,6 +23,7 @@ import { KINDS } from '../schemas/index.ts'
 import { createCluster } from './cluster.ts'
 import { type SchedulerConfig, servedOf } from './config.ts'
 import type { SchedulerCore } from './core.ts'
+import { CLUSTER_INDEXES } from './indexes.ts'
 import { refuseLostDatabase } from './lost.ts'
 import { ClusterAuthority } from './membership/authority.ts'
 import { Members } from './membership/members.ts'
@@ -52,7 +53,7 @@ export async function startScheduler({
     component: COMPONENT,
     version,
     kinds: KINDS,
-    indexes: ownerIndexes(KINDS),
+    indexes: { ...ownerIndexes(KINDS), ...CLUSTER_INDEXES },
     catalogue: SCHEDULER_METRICS,
     clock,
     log,

@@ -1,7 +1,15 @@
 // What the scheduler does beyond serving objects: the place where its parts are made and plugged into the API server.
+
 import type { ApiServerOptions } from '../lib/apiserver/server.ts'
+import { ApiError } from '../lib/errors.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
+import { type ClusterVmStatus, clusterStatusOf, lastEpoch } from '../schemas/index.ts'
+import { VMS } from '../schemas/resources.ts'
 import type { SchedulerCore } from './core.ts'
+import { createHosting } from './hosting.ts'
+import { byUid } from './indexes.ts'
+import { LeaseTable } from './leases.ts'
+import { schedulerStreams } from './streams/forward.ts'
 
 /** What the parts add to the API. */
 export type ClusterApi = Required<
@@ -23,13 +31,54 @@ export interface Cluster {
 }
 
 /** Makes every part; none reads or writes objects before `start`. */
-export function createCluster({ reader }: SchedulerCore): Cluster {
+export function createCluster(core: SchedulerCore): Cluster {
+  const { reader, members, clock, log } = core
+  const leases: LeaseTable = new LeaseTable({
+    clock,
+    ruler: () => hosting.ruler.signature(),
+    refusal: () => hosting.ruler.refusal(),
+    isMember: (node) => members.urlOf(node) !== null,
+    owns: (node, { uid, epoch }) => {
+      const [vm] = reader.byIndex(byUid(VMS), uid)
+      const status = clusterStatusOf<ClusterVmStatus>(vm ?? null)
+      return status.placement?.node === node && status.placement.epoch === epoch && lastEpoch(status) === epoch
+    },
+  })
+  const hosting = createHosting({
+    ...core,
+    clients: members,
+    heardAt: (node) => leases.get(node)?.heardAt ?? null,
+  })
+  const streams = schedulerStreams({ reader, log, clientFor: (node) => members.clientFor(node) })
   return {
-    api: { admission: [], completions: [], connect: [], reads: [], reports: [], virtual: [], readiness: [] },
-    controllers: [],
-    start: () => undefined,
-    stop: async () => undefined,
+    api: {
+      admission: [],
+      completions: [],
+      connect: [...streams.connect],
+      reads: [...streams.reads],
+      reports: [],
+      virtual: [leases.virtual],
+      readiness: [
+        {
+          name: 'rule',
+          check: async () => {
+            const { state } = hosting.ruler
+            if (state.kind === 'superseded' || state.kind === 'outdated')
+              throw new ApiError('ServiceUnavailable', state.message)
+          },
+        },
+      ],
+    },
+    controllers: hosting.controllers,
+    start: () => hosting.start(),
+    stop: () => hosting.stop(),
     settled: Promise.resolve(),
-    status: () => `Serving; ${reader.list('nodes').length} hosts`,
+    status: () => statusLine(core, hosting.ruler.refusal(), hosting.machines.waiting),
   }
+}
+
+function statusLine({ reader, members }: SchedulerCore, refusal: string | null, waiting: number): string {
+  if (refusal !== null) return `Does nothing to hosts: ${refusal}`
+  const waits = waiting === 0 ? '' : `; ${waiting} wait for a host`
+  return `Rules ${members.nodes().length} hosts with ${reader.list(VMS).length} machines${waits}`
 }

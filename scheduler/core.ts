@@ -20,8 +20,8 @@ export interface SchedulerCore {
   /** Works once the API server is made: not in a constructor. */
   readonly resources: Resources
   readonly events: EventRecorder
-  /** For its revision and its troubles; objects are read and written through `reader` and `resources`. */
-  readonly store: Pick<Store, 'revision' | 'trouble' | 'onTrouble'>
+  /** For its revision, its troubles and what is no object; objects are read and written through `reader` and `resources`. */
+  readonly store: Store
   /** The cluster's own authority. */
   readonly authority: ClusterAuthority
   /** The joined hosts and the clients of their agents. */
