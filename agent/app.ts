@@ -18,7 +18,9 @@ import { openFoundation } from '../lib/server/foundation.ts'
 import { openListeners, requestLimits } from '../lib/server/listen.ts'
 import { resourceLabels } from '../lib/server/metrics.ts'
 import { storeAnswers, storeReady, watchStore } from '../lib/server/store-trouble.ts'
-import { KINDS } from '../schemas/index.ts'
+import { AGENT_KINDS } from '../schemas/index.ts'
+import { createBindingControllers } from './binding-controllers.ts'
+import { openCluster } from './cluster/index.ts'
 import { type AgentConfig, servedOf } from './config.ts'
 import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
 import type { AgentCore } from './core.ts'
@@ -69,8 +71,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     served: servedOf(config),
     component: COMPONENT,
     version,
-    kinds: KINDS,
-    indexes: { ...INDEXES, ...STORAGE_INDEXES, ...ownerIndexes(KINDS) },
+    kinds: AGENT_KINDS,
+    indexes: { ...INDEXES, ...STORAGE_INDEXES, ...ownerIndexes(AGENT_KINDS) },
     catalogue: AGENT_METRICS,
     clock,
     log,
@@ -101,18 +103,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       content: { get: (digest) => storage.content.get(digest), path: (digest) => storage.content.path(digest) },
     }),
   ]
-  const api = apiMetrics({ counts: metrics, resources: resourceLabels(KINDS, [...streams.connect, ...reads]) })
+  const cluster = await openCluster({ stateDir, reader, clock, host: () => lifeline.host() })
+  const api = apiMetrics({ counts: metrics, resources: resourceLabels(AGENT_KINDS, [...streams.connect, ...reads]) })
   metrics.collect(api.collector)
   const server = await createApiServer({
     store,
-    kinds: KINDS,
+    kinds: AGENT_KINDS,
     clock,
     log,
     version,
     component: COMPONENT,
     hostNames: [hostname(), config.nodeName],
     limits: requestLimits(config),
+    guards: [cluster.guard],
+    virtual: cluster.virtual,
     admission: [
+      cluster.admission,
       sizeFitsClass,
       startPriorityIsNumber,
       oneDefaultClass(reader),
@@ -146,15 +152,28 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     instance: config.nodeName,
   })
   const { onFileStep } = seams
-  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep, metrics, observer }
+  const core: AgentCore = {
+    config,
+    cluster,
+    log,
+    clock,
+    reader,
+    resources,
+    events,
+    libvirt,
+    onFileStep,
+    metrics,
+    observer,
+  }
   await createFirstObjects(resources, stateDir)
   await server.keepDefaultRoles()
   const { storage, controllers: storageControllers } = await createStorageSide(core)
   const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, strayFiles: storage.strays, version })
   const controllers = [
-    createGarbageCollector({ reader, resources, kinds: KINDS, clock, log, observer }),
+    createGarbageCollector({ reader, resources, kinds: AGENT_KINDS, clock, log, observer }),
     createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log, observer }),
     ...storageControllers,
+    ...createBindingControllers(core),
   ]
   const { imports } = storage
   collectAgent(metrics, { reader, libvirt, networks, imports })
@@ -180,6 +199,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await storage.imports.stop()
       await events.stop()
       await Promise.all([libvirt.close(), networks.close()])
+      cluster.holdings.close()
       reader.stop()
       await store.close()
     },

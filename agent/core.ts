@@ -6,12 +6,14 @@ import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import type { Metrics } from '../lib/metrics/metrics.ts'
 import type { ControllerMetrics } from '../lib/reconcile/metrics.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
+import type { ClusterSide } from './cluster/index.ts'
 import type { AgentConfig } from './config.ts'
 import type { Log } from './log.ts'
 import type { OnFileStep } from './seams.ts'
 
 export interface AgentCore {
   readonly config: AgentConfig
+  readonly cluster: ClusterSide
   readonly log: Log
   readonly clock: Clock
   readonly reader: Reader

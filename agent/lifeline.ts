@@ -3,6 +3,7 @@
 
 import { ApiError, messageOf } from '../lib/errors.ts'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
+import type { Host } from './cluster/binding-admission.ts'
 import type { AgentCore } from './core.ts'
 import type { CheckContext, CheckResult, Survey } from './host/index.ts'
 import { runHostChecks, surveyHost, systemHost } from './host/index.ts'
@@ -76,11 +77,19 @@ export class Lifeline {
     }
   }
 
+  /** What judges whether a machine fits this host. @throws ApiError ServiceUnavailable before libvirt answers */
+  host(): Host {
+    return this.#requireSession().host
+  }
+
+  #requireSession(): Session {
+    if (this.#session !== null) return this.#session
+    throw new ApiError('ServiceUnavailable', `virtual machines are not looked after yet: ${this.#problem}`)
+  }
+
   /** Where a machine's guest is reached; null while that is not known. @throws ApiError ServiceUnavailable before libvirt answers */
   reach(uid: string): Reach | null {
-    if (this.#session === null)
-      throw new ApiError('ServiceUnavailable', `virtual machines are not looked after yet: ${this.#problem}`)
-    return this.#session.reach(uid)
+    return this.#requireSession().reach(uid)
   }
 
   /** The host checks, run now. @throws Error while the host was never surveyed */

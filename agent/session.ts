@@ -9,6 +9,7 @@ import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
 import { OverloadWatch } from '../lib/server/overload.ts'
 import type { VirtualMachine } from '../schemas/index.ts'
+import type { Host } from './cluster/binding-admission.ts'
 import { touchedByPeople } from './controllers/node/controller.ts'
 import { VirtualMachineReconciler } from './controllers/virtualmachine/controller.ts'
 import { Definitions } from './controllers/virtualmachine/definitions.ts'
@@ -42,6 +43,8 @@ const HEAR_ALL_MS = 15_000
 
 export interface Session {
   readonly controllers: readonly Controller[]
+  /** What judges whether a machine fits. */
+  readonly host: Host
   /** Where a machine's guest is reached from this host; null while that is not known. */
   reach(uid: string): Reach | null
   /** A trouble with libvirt began or ended: the Node says so; at its end every virtual machine is looked at. */
@@ -66,10 +69,12 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const { core, networks, volumes, survey } = deps
   const { facts } = survey
   const { reader, resources, libvirt, clock, log, events, config, observer } = core
-  const ledger = new Ledger({
+  const { holdings, standing } = core.cluster
+  const limits = {
     milliCores: Math.round(facts.cores * config.capacity.cpuOvercommit * 1000),
     memoryBytes: allocatableMemory(facts.memoryBytes),
-  })
+  }
+  const ledger = new Ledger(limits, () => holdings.promised())
   const vmOf = (uid: string) => reader.byIndex<VirtualMachine>(VMS_BY_UID, uid)[0] ?? null
   const wakeUid = (uid: string) => wake(reader, VMS_BY_UID, uid, vms)
   const turns = new StartTurns({
@@ -138,6 +143,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       volumes,
       ledger,
       turns,
+      standing,
       pulse: machines.pulse,
       seeds,
       guests,
@@ -215,6 +221,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   roll.start(stopping.signal)
   return {
     controllers,
+    host: { facts, ledger },
     reach: (uid) => network.reach(uid),
     libvirtChanged: (over) => {
       nodes.enqueue(nodeKey)

@@ -9,6 +9,7 @@ import { keyOf } from '../lib/store/change.ts'
 import type { Change } from '../lib/store/store.ts'
 import type {
   ClusterVirtualImage,
+  HostBinding,
   VirtualDisk,
   VirtualImage,
   VirtualMachine,
@@ -17,7 +18,17 @@ import type {
 import { berthOf } from './controllers/virtualmachine/status.ts'
 import { VMS_BY_CLASS } from './controllers/virtualmachineclass/controller.ts'
 import { OPERATIONS_BY_VM, operationVmKey } from './controllers/virtualmachineoperation/controller.ts'
-import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, SECRETS, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
+import {
+  CLUSTER_IMAGES,
+  DISKS,
+  HOST_BINDINGS,
+  IMAGES,
+  NODES,
+  SECRETS,
+  VM_CLASSES,
+  VM_OPERATIONS,
+  VMS,
+} from './names.ts'
 import { macAddress } from './network/mac.ts'
 
 export const VMS_BY_UID = `${VMS}/uid`
@@ -133,6 +144,19 @@ export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
     sink,
   )
   on(reader, NODES, () => waitingVms(reader), sink)
+  on(
+    reader,
+    HOST_BINDINGS,
+    whenDiffers(wordOf, (change) => vmKeys(reader, VMS_BY_UID, keyOf(change).name)),
+    sink,
+  )
+}
+
+/** What of a binding decides about a start or an end. */
+const wordOf = (object: KubeObject): readonly unknown[] => {
+  const { spec, status } = object as HostBinding
+  const { role, epoch, failover, migration } = spec
+  return [role, epoch, failover, migration, status?.epoch, status?.migration?.id, status?.migration?.phase]
 }
 
 const isWaiting = ({ status }: VirtualMachine): boolean => status?.phase === 'Pending'

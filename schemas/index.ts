@@ -17,7 +17,7 @@ import { VIRTUAL_MACHINE_CLASS } from './virtualmachineclass/kind.ts'
 import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 
 export type { AccessToken } from './access/token.ts'
-export { BOUND, HOST_BINDINGS, isBound, ORPHANED, SCHEDULER_USER, SCHEDULERS_GROUP } from './cluster/bound.ts'
+export { BOUND, isBound, ORPHANED, SCHEDULER_USER, SCHEDULERS_GROUP } from './cluster/bound.ts'
 export { CLAIM, type Claim, type ClaimAnswer, type ClaimAsk } from './cluster/claim.ts'
 export type {
   BindingMigration,

@@ -1,6 +1,7 @@
 // Prints docs/operations.md from the tables beside the code: npx tsx scripts/gen-operations-doc.ts > docs/operations.md
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
+import { BINDING_CONDITIONS } from '../agent/controllers/hostbinding/conditions.ts'
 import { DISK_CONDITIONS } from '../agent/controllers/virtualdisk/conditions.ts'
 import { IMAGE_CONDITIONS } from '../agent/controllers/virtualimage/conditions.ts'
 import { VM_CONDITIONS } from '../agent/controllers/virtualmachine/conditions.ts'
@@ -40,6 +41,7 @@ export const CONDITIONS: readonly Catalogue[] = [
   NODE_CONDITIONS,
   CLUSTER_VM_CONDITIONS,
   CLUSTER_NODE_CONDITIONS,
+  BINDING_CONDITIONS,
   NAMESPACE_CONDITIONS,
 ]
 

@@ -12,7 +12,7 @@ import { takeLock } from '../../lib/store/sqlite/lock.ts'
 import { openSqliteStore } from '../../lib/store/sqlite/open.ts'
 import { adoptWitness, discard, putInPlace } from '../../lib/store/sqlite/restore.ts'
 import { type Store, unavailable } from '../../lib/store/store.ts'
-import { KINDS } from '../../schemas/index.ts'
+import { AGENT_KINDS } from '../../schemas/index.ts'
 import type { AgentConfig } from '../config.ts'
 import { chooseSockets } from '../libvirt-sockets.ts'
 import { candidatesOf, DIGEST_PREFIX } from './candidates.ts'
@@ -92,7 +92,7 @@ async function fill(store: Store, { config, clock, version, missing }: RebuildOp
   const userData = await userDataOf(finds, join(config.stateDir, 'seeds'))
   const candidates = candidatesOf({ ...finds, stateDir: config.stateDir, userData, now: clock.now() })
   const log = pino({ level: 'silent' })
-  const server = await createApiServer({ store, kinds: KINDS, clock, log, version, component: COMPONENT })
+  const server = await createApiServer({ store, kinds: AGENT_KINDS, clock, log, version, component: COMPONENT })
   try {
     const { resources } = server
     if (!missing) {

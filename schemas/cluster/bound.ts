@@ -8,7 +8,6 @@ export const ORPHANED = 'berth/orphaned'
 /** User and group of a scheduler, in its certificate. */
 export const SCHEDULER_USER = 'system:scheduler'
 export const SCHEDULERS_GROUP = 'system:schedulers'
-export const HOST_BINDINGS = 'hostbindings.cluster.berth'
 
 /** The object belongs to a scheduler: its spec is written there. */
 export const isBound = ({ metadata }: KubeObject): boolean => metadata.annotations?.[BOUND] === metadata.uid

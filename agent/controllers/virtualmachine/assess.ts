@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { SEED_ALIAS } from '../../../lib/domain/index.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
+import type { Word } from '../../cluster/standing.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import type { LooseEnd } from '../../network/loose-ends.ts'
 import { effective } from './dependencies.ts'
@@ -26,7 +27,7 @@ import {
 import { type HostShares, reserve, type StartLook, type Waiting } from './reserve.ts'
 import { type BerthStatus, berthOf, buildStatus, startBlocker, type VmStatus } from './status.ts'
 
-export interface Look extends StartLook {
+export interface Look extends StartLook, Word {
   readonly facts: HostFacts
   /** Why QEMU's last run of this VM ended, when this agent heard it. */
   readonly qemuReason: string | null
@@ -121,11 +122,11 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, see
             deleted,
             power: wanted,
             blocked,
-            force: power.request?.force === true,
+            force: look.released || power.request?.force === true,
             stopSince: power.stopSince ?? null,
             graceMs,
             onReboot: changes.length > 0 || bootsAnew(vm.spec, hotplug, view) ? 'destroy' : 'restart',
-            devices: outdated ? [] : deviceSteps(vm, hotplug, { applied, current, view }),
+            devices: outdated ? [] : deviceSteps(vm, hotplug, { applied, current, view, epoch: look.epoch }),
             atRest: active ? [] : recordOfStop(power, view),
           },
           {
@@ -211,16 +212,22 @@ const bootsAnew = (spec: VirtualMachineSpec, hotplug: Hotplug, view: DomainView 
 function deviceSteps(
   vm: VirtualMachine,
   hotplug: Hotplug,
-  { applied, current, view }: Pick<Look, 'view'> & Record<'applied' | 'current', VirtualMachineSpec | null>,
+  {
+    applied,
+    current,
+    view,
+    epoch,
+  }: Pick<Look, 'view' | 'epoch'> & Record<'applied' | 'current', VirtualMachineSpec | null>,
 ): readonly Step[] {
   const note = view?.observed.metadata
   const metadata = note ?? (current === null ? undefined : noteOf(vm, current))
-  const recorded = note !== undefined && isDeepStrictEqual(applied?.blockDeviceRefs, current?.blockDeviceRefs)
+  const recorded =
+    note !== undefined && note.epoch === epoch && isDeepStrictEqual(applied?.blockDeviceRefs, current?.blockDeviceRefs)
   const generation = vm.metadata.generation ?? 0
   const record: readonly Step[] =
     recorded || metadata === undefined
       ? []
-      : [{ do: 'record-devices', metadata: { ...metadata, generation, specJson: JSON.stringify(current) } }]
+      : [{ do: 'record-devices', metadata: { ...metadata, epoch, generation, specJson: JSON.stringify(current) } }]
   const now = [...hotplug.steps, ...record]
   if (now.length > 0 || hotplug.again === null) return now
   return [{ do: 'wait', afterMs: hotplug.again, why: hotplug.pending.join('; ') }]

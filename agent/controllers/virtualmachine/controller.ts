@@ -10,6 +10,7 @@ import { fromKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Pass, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
+import { requireStart, type Standing } from '../../cluster/standing.ts'
 import { AGENT_EVENTS } from '../../events.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { VM_ENDS } from '../../metrics/catalogue.ts'
@@ -48,6 +49,7 @@ export interface VirtualMachineDeps {
   readonly volumes: Volumes
   readonly ledger: Ledger
   readonly turns: StartTurns
+  readonly standing: Standing
   readonly pulse: Pick<Pulse, 'isSilent'>
   readonly seeds: Seeds
   readonly guests: GuestInfos
@@ -139,6 +141,7 @@ export class VirtualMachineReconciler implements Reconciler {
       lastSignal: this.#signals.get(uid) ?? null,
       lastResume: this.#resumes.get(uid) ?? null,
       attempts: this.#attempts.get(uid) ?? new Map(),
+      ...deps.standing.word(uid),
       silent: active && deps.pulse.isSilent(uid),
       loose: active ? looseEnds(view?.observed.nics ?? [], deps.network.plug()) : [],
       failure: failure === null ? null : messageOf(failure),
@@ -176,10 +179,10 @@ export class VirtualMachineReconciler implements Reconciler {
   }
 
   #dependencies(vm: VirtualMachine, attached: readonly string[]): Promise<Dependencies> {
-    const { reader, volumes, facts, ledger } = this.#deps
+    const { reader, volumes, facts, ledger, standing } = this.#deps
     const diskHolder = (path: string, exceptUid: string) => ledger.diskHolder(path, exceptUid)
     const networkProblem = () => this.#deps.network.problem()
-    return resolveDependencies(vm, attached, { reader, volumes, facts, diskHolder, networkProblem })
+    return resolveDependencies(vm, attached, { reader, volumes, facts, diskHolder, networkProblem, standing })
   }
 
   /** Runs the steps; an outcome ends the pass, null asks for another look. */
@@ -279,7 +282,7 @@ export class VirtualMachineReconciler implements Reconciler {
   }
 
   async #start(vm: VirtualMachine, berth: Assessment['berth'], look: Look, signal: AbortSignal): Promise<void> {
-    const { facts, seeds, network, shutdowns } = this.#deps
+    const { facts, seeds, network, shutdowns, standing } = this.#deps
     const { uid, name } = vm.metadata
     const { dependencies: needs } = look
     if (needs.cpu === null || !('use' in facts.accelerator)) throw new Error('the start was planned without a CPU')
@@ -297,7 +300,9 @@ export class VirtualMachineReconciler implements Reconciler {
       network: networkName === null ? null : { name: networkName, mac: network.macOf(uid) },
       paths: this.#paths(uid),
       startedAt: new Date(look.now).toISOString(),
+      epoch: look.epoch,
     })
+    requireStart(standing, uid)
     const { dom, renamedFrom } = await this.#steps.define(plan, signal)
     if (renamedFrom !== null)
       this.#tell(
@@ -306,6 +311,7 @@ export class VirtualMachineReconciler implements Reconciler {
         `somebody had renamed the domain to ${renamedFrom}; it has its own name again`,
       )
     shutdowns.delete(uid)
+    requireStart(standing, uid)
     await this.#steps.start(dom, signal)
     this.#tell(vm, 'Started', `started on ${facts.nodeName}`)
   }

@@ -4,12 +4,20 @@ import type { KubeObject } from '../../../lib/object.ts'
 import { fitsNode } from '../../../lib/placement/node-fit.ts'
 import { priorityOf } from '../../../lib/placement/priority.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import type { Node, PriorityClass, Secret, VirtualMachine, VirtualMachineClass } from '../../../schemas/index.ts'
+import {
+  isBound,
+  type Node,
+  type PriorityClass,
+  type Secret,
+  type VirtualMachine,
+  type VirtualMachineClass,
+} from '../../../schemas/index.ts'
 import {
   effectiveCoreFraction,
   sizingMessage,
   sizingProblems,
 } from '../../../schemas/virtualmachineclass/sizing-policy.ts'
+import type { Standing } from '../../cluster/standing.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { NODES, PRIORITY_CLASSES, SECRETS, VM_CLASSES, VMS } from '../../names.ts'
 import { cpuOf } from '../virtualmachineclass/cpu.ts'
@@ -37,6 +45,8 @@ export interface Dependencies {
   readonly userData: string | null
   readonly provisioningProblem: string | null
   readonly hostProblem: string | null
+  /** A scheduler does not let it start here, or not yet. */
+  readonly bindingProblem: string | null
   readonly placementProblem: string | null
 }
 
@@ -45,6 +55,7 @@ export interface DependencyDeps extends BlockDeviceDeps {
   readonly facts: HostFacts
   /** In words, why this host has no network for guests; null when it has. */
   readonly networkProblem: () => string | null
+  readonly standing: Pick<Standing, 'mayStart'>
 }
 
 /** `attached`: uids of the disks and images that the domain has now. */
@@ -73,7 +84,9 @@ export async function resolveDependencies(
     userData: 'userData' in provisioning ? provisioning.userData : null,
     provisioningProblem: 'problem' in provisioning ? provisioning.problem : null,
     hostProblem: hostProblem(vm, vmClass, deps.facts) ?? deps.networkProblem(),
-    placementProblem: placementProblem(vm, vmClass, deps),
+    bindingProblem: deps.standing.mayStart(vm.metadata.uid),
+    // Where a scheduler has put it, labels and taints are its affair.
+    placementProblem: isBound(vm) ? null : placementProblem(vm, vmClass, deps),
   }
 }
 
@@ -121,7 +134,8 @@ function resolveProvisioning(
   return { userData: Buffer.from(data, 'base64').toString('utf8') }
 }
 
-function hostProblem(vm: VirtualMachine, vmClass: VirtualMachineClass | null, facts: HostFacts): string | null {
+/** In words, why this host cannot run that VM at all; null when it can. */
+export function hostProblem(vm: VirtualMachine, vmClass: VirtualMachineClass | null, facts: HostFacts): string | null {
   if ('refused' in facts.accelerator) return facts.accelerator.refused
   if (vm.spec.bootloader === 'EFI' && facts.efi === null)
     return 'this host has no UEFI firmware; install the package ovmf'

@@ -41,6 +41,8 @@ export interface DomainInputs {
   readonly network: { readonly name: string; readonly mac: string } | null
   readonly paths: { readonly nvram: string; readonly console: string }
   readonly startedAt: string
+  /** The scheduler's, by which it is this host's; 0 for one of the host's own. */
+  readonly epoch: number
 }
 
 /** libvirt's name of the domain. */
@@ -83,7 +85,7 @@ export function buildDomainPlan(inputs: DomainInputs): DomainPlan {
       namespace: vm.metadata.namespace ?? '',
       name: vm.metadata.name,
       uid: vm.metadata.uid,
-      epoch: 0,
+      epoch: inputs.epoch,
       generation: vm.metadata.generation ?? 0,
       specJson: JSON.stringify(withoutSecrets(spec)),
       digest: '',

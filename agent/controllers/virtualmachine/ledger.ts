@@ -21,16 +21,28 @@ export interface Limits {
 
 export class Ledger {
   readonly #limits: Limits
+  readonly #promised: () => ReadonlyMap<string, Holding>
   readonly #held = new Map<string, Holding>()
 
-  constructor(limits: Limits) {
+  /** `promised`: by uid, what a VM shall find when it starts, whether it holds it yet or not. */
+  constructor(limits: Limits, promised: () => ReadonlyMap<string, Holding> = () => new Map()) {
     this.#limits = limits
+    this.#promised = promised
+  }
+
+  /** In words and numbers, why there is no room for that VM beside all others; null when there is. Reserves nothing. */
+  refusal(uid: string, ask: Holding): string | null {
+    return this.#refusal(ask, this.#others(uid))
+  }
+
+  /** What the VM holds now; null when nothing. */
+  heldBy(uid: string): Holding | null {
+    return this.#held.get(uid) ?? null
   }
 
   /** Reserves for the VM, replacing what it held, or says in words and numbers why not (and reserves nothing). */
   admit(uid: string, ask: Holding): string | null {
-    const others = [...this.#held].filter(([holder]) => holder !== uid).map(([, holding]) => holding)
-    const refusal = this.#refusal(ask, others)
+    const refusal = this.#refusal(ask, this.#others(uid))
     if (refusal === null) this.#held.set(uid, ask)
     return refusal
   }
@@ -66,15 +78,26 @@ export class Ledger {
     return this.#limits
   }
 
-  /** Sums of what is held. */
+  /** Sums of what is held or promised. */
   used(): { readonly milliCores: number; readonly memoryBytes: bigint } {
     let milliCores = 0
     let memoryBytes = 0n
-    for (const holding of this.#held.values()) {
+    for (const holding of this.#others(null)) {
       milliCores += holding.milliCores
       memoryBytes += holding.memoryBytes
     }
     return { milliCores, memoryBytes }
+  }
+
+  /** Each VM counts once, with the more of what it holds and what it was promised. */
+  #others(uid: string | null): readonly Holding[] {
+    const all = new Map(this.#held)
+    for (const [holder, promise] of this.#promised()) {
+      const held = all.get(holder)
+      all.set(holder, held === undefined ? promise : greater(held, promise))
+    }
+    if (uid !== null) all.delete(uid)
+    return [...all.values()]
   }
 
   #refusal(ask: Holding, others: readonly Holding[]): string | null {
@@ -91,6 +114,12 @@ export class Ledger {
     return null
   }
 }
+
+const greater = (held: Holding, promise: Holding): Holding => ({
+  ...held,
+  milliCores: Math.max(held.milliCores, promise.milliCores),
+  memoryBytes: held.memoryBytes > promise.memoryBytes ? held.memoryBytes : promise.memoryBytes,
+})
 
 const inCores = (milli: number): string => String(Math.round(milli) / 1000)
 const inMiB = (bytes: bigint): string => String(bytes / 1_048_576n)

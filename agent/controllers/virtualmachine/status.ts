@@ -150,6 +150,7 @@ export function phaseOf(inputs: StatusInputs): Phase {
 export function startBlocker(inputs: Pick<StatusInputs, 'dependencies' | 'blocked'>): string | null {
   const { dependencies: needs } = inputs
   return (
+    needs.bindingProblem ??
     needs.classProblem ??
     needs.sizingProblem?.message ??
     needs.devicesProblem ??

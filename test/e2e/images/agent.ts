@@ -1,7 +1,9 @@
 // The storage side of an agent over a real store, without libvirt; it can be ended hard and begun again on the same folder.
+
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { openCluster } from '../../../agent/cluster/index.ts'
 import { toConfig } from '../../../agent/config.ts'
 import { STORAGE_INDEXES } from '../../../agent/controllers/virtualdisk/users.ts'
 import type { AgentCore } from '../../../agent/core.ts'
@@ -22,7 +24,7 @@ import type { KubeObject } from '../../../lib/object.ts'
 import { Cache } from '../../../lib/reconcile/cache.ts'
 import { ControllerMetrics } from '../../../lib/reconcile/metrics.ts'
 import { openSqliteStore } from '../../../lib/store/sqlite/open.ts'
-import { KINDS, type StorageClass } from '../../../schemas/index.ts'
+import { AGENT_KINDS, type StorageClass } from '../../../schemas/index.ts'
 
 export interface TestAgent {
   readonly stateDir: string
@@ -64,11 +66,11 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   const store = await openSqliteStore({ path: join(stateDir, 'berth.db') })
   const reader = new Cache({
     store,
-    resources: KINDS.map(({ resource }) => resource),
+    resources: AGENT_KINDS.map(({ resource }) => resource),
     indexes: { ...INDEXES, ...STORAGE_INDEXES },
   })
   await reader.start()
-  const server = await createApiServer({ store, kinds: KINDS, clock, log, version: '0.0.0' })
+  const server = await createApiServer({ store, kinds: AGENT_KINDS, clock, log, version: '0.0.0' })
   const { resources } = server
   const events = new EventRecorder({ reader, resources, clock, log, component: 'test', instance: 'test' })
   // Never connected: no VM runs here, so nothing is asked of it.
@@ -76,7 +78,23 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   const { onFileStep } = NO_SEAMS
   const metrics = new Metrics({ clock, log, catalogue: AGENT_METRICS })
   const observer = new ControllerMetrics(metrics)
-  const core: AgentCore = { config, log, clock, reader, resources, events, libvirt, onFileStep, metrics, observer }
+  const host = () => {
+    throw new Error('no host was surveyed: no machine runs here')
+  }
+  const cluster = await openCluster({ stateDir, reader, clock, host })
+  const core: AgentCore = {
+    config,
+    cluster,
+    log,
+    clock,
+    reader,
+    resources,
+    events,
+    libvirt,
+    onFileStep,
+    metrics,
+    observer,
+  }
   await createOnce(resources, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } })
   await createOnce<StorageClass>(resources, STORAGE_CLASSES, {
     apiVersion: 'storage.k8s.io/v1',

@@ -38,6 +38,7 @@ const ready: Dependencies = {
   provisioningProblem: null,
   hostProblem: null,
   placementProblem: null,
+  bindingProblem: null,
 }
 
 const turns = { ask: (): number | null => null, started: () => undefined, release: () => undefined }
@@ -45,6 +46,8 @@ const assess = (vm: VirtualMachine, before: Assessment['status'] | undefined, lo
   assessOn(vm, before, look, { ledger, turns })
 
 const look = (over: Partial<Look> = {}): Look => ({
+  released: false,
+  epoch: 0,
   view: null,
   dependencies: ready,
   facts: FACTS,

@@ -34,6 +34,7 @@ const inputs = (over: Partial<DomainInputs> = {}): DomainInputs => ({
   network: { name: 'berth', mac: '02:00:00:00:00:01' },
   paths: { nvram: '/n.fd', console: '/c.log' },
   startedAt: '2026-01-01T00:00:00.000Z',
+  epoch: 0,
   ...over,
 })
 

@@ -38,6 +38,7 @@ const PLAN = buildDomainPlan({
   network: null,
   paths: { nvram: '/n', console: '/c' },
   startedAt: '2026-01-01T00:00:00Z',
+  epoch: 0,
 })
 const { signal } = new AbortController()
 

@@ -12,7 +12,7 @@ import { Cache, type IndexFunction } from '../../../../lib/reconcile/cache.ts'
 import { type ReconcileLog, silentLog } from '../../../../lib/reconcile/log.ts'
 import { openSqliteStore } from '../../../../lib/store/sqlite/open.ts'
 import type { Store } from '../../../../lib/store/store.ts'
-import { KINDS } from '../../../../schemas/index.ts'
+import { AGENT_KINDS } from '../../../../schemas/index.ts'
 import { scratch } from '../../../support/scratch.ts'
 
 export const SECRETS = 'secrets'
@@ -40,13 +40,13 @@ export async function openWorld(
   const store = await openSqliteStore({ path: join(dir, 'berth.db') })
   const reader = new Cache({
     store,
-    resources: KINDS.map(({ resource }) => resource),
-    indexes: { ...ownerIndexes(KINDS), ...indexes },
+    resources: AGENT_KINDS.map(({ resource }) => resource),
+    indexes: { ...ownerIndexes(AGENT_KINDS), ...indexes },
   })
   await reader.start()
   const core: Core = {
     store,
-    registry: new Registry(KINDS),
+    registry: new Registry(AGENT_KINDS),
     clock,
     component: 'test',
     guards: [],
