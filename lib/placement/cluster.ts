@@ -3,7 +3,7 @@
 import type { NodeFacts, VmFacts } from './facts.ts'
 import { type Held, Host, type KnownHost } from './host.ts'
 import { type Selection, Selections } from './selections.ts'
-import { marksOf, type SelectionSpec } from './terms.ts'
+import type { SelectionSpec } from './terms.ts'
 import { Topology } from './topology.ts'
 import type { Labels } from './types.ts'
 
@@ -142,7 +142,7 @@ export class Cluster {
 
   /** Selections that a VM, placed or not, is one of. */
   selectionsWith(vm: VmFacts): readonly Selection[] {
-    return this.#selections.including(vm, marksOf(vm))
+    return this.#selections.including(vm)
   }
 
   /** Forgets what is only kept for speed; called between decisions. */
@@ -175,13 +175,19 @@ export class Cluster {
     const before = host.facts
     host.facts = facts
     if (before === null || facts === null) {
-      const others = this.#known.filter((each) => each !== host)
-      this.#known = isKnown(host) ? [...others, host] : others
-      for (const [slot, each] of this.#known.entries()) each.slot = slot
-      if (facts === null) host.slot = -1
+      if (isKnown(host)) {
+        host.slot = this.#known.length
+        this.#known = [...this.#known, host]
+      } else this.#unlist(host)
       this.#topologies.clear()
-      this.#forgetEmpty(host)
     } else if (!sameLabels(before.labels, facts.labels)) this.#topologies.clear()
+  }
+
+  #unlist(host: Host): void {
+    this.#known = this.#known.filter((each) => each !== host)
+    for (const [slot, each] of this.#known.entries()) each.slot = slot
+    host.slot = -1
+    this.#forgetEmpty(host)
   }
 
   #setNamespace(name: string, labels: Labels | null): void {
@@ -191,8 +197,7 @@ export class Cluster {
   }
 
   #make(vm: VmFacts, node: string): Held {
-    const claims = this.#selections.claimsOf(vm)
-    return { vm, host: this.#hostNamed(node), marks: marksOf(vm), claims, selections: new Set() }
+    return { vm, host: this.#hostNamed(node), claims: this.#selections.claimsOf(vm) }
   }
 
   #changePlaces(uid: string, places: readonly Held[]): void {

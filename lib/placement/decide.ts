@@ -4,17 +4,8 @@ import type { Ask } from './facts.ts'
 import type { Check, Refusal } from './filter.ts'
 import { FILTERS } from './filters/index.ts'
 import type { KnownHost } from './host.ts'
+import { type HostVerdict, Ranking } from './ranking.ts'
 import { countRefusals, type RefusalCount, refusedWords } from './refused.ts'
-import { type Score, type ScoreName, WEIGHTS, type Wish } from './score.ts'
-import { SCORES } from './scores/index.ts'
-
-/** What was found of one host. */
-export type HostVerdict =
-  | { readonly node: string; readonly fit: true; readonly score: number; readonly parts: ScoreParts }
-  | { readonly node: string; readonly fit: false; readonly reasons: readonly Refusal[] }
-
-/** What each wish added; those that nothing was wished by are left out. */
-export type ScoreParts = Readonly<Partial<Record<ScoreName, number>>>
 
 export interface Chosen {
   readonly node: string
@@ -36,14 +27,6 @@ export type Decision = Chosen | Refused
 export interface DecideOptions {
   /** Gives the VM its place at once, so that the next decision counts it (the default). With `migrate` a second place. */
   readonly reserve?: boolean
-}
-
-/** A host that is fit, while it is compared with others. */
-interface Candidate {
-  readonly host: KnownHost
-  /** In the order of the scores. */
-  readonly parts: number[]
-  total: number
 }
 
 /**
@@ -71,7 +54,7 @@ export function explain(cluster: Cluster, ask: Ask): readonly HostVerdict[] {
       if (reasons.length === 0) fit.push(host)
       else refused.push({ node: host.name, fit: false, reasons })
     }
-    return [...verdictsOf(compared(cluster, ask, fit)), ...refused.sort((a, b) => compare(a.node, b.node))]
+    return [...new Ranking(cluster, ask, fit).verdicts(), ...refused.sort((a, b) => compare(a.node, b.node))]
   })
 }
 
@@ -107,53 +90,8 @@ const judge = (cluster: Cluster, ask: Ask): Decision =>
       if (refusal === null) fit.push(host)
       else refused.push([host, refusal])
     }
-    return fit.length === 0 ? new Nowhere(refused) : new Somewhere(compared(cluster, ask, fit), refused)
+    return fit.length === 0 ? new Nowhere(refused) : new Somewhere(new Ranking(cluster, ask, fit), refused)
   })
-
-/** Fit hosts in the order of preference. */
-export const ranked = (cluster: Cluster, ask: Ask, fit: readonly KnownHost[]): readonly string[] =>
-  [...compared(cluster, ask, fit)].sort(byScore).map(({ host }) => host.name)
-
-function compared(cluster: Cluster, ask: Ask, fit: readonly KnownHost[]): readonly Candidate[] {
-  const candidates = fit.map((host): Candidate => ({ host, parts: [], total: 0 }))
-  for (const score of SCORES) {
-    const wish = fit.length === 0 ? null : score.prepare(ask, cluster)
-    if (wish !== null) add(score, wish, candidates)
-    else for (const { parts } of candidates) parts.push(Number.NaN)
-  }
-  return candidates
-}
-
-function add({ name, scale }: Score, wish: Wish, candidates: readonly Candidate[]): void {
-  const raw = candidates.map(({ host }) => wish(host))
-  let [least, most] = [0, 1]
-  if (scale === 'compare') {
-    ;[least, most] = [Infinity, -Infinity]
-    for (const value of raw) {
-      if (value < least) least = value
-      if (value > most) most = value
-    }
-  }
-  const weight = WEIGHTS[name]
-  for (const [index, candidate] of candidates.entries()) {
-    const value = raw[index] ?? 0
-    const part = most > least ? (weight * (value - least)) / (most - least) : weight
-    candidate.parts.push(part)
-    candidate.total += part
-  }
-}
-
-const byScore = (a: Candidate, b: Candidate): number => b.total - a.total || compare(a.host.name, b.host.name)
-
-const verdictsOf = (candidates: readonly Candidate[]): readonly HostVerdict[] =>
-  [...candidates].sort(byScore).map(({ host, total, parts }) => ({
-    node: host.name,
-    fit: true,
-    score: total,
-    parts: Object.fromEntries(
-      SCORES.flatMap(({ name }, index) => (Number.isNaN(parts[index]) ? [] : [[name, parts[index]]])),
-    ),
-  }))
 
 type RefusedHosts = readonly (readonly [KnownHost, Refusal])[]
 
@@ -165,20 +103,19 @@ const refusalsOf = (refused: RefusedHosts): readonly HostVerdict[] =>
 class Somewhere implements Chosen {
   readonly node: string
   readonly score: number
-  readonly #fit: readonly Candidate[]
+  readonly #ranking: Ranking
   readonly #refused: RefusedHosts
 
-  constructor(fit: readonly Candidate[], refused: RefusedHosts) {
-    let best = fit[0] as Candidate
-    for (const candidate of fit) if (byScore(candidate, best) < 0) best = candidate
-    this.node = best.host.name
-    this.score = best.total
-    this.#fit = fit
+  constructor(ranking: Ranking, refused: RefusedHosts) {
+    const best = ranking.best()
+    this.node = best.node
+    this.score = best.score
+    this.#ranking = ranking
     this.#refused = refused
   }
 
   hosts(): readonly HostVerdict[] {
-    return [...verdictsOf(this.#fit), ...refusalsOf(this.#refused)]
+    return [...this.#ranking.verdicts(), ...refusalsOf(this.#refused)]
   }
 }
 

@@ -1,17 +1,13 @@
 // A host with the VMs that have a place on it, and what they take of it.
 import type { NodeFacts, VmFacts } from './facts.ts'
-import type { Claim, Selection } from './selections.ts'
+import type { Claim } from './selections.ts'
 
 /** A VM that has a place. */
 export interface Held {
   readonly vm: VmFacts
   readonly host: Host
-  /** `namespace` and labels as marks; see `terms.ts`. */
-  readonly marks: readonly string[]
   /** What it demands of the neighbourhood of others. */
   readonly claims: readonly Claim[]
-  /** Selections that it is one of, kept true by the index. */
-  readonly selections: Set<Selection>
 }
 
 /** Mutable, and changed by the cluster alone. */

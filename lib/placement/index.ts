@@ -14,9 +14,7 @@ export {
   type Decision,
   decide,
   explain,
-  type HostVerdict,
   type Refused,
-  type ScoreParts,
 } from './decide.ts'
 export {
   type Accelerator,
@@ -34,6 +32,7 @@ export {
 } from './facts.ts'
 export type { FilterName, Refusal } from './filter.ts'
 export { fitsNode } from './node-fit.ts'
+export type { FitHost, HostVerdict, ScoreParts } from './ranking.ts'
 export type { RefusalCount } from './refused.ts'
 export { hostMemoryOf, memoryOf, milliCoresOf, overheadOf } from './requests.ts'
 export { type ScoreName, WEIGHTS } from './score.ts'

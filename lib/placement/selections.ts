@@ -2,7 +2,7 @@
 // kept true at each change of one VM, so that a decision never looks at all of them.
 import type { VmFacts } from './facts.ts'
 import type { Held, Host } from './host.ts'
-import { isSelected, markOf, type SelectionSpec, selectionOf } from './terms.ts'
+import { isSelected, markOf, marksOf, type SelectionSpec, selectionOf } from './terms.ts'
 import type { LabelsOfNamespace } from './types.ts'
 
 /** What a placed VM demands of the neighbourhood of a selection's VMs, in the domains of a node label. */
@@ -38,12 +38,10 @@ export class Selection {
 
   add(held: Held): void {
     addTo(this.members, held.host, held)
-    held.selections.add(this)
   }
 
   delete(held: Held): void {
     deleteFrom(this.members, held.host, held)
-    held.selections.delete(this)
   }
 
   claim(held: Held, { topologyKey, weight }: Claim): void {
@@ -103,7 +101,11 @@ export class Selections {
   }
 
   /** Those that the VM is one of, or would be. */
-  including(vm: VmFacts, marks: readonly string[]): Selection[] {
+  including(vm: VmFacts): readonly Selection[] {
+    return this.#including(vm, marksOf(vm))
+  }
+
+  #including(vm: VmFacts, marks: readonly string[]): readonly Selection[] {
     const found: Selection[] = []
     const test = (selection: Selection) => {
       if (isSelected(selection.spec, vm, this.#labelsOfNamespace)) found.push(selection)
@@ -128,19 +130,21 @@ export class Selections {
   }
 
   add(held: Held): void {
-    for (const mark of held.marks) entrySet(this.#heldByMark, mark).add(held)
+    const marks = marksOf(held.vm)
+    for (const mark of marks) entrySet(this.#heldByMark, mark).add(held)
     entrySet(this.#heldByMark, null).add(held)
-    for (const selection of this.including(held.vm, held.marks)) selection.add(held)
+    for (const selection of this.#including(held.vm, marks)) selection.add(held)
     for (const claim of held.claims) claim.selection.claim(held, claim)
   }
 
   delete(held: Held): void {
-    for (const mark of [...held.marks, null]) {
+    const marks = marksOf(held.vm)
+    for (const mark of [...marks, null]) {
       const all = this.#heldByMark.get(mark)
       all?.delete(held)
       if (all?.size === 0) this.#heldByMark.delete(mark)
     }
-    for (const selection of [...held.selections]) selection.delete(held)
+    for (const selection of this.#including(held.vm, marks)) selection.delete(held)
     for (const claim of held.claims) claim.selection.unclaim(held, claim)
   }
 
@@ -171,7 +175,6 @@ export class Selections {
     const same = this.#byMark.get(selection.mark)
     same?.delete(selection)
     if (same?.size === 0) this.#byMark.delete(selection.mark)
-    for (const members of selection.members.values()) for (const held of members) held.selections.delete(selection)
   }
 }
 

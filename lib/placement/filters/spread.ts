@@ -3,7 +3,6 @@
 import type { Cluster } from '../cluster.ts'
 import type { Ask, VmFacts } from '../facts.ts'
 import { type Check, type Filter, LazyRefusal } from '../filter.ts'
-import type { KnownHost } from '../host.ts'
 import { isSelected, spreadSelection } from '../terms.ts'
 import type { Topology } from '../topology.ts'
 import type { SpreadConstraint } from '../types.ts'
@@ -40,17 +39,11 @@ export interface Counts {
 
 /** Of allowed hosts that are in a domain of every one of the constraints. */
 export function countsOf(ask: Ask, constraints: readonly SpreadConstraint[], cluster: Cluster): readonly Counts[] {
-  const topologies = constraints.map(({ topologyKey }) => cluster.topology(topologyKey))
-  const rules = [NODE_SELECTOR, CLASS_SELECTOR, NODE_AFFINITY].flatMap((filter) => filter.prepare(ask, cluster) ?? [])
-  const counts = (host: KnownHost): boolean =>
-    topologies.every((topology) => topology.domainOf(host) >= 0) && rules.every((check) => check(host) === null)
-  const allowed = new Uint8Array(cluster.hosts.length)
-  const all = topologies.map((topology) => ({ topology, perDomain: new Int32Array(topology.size).fill(-1) }))
-  for (const host of cluster.hosts) {
-    if (!counts(host)) continue
-    allowed[host.slot] = 1
-    for (const { topology, perDomain } of all) perDomain[topology.domainOf(host)] = 0
-  }
+  const all = constraints.map(({ topologyKey }): Counts => {
+    const topology = cluster.topology(topologyKey)
+    return { topology, perDomain: new Int32Array(topology.size).fill(-1) }
+  })
+  const allowed = allowedHosts(ask, all, cluster)
   for (const [index, { topology, perDomain }] of all.entries()) {
     const spec = spreadSelection(ask.vm, constraints[index]?.labelSelector)
     if (spec === null) continue
@@ -61,6 +54,20 @@ export function countsOf(ask: Ask, constraints: readonly SpreadConstraint[], clu
     }
   }
   return all
+}
+
+/** One per host's slot, 1 for those that count; opens their domains. */
+function allowedHosts(ask: Ask, all: readonly Counts[], cluster: Cluster): Uint8Array {
+  const { hosts } = cluster
+  const rules = [NODE_SELECTOR, CLASS_SELECTOR, NODE_AFFINITY].flatMap((filter) => filter.prepare(ask, cluster) ?? [])
+  const allowed = new Uint8Array(hosts.length)
+  for (const host of hosts) {
+    if (rules.length > 0 && rules.some((check) => check(host) !== null)) continue
+    if (all.some(({ topology }) => topology.domainOf(host) < 0)) continue
+    allowed[host.slot] = 1
+    for (const { topology, perDomain } of all) perDomain[topology.domainOf(host)] = 0
+  }
+  return allowed
 }
 
 function checkOf(vm: VmFacts, constraint: SpreadConstraint, { topology, perDomain }: Counts, cluster: Cluster): Check {
