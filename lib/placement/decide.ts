@@ -80,6 +80,14 @@ export function withoutItself<T>(cluster: Cluster, { vm }: Ask, work: () => T): 
   })
 }
 
+/** Names of the hosts that are fit, the best first. */
+export const fitHosts = (cluster: Cluster, ask: Ask): readonly string[] =>
+  withoutItself(cluster, ask, () => {
+    const checks = checksOf(cluster, ask)
+    const fit = cluster.hosts.filter((host) => firstRefusal(checks, host) === null)
+    return new Ranking(cluster, ask, fit).order()
+  })
+
 const judge = (cluster: Cluster, ask: Ask): Decision =>
   withoutItself(cluster, ask, () => {
     const checks = checksOf(cluster, ask)

@@ -109,6 +109,8 @@ export interface Ask {
   readonly only?: { readonly nodes: ReadonlySet<string>; readonly words: string }
   /** Labels that the host must have besides (`migrate.nodeSelector` of an operation). */
   readonly nodeSelector?: Labels
+  /** VMs that get a place together with it and have none yet: required affinity may count on them. Groups set it. */
+  readonly expected?: readonly VmFacts[]
   /** Hosts that are not wanted, each with why: it refused just now. */
   readonly not?: ReadonlyMap<string, string>
 }

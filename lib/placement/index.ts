@@ -31,8 +31,12 @@ export {
   type Weighted,
 } from './facts.ts'
 export type { FilterName, Refusal } from './filter.ts'
+export { decideGroup, type GroupDecision, type GroupOptions, type GroupPlaced, type GroupRefused } from './group.ts'
+export { companionsOf } from './needs.ts'
 export { fitsNode } from './node-fit.ts'
+export { type NoPreemption, type Preemption, preempt } from './preempt.ts'
 export type { FitHost, HostVerdict, ScoreParts } from './ranking.ts'
+export { loadOf, type Move, type Proposal, proposeMoves, type RebalanceOptions, type Stuck } from './rebalance.ts'
 export type { RefusalCount } from './refused.ts'
 export { hostMemoryOf, memoryOf, milliCoresOf, overheadOf } from './requests.ts'
 export { type ScoreName, WEIGHTS } from './score.ts'

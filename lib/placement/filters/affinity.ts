@@ -11,9 +11,9 @@ const WHAT = 'affinity to other VMs'
 
 export const AFFINITY: Filter = {
   name,
-  prepare({ vm }, cluster) {
+  prepare({ vm, expected = [] }, cluster) {
     if (vm.near.length === 0) return null
-    const checks = vm.near.map((term) => checkOf(vm, term, cluster))
+    const checks = vm.near.map((term) => checkOf(vm, term, { cluster, expected }))
     return (host) => {
       for (const check of checks) {
         const refusal = check(host)
@@ -24,7 +24,13 @@ export const AFFINITY: Filter = {
   },
 }
 
-function checkOf(vm: VmFacts, term: NeighbourTerm, cluster: Cluster): Check {
+interface Sight {
+  readonly cluster: Cluster
+  /** VMs that will come. */
+  readonly expected: readonly VmFacts[]
+}
+
+function checkOf(vm: VmFacts, term: NeighbourTerm, { cluster, expected }: Sight): Check {
   const topology = cluster.topology(term.topologyKey)
   const outside = noLabel(name, term.topologyKey, WHAT)
   const spec = selectionOf(vm, term)
@@ -36,8 +42,10 @@ function checkOf(vm: VmFacts, term: NeighbourTerm, cluster: Cluster): Check {
     here[domain] = 1
     anywhere = true
   }
+  const selects = (other: VmFacts): boolean =>
+    spec !== null && isSelected(spec, other, (each) => cluster.labelsOfNamespace(each))
   // The first of a group that wants to be together may start alone.
-  const alone = !anywhere && spec !== null && isSelected(spec, vm, (each) => cluster.labelsOfNamespace(each))
+  const alone = (!anywhere && selects(vm)) || expected.some(selects)
   const missing = missingOne(spec, term.topologyKey, anywhere)
   return (host) => {
     const domain = topology.domainOf(host)

@@ -1,0 +1,122 @@
+// Room by priority: the host where the fewest and least important VMs must go so that a more important one fits.
+
+import { type Cluster, compare } from './cluster.ts'
+import { checksOf, firstRefusal, withoutItself } from './decide.ts'
+import { type Ask, titleOf, type VmFacts } from './facts.ts'
+import type { Check } from './filter.ts'
+import type { KnownHost } from './host.ts'
+import { counted } from './words.ts'
+
+export interface Preemption {
+  readonly node: string
+  /** Without any one of them the VM would not fit. The least important first. */
+  readonly victims: readonly VmFacts[]
+  /** `on h2, 1 VM of lower priority than 100 makes room: default/batch (priority 0)` */
+  readonly message: string
+}
+
+export interface NoPreemption {
+  readonly node: null
+  readonly message: string
+}
+
+/** Hosts that are tried to the end; beyond it those with the least important VMs are. */
+const MAX_HOSTS = 100
+
+/**
+ * Whose place a VM that fits nowhere may take. Changes nothing: the one who asks ends the victims, releases them and places the VM.
+ * Only what victims can help with is helped: amounts, devices, anti-affinity and spread.
+ */
+export function preempt(cluster: Cluster, ask: Ask): Preemption | NoPreemption {
+  const { vm } = ask
+  if (!vm.preempts) return { node: null, message: "its PriorityClass takes nobody's place (preemptionPolicy Never)" }
+  return withoutItself(cluster, ask, () => {
+    const checks = checksOf(cluster, ask)
+    const hosts = cluster.hosts.filter((host) => mayHelp(host, vm, checks))
+    const options = mostHopeful(hosts, vm).flatMap((host) => victimsOn(cluster, ask, host) ?? [])
+    const [best] = options.sort(byHarm)
+    if (best !== undefined) return { ...best, message: wordsOf(best, vm) }
+    return { node: null, message: `no node would have room without VMs of lower priority than ${vm.priority}` }
+  })
+}
+
+type Option = Pick<Preemption, 'node' | 'victims'>
+
+const lowerOn = (host: KnownHost, { priority }: VmFacts): readonly VmFacts[] =>
+  [...host.held.values()].flatMap(({ vm }) => (vm.priority < priority ? [vm] : []))
+
+/** Nothing but what fewer VMs could cure is against the host, and all lower ones together are enough by the amounts. */
+function mayHelp(host: KnownHost, vm: VmFacts, checks: readonly Check[]): boolean {
+  const lower = lowerOn(host, vm)
+  if (lower.length === 0) return false
+  for (const check of checks) {
+    const refusal = check(host)
+    if (refusal !== null && refusal.curable !== true) return false
+  }
+  const { facts } = host
+  const sum = (amount: (of: VmFacts) => number) => lower.reduce((total, each) => total + amount(each), 0)
+  return (
+    host.usedMilliCpu - sum(({ milliCpu }) => milliCpu) + vm.milliCpu <= facts.milliCpu &&
+    host.usedMemoryBytes - sum(({ memoryBytes }) => memoryBytes) + vm.memoryBytes <= facts.memoryBytes
+  )
+}
+
+function mostHopeful(hosts: readonly KnownHost[], vm: VmFacts): readonly KnownHost[] {
+  const least = new Map(hosts.map((host) => [host, Math.min(...lowerOn(host, vm).map(({ priority }) => priority))]))
+  return [...hosts]
+    .sort((a, b) => (least.get(a) ?? 0) - (least.get(b) ?? 0) || compare(a.name, b.name))
+    .slice(0, MAX_HOSTS)
+}
+
+/** The better of two ways to spare as many as can be: small ones first, and big ones first. Null when even all together do not help. */
+function victimsOn(cluster: Cluster, ask: Ask, host: KnownHost): Option | null {
+  const bySize = (sign: 1 | -1) => spare(cluster, ask, host, sign)
+  const options = [bySize(1), bySize(-1)].flatMap((option) => option ?? [])
+  return options.sort(byHarm)[0] ?? null
+}
+
+/** Takes all lower ones away, and lets each stay that leaves the VM fit, the most important first. */
+const spare = (cluster: Cluster, ask: Ask, host: KnownHost, sign: 1 | -1): Option | null =>
+  cluster.whatIf(() => {
+    const fits = () => firstRefusal(checksOf(cluster, ask), host) === null
+    const lower = [...lowerOn(host, ask.vm)].sort(
+      (a, b) =>
+        b.priority - a.priority ||
+        sign * (a.memoryBytes - b.memoryBytes) ||
+        sign * (a.milliCpu - b.milliCpu) ||
+        byTitle(a, b),
+    )
+    for (const { uid } of lower) cluster.release(uid, host.name)
+    if (!fits()) return null
+    const victims = lower.filter((vm) => {
+      cluster.alsoPlace(vm, host.name)
+      if (fits()) return false
+      cluster.release(vm.uid, host.name)
+      return true
+    })
+    // Who was spared early may have made a later one a victim, never the other way round: the set is as small as it can be.
+    return { node: host.name, victims: victims.reverse() }
+  })
+
+const byTitle = (a: VmFacts, b: VmFacts): number => compare(titleOf(a), titleOf(b)) || compare(a.uid, b.uid)
+
+/** Least harm first: the most important victim, then how many, then how important together, how big, and the host's name. */
+function byHarm(a: Option, b: Option): number {
+  const most = ({ victims }: Option) => Math.max(...victims.map(({ priority }) => priority))
+  const sum = ({ victims }: Option, amount: (vm: VmFacts) => number) =>
+    victims.reduce((total, vm) => total + amount(vm), 0)
+  return (
+    most(a) - most(b) ||
+    a.victims.length - b.victims.length ||
+    sum(a, ({ priority }) => priority) - sum(b, ({ priority }) => priority) ||
+    sum(a, ({ memoryBytes }) => memoryBytes) - sum(b, ({ memoryBytes }) => memoryBytes) ||
+    compare(a.node, b.node)
+  )
+}
+
+function wordsOf({ node, victims }: Option, { priority }: VmFacts): string {
+  if (victims.length === 0) return `${node} has room as it is`
+  const named = victims.map((vm) => `${titleOf(vm)} (priority ${vm.priority})`).join(', ')
+  const make = victims.length === 1 ? 'makes' : 'make'
+  return `on ${node}, ${counted(victims.length, 'VM')} of lower priority than ${priority} ${make} room: ${named}`
+}
