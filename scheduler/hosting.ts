@@ -12,6 +12,7 @@ import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, NODES, VMS } from '../sch
 import { Binder } from './binder/binder.ts'
 import { Refusals } from './binder/refusals.ts'
 import type { WishDeps } from './binder/wishes.ts'
+import { createPower } from './controllers/power/controller.ts'
 import { createRelease } from './controllers/release/controller.ts'
 import { VmPlacement } from './controllers/virtualmachine/controller.ts'
 import { BOUND_RESOURCES, byPlace, byUid } from './indexes.ts'
@@ -133,6 +134,8 @@ export function createHosting(deps: HostingDeps): Hosting {
     ]),
   )
 
+  const power = createPower({ reader, resources, clock, log, ...observed })
+
   /** What a host told of an object. */
   const told = (node: string, resource: string, uid: string) => {
     if (MIRRORED.includes(resource)) mirror.enqueue(node, resource, resource === NODES ? node : uid)
@@ -172,7 +175,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     binder,
     placement,
     machines,
-    controllers: [machines.controller, mirror.controller, ...releases.values()],
+    controllers: [machines.controller, mirror.controller, power, ...releases.values()],
     start: () => {
       placement.start()
       unsubscribe = [
@@ -183,7 +186,7 @@ export function createHosting(deps: HostingDeps): Hosting {
           for (const node of clients.nodes()) turned(node)
           machines.hope()
         }),
-        wake({ reader, binder, agents, machines: machines.controller, releases }),
+        wake({ reader, binder, agents, machines: machines.controller, power, releases }),
       ]
       binder.start()
       machines.start()

@@ -11,6 +11,7 @@ import type { Binder } from './binder/binder.ts'
 import {
   BOUND_RESOURCES,
   KIND_OF,
+  OPERATIONS_BY_VM,
   operationVmKey,
   referenceOf,
   sourceReferences,
@@ -24,6 +25,8 @@ export interface Sleepers {
   readonly binder: Pick<Binder, 'enqueue' | 'wishes'>
   readonly agents: Pick<Links, 'holders'>
   readonly machines: Pick<Controller, 'enqueue'>
+  /** Of operations. */
+  readonly power: Pick<Controller, 'enqueue'>
   /** By resource. */
   readonly releases: ReadonlyMap<string, Pick<Controller, 'enqueue'>>
 }
@@ -36,17 +39,21 @@ export function wake(sleepers: Sleepers): () => void {
 }
 
 function hear(change: Change, sleepers: Sleepers): void {
-  const { reader, machines, releases } = sleepers
+  const { reader, machines, power, releases } = sleepers
   const { resource, namespace, name } = keyOf(change)
   const key = toKey({ namespace, name })
   if (BOUND.includes(resource)) {
     bind(change, resource, sleepers)
-    if (resource === VMS) machines.enqueue(key)
-    else releases.get(resource)?.enqueue(key)
+    if (resource === VMS) {
+      machines.enqueue(key)
+      for (const operation of reader.byIndex(OPERATIONS_BY_VM, key)) power.enqueue(toKey(nameOf(operation)))
+    } else releases.get(resource)?.enqueue(key)
     if (isNewShape(change)) reachReferred(change, sleepers)
   }
-  if (resource === VM_OPERATIONS)
+  if (resource === VM_OPERATIONS) {
+    power.enqueue(key)
     for (const operation of objectsOf(change)) wakeVm(operationVmKey(operation as VirtualMachineOperation), sleepers)
+  }
   // Who refers to what has changed: copies on hosts follow, and what waited for it goes on.
   const kind = KIND_OF[resource]
   const isDependency = resource === VM_CLASSES || resource === SECRETS || (BOUND.includes(resource) && resource !== VMS)

@@ -22,6 +22,10 @@ import { NAMESPACE_CONDITIONS } from '../lib/controllers/namespace-conditions.ts
 import { CAUSE_ADVICE, STATUS_ADVICE, STATUS_CODES } from '../lib/errors.ts'
 import { CONFIG_FAULTS } from '../lib/server/config-error.ts'
 import { TROUBLE_ADVICE } from '../lib/store/troubles.ts'
+import { POWER_CONDITIONS } from '../scheduler/controllers/power/conditions.ts'
+import { MOVE_CONDITIONS } from '../scheduler/controllers/virtualmachineoperation/conditions.ts'
+import { MOVE_EVENTS } from '../scheduler/controllers/virtualmachineoperation/events.ts'
+import { MOVING_CONDITIONS } from '../scheduler/controllers/virtualmachineoperation/vm-conditions.ts'
 import { SCHEDULER_EVENTS } from '../scheduler/events.ts'
 import { EXIT as SCHEDULER_EXIT, EXIT_ADVICE as SCHEDULER_EXIT_ADVICE } from '../scheduler/exit-codes.ts'
 import { CLUSTER_NODE_CONDITIONS, CLUSTER_VM_CONDITIONS } from '../scheduler/mirror/conditions.ts'
@@ -39,6 +43,9 @@ export const CONDITIONS: readonly Catalogue[] = [
   IMAGE_CONDITIONS,
   CLASS_CONDITIONS,
   NODE_CONDITIONS,
+  POWER_CONDITIONS,
+  MOVE_CONDITIONS,
+  MOVING_CONDITIONS,
   CLUSTER_VM_CONDITIONS,
   CLUSTER_NODE_CONDITIONS,
   BINDING_CONDITIONS,
@@ -46,7 +53,11 @@ export const CONDITIONS: readonly Catalogue[] = [
 ]
 
 /** Every table of events. */
-export const EVENTS: readonly Readonly<Record<string, EventAdvice>>[] = [AGENT_EVENTS.table, SCHEDULER_EVENTS.table]
+export const EVENTS: readonly Readonly<Record<string, EventAdvice>>[] = [
+  AGENT_EVENTS.table,
+  SCHEDULER_EVENTS.table,
+  MOVE_EVENTS.table,
+]
 
 const HEAD = `# Operations: what Berth says, what it means, what to do
 

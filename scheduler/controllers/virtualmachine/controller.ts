@@ -320,7 +320,8 @@ export class VmPlacement {
     const told = this.#told.get(uid)
     const at = clock.monotonic()
     const gist = message.replaceAll(/[\d.]+/g, '')
-    if (told !== undefined && told.gist === gist && at - told.at < SAME_WORDS_MS) return
+    const isToldSo = vm.status?.phase === 'Pending' && told?.gist === gist
+    if (isToldSo && at - told.at < SAME_WORDS_MS) return
     this.#told.set(uid, { at, gist })
     await this.#say(vm, this.#pending(message), 'Pending')
     events.record(vm, SCHEDULER_EVENTS.text('FailedScheduling', message))

@@ -114,3 +114,35 @@ describe('a machine at a scheduler', () => {
     expect(second.hosting.ruler.term).toBe(2)
   })
 })
+
+describe('operations of a machine without a host', () => {
+  const phaseOf = (world: Parameters<typeof vmOf>[0], name: string) =>
+    world.reader.get<VirtualMachineOperation>(VM_OPERATIONS, { namespace: 'default', name })?.status?.phase
+
+  it('stops one that waits, which then waits no more, and starts it again', async () => {
+    const cluster = new ClusterWorld()
+    const world = await cluster.scheduler()
+    await createVm(world, 'web')
+    await soon(() => runningWords(world, 'web')).toMatch(/PodNotStarted/)
+    await operate(world, 'off', 'Stop', 'web')
+    await soon(() => phaseOf(world, 'off')).toBe('Completed')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Stopped')
+    await operate(world, 'on', 'Start', 'web')
+    await soon(() => phaseOf(world, 'on')).toBe('Pending')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Pending')
+    await world.resources.create(NODES, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'h1' }, spec: {} } as never)
+    await cluster.agent('h1')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Running')
+    await soon(() => phaseOf(world, 'on')).toBe('Completed')
+  })
+
+  it('refuses in words what does not apply', async () => {
+    const cluster = new ClusterWorld()
+    const world = await cluster.scheduler()
+    await createVm(world, 'web')
+    await operate(world, 'none', 'Start', 'nobody')
+    await operate(world, 'again', 'Restart', 'web')
+    await soon(() => phaseOf(world, 'none')).toBe('Failed')
+    await soon(() => phaseOf(world, 'again')).toBe('Failed')
+  })
+})
