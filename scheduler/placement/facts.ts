@@ -1,5 +1,5 @@
 // A machine as placement sees it, with all that it refers to.
-import { diskFactsOf, type VmFacts, vmFactsOf } from '../../lib/placement/index.ts'
+import { diskFactsOf, type VmExtras, type VmFacts, vmFactsOf } from '../../lib/placement/index.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import {
   type ClusterImageStatus,
@@ -15,7 +15,7 @@ import { disksOf, storageClassOf } from '../binder/needs.ts'
 export type FactsReader = Pick<Reader, 'get' | 'list'>
 
 /** @throws QuantityError for a memory size that the API server would not have stored */
-export function factsOf(vm: VirtualMachine, reader: FactsReader, priority: Priority): VmFacts {
+export function factsOf(vm: VirtualMachine, reader: FactsReader, extras: FactsExtras): VmFacts {
   const disks = disksOf(vm, reader)
   return vmFactsOf(vm, {
     vmClass: reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: vm.spec.virtualMachineClassName }),
@@ -24,7 +24,7 @@ export function factsOf(vm: VirtualMachine, reader: FactsReader, priority: Prior
       storageClass: className(disk, reader),
     })),
     images: disks.flatMap((disk) => imageNeed(disk, reader)),
-    ...priority,
+    ...extras,
   })
 }
 
@@ -32,6 +32,9 @@ export interface Priority {
   readonly priority: number
   readonly preempts: boolean
 }
+
+/** `runsOn`: of a machine that is to move while it runs. */
+export type FactsExtras = Priority & Pick<VmExtras, 'runsOn'>
 
 export const isShared = (disk: VirtualDisk, reader: FactsReader): boolean =>
   storageClassOf(disk, reader)?.parameters?.shared === 'true'

@@ -22,10 +22,12 @@ import {
 } from '../../../schemas/index.ts'
 import { DISKS, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
 import { isExpired, isMove } from '../../../schemas/virtualmachineoperation/applies.ts'
+import { disksOf } from '../../binder/needs.ts'
+import { OPERATIONS_BY_VM } from '../../indexes.ts'
 import { MOVE_CONDITIONS, type MoveCondition } from './conditions.ts'
 import { MOVE_EVENTS } from './events.ts'
-import { disksOf, type GatherDeps, gather, OPERATIONS_BY_VM } from './gather.ts'
-import { hasEnded, MOVE_FINALIZER, type MovePlan, planMoves } from './plan.ts'
+import { type GatherDeps, gather } from './gather.ts'
+import { hasEnded, MOVE_FINALIZER, type MoveMemory, type MovePlan, planMoves } from './plan.ts'
 import type { Remembered } from './record.ts'
 import { migrationStateOf, type OperationReport } from './report.ts'
 import { MOVING_CONDITIONS } from './vm-conditions.ts'
@@ -180,8 +182,12 @@ export class MoveReconciler implements Reconciler {
             now,
           )
         : done
-      const { berth: before, ...rest } = (status ?? {}) as OperationStatus & { berth?: { readonly since?: string } }
-      const berth = IN_VAIN.includes(report.reason) ? { since: before?.since ?? timestamp(now) } : undefined
+      const { berth: before, ...rest } = (status ?? {}) as OperationStatus & { berth?: MoveMemory }
+      const berth: MoveMemory | undefined = ENDED.includes(report.phase)
+        ? { endedAt: timestamp(now) }
+        : IN_VAIN.includes(report.reason)
+          ? { since: before?.since ?? timestamp(now) }
+          : undefined
       return {
         ...rest,
         phase: report.phase,

@@ -6,19 +6,17 @@ import type { Reader } from '../../../lib/reconcile/reader.ts'
 import {
   type ClusterVmStatus,
   clusterStatusOf,
-  type VirtualDisk,
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../../schemas/index.ts'
-import { DISKS, NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import { NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
 import { isMove } from '../../../schemas/virtualmachineoperation/applies.ts'
 import type { Agents } from '../../agents.ts'
+import { disksOf } from '../../binder/needs.ts'
+import { OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
 import type { MigrationLimits, MoveFacts, SideFacts, TargetChoice } from './facts.ts'
 import { hasEnded } from './plan.ts'
 import { openRecords, type Slots, startSlot, transferSlot, type Waiting } from './slots.ts'
-
-/** `namespace/name` of the VM -> its operations. */
-export const OPERATIONS_BY_VM = `${VM_OPERATIONS}/vm`
 
 export interface GatherDeps {
   readonly reader: Reader
@@ -36,17 +34,6 @@ export interface GatherDeps {
   ) => TargetChoice
   readonly limits: MigrationLimits
 }
-
-export const vmKeyOf = ({ metadata, spec }: VirtualMachineOperation): string =>
-  toKey({ namespace: metadata.namespace ?? '', name: spec.virtualMachineName })
-
-/** Its disks that are objects of their own, those that there are. */
-export const disksOf = (vm: VirtualMachine, reader: Pick<Reader, 'get'>): readonly VirtualDisk[] =>
-  vm.spec.blockDeviceRefs.flatMap(({ kind, name }) =>
-    kind === 'VirtualDisk'
-      ? (reader.get<VirtualDisk>(DISKS, { namespace: vm.metadata.namespace ?? '', name: name ?? '' }) ?? [])
-      : [],
-  )
 
 export function gather(key: string, vm: VirtualMachine | null, now: number, deps: GatherDeps): MoveFacts {
   const { reader, limits } = deps
@@ -137,7 +124,7 @@ export const moveKeys = (reader: Reader): readonly string[] => [
     ...reader
       .list<VirtualMachineOperation>(VM_OPERATIONS)
       .filter(({ spec }) => isMove(spec.type))
-      .map(vmKeyOf),
+      .map(operationVmKey),
     ...reader
       .list<VirtualMachine>(VMS)
       .filter((vm) => openRecords([clusterStatusOf<ClusterVmStatus>(vm)]).length > 0)

@@ -212,9 +212,20 @@ function overdue(
     : report('InProgress', reason, message, progress)
 }
 
+/** What the scheduler remembers of an operation, in its `status.berth`. */
+export interface MoveMemory {
+  /** RFC 3339: since when it tries in vain. */
+  readonly since?: string
+  /** RFC 3339. */
+  readonly endedAt?: string
+}
+
+export const memoryOf = ({ status }: VirtualMachineOperation): MoveMemory =>
+  (status as { readonly berth?: MoveMemory } | undefined)?.berth ?? {}
+
 /** ms since the epoch: since when the operation tries in vain; null: it does not. */
-export function waitingSince(own: VirtualMachineOperation): number | null {
-  const { since } = (own.status as { readonly berth?: { readonly since?: string } } | undefined)?.berth ?? {}
+function waitingSince(own: VirtualMachineOperation): number | null {
+  const { since } = memoryOf(own)
   return since === undefined ? null : Date.parse(since)
 }
 

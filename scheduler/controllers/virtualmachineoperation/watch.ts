@@ -13,7 +13,8 @@ import {
 } from '../../../schemas/index.ts'
 import { HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
 import type { Agents } from '../../agents.ts'
-import { vmKeyOf, waitsForSlot } from './gather.ts'
+import { operationVmKey } from '../../indexes.ts'
+import { waitsForSlot } from './gather.ts'
 
 /** Returns the unsubscribe function. */
 export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange'>, sink: KeySink): () => void {
@@ -27,13 +28,13 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange'>, sink
   }
   /** A slot became free, or there is a place where there was none. */
   const wakeLine = () => {
-    wake(reader.list<VirtualMachineOperation>(VM_OPERATIONS).filter(waitsForSlot).map(vmKeyOf))
+    wake(reader.list<VirtualMachineOperation>(VM_OPERATIONS).filter(waitsForSlot).map(operationVmKey))
     wake(moving().flatMap(({ key, open }) => (open.phase === 'Prepared' ? [key] : [])))
   }
   const unread = reader.onChange((change) => {
     const { resource } = keyOf(change)
     const after = change.type === 'put' ? change.entry.value : change.previous
-    if (resource === VM_OPERATIONS) wake([vmKeyOf(after as VirtualMachineOperation)])
+    if (resource === VM_OPERATIONS) wake([operationVmKey(after as VirtualMachineOperation)])
     if (resource === NODES) wake(moving().map(({ key }) => key))
     if (resource !== VMS) return
     const before = change.previous as VirtualMachine | null

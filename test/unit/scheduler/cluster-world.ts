@@ -1,6 +1,6 @@
 // A store with a small cluster in it: real store, cache and API rules; agents are fakes.
 import { nameOf } from '../../../lib/object.ts'
-import { OPERATIONS_BY_VM, vmKeyOf } from '../../../scheduler/controllers/virtualmachineoperation/gather.ts'
+import { CLUSTER_INDEXES } from '../../../scheduler/indexes.ts'
 import type {
   ClusterDiskStatus,
   ClusterVmStatus,
@@ -25,9 +25,7 @@ export interface ClusterWorld extends World {
 /** Later ones over the same folder are restarts. */
 export async function clusterWorld(nodes: readonly string[], dir?: string): Promise<ClusterWorld> {
   const clock = new ManualClock()
-  const world = await openWorld(dir, clock, {
-    [OPERATIONS_BY_VM]: (object) => [vmKeyOf(object as VirtualMachineOperation)],
-  })
+  const world = await openWorld(dir, clock, CLUSTER_INDEXES)
   for (const name of nodes) if (world.reader.get(NODES, { namespace: '', name }) === null) await addNode(world, name)
   return { ...world, clock, agents: new FakeAgents(nodes) }
 }

@@ -1,0 +1,53 @@
+// Where machines that run can go: the placement core asked for a move. Reserves nothing; the record of the move does, once it is stored.
+import { type Ask, type Decision, decide, type VmFacts } from '../../lib/placement/index.ts'
+import type { Reader } from '../../lib/reconcile/reader.ts'
+import { type ClusterVmStatus, clusterStatusOf, type VirtualMachine } from '../../schemas/index.ts'
+import type { TargetChoice } from '../controllers/virtualmachineoperation/facts.ts'
+import { factsOf } from './facts.ts'
+import type { PriorityOf } from './priorities.ts'
+import type { PlacementState } from './state.ts'
+
+export interface TargetsDeps {
+  readonly reader: Reader
+  readonly state: Pick<PlacementState, 'cluster'>
+  readonly priorityOf: PriorityOf
+}
+
+export interface TargetWish {
+  readonly nodeSelector?: Readonly<Record<string, string>>
+  /** Nodes that are not wanted, each with why. */
+  readonly not?: ReadonlyMap<string, string>
+}
+
+export class Targets {
+  readonly #deps: TargetsDeps
+
+  constructor(deps: TargetsDeps) {
+    this.#deps = deps
+  }
+
+  /** A machine as it is when it is to be moved: with the CPU and accelerator that it runs with. */
+  factsOf(vm: VirtualMachine): VmFacts {
+    const { reader, state, priorityOf } = this.#deps
+    const node = clusterStatusOf<ClusterVmStatus>(vm).placement?.node
+    const runsOn = node === undefined ? undefined : state.cluster.host(node)?.facts
+    return factsOf(vm, reader, { ...priorityOf(vm), ...(runsOn === undefined ? {} : { runsOn }) })
+  }
+
+  decide(vm: VirtualMachine, wish: TargetWish = {}): Decision {
+    const node = clusterStatusOf<ClusterVmStatus>(vm).placement?.node
+    const ask: Ask = {
+      vm: this.factsOf(vm),
+      migrate: true,
+      ...(node === undefined ? {} : { current: node }),
+      ...(wish.nodeSelector === undefined ? {} : { nodeSelector: wish.nodeSelector }),
+      ...(wish.not === undefined || wish.not.size === 0 ? {} : { not: wish.not }),
+    }
+    return decide(this.#deps.state.cluster, ask, { reserve: false })
+  }
+
+  readonly targetOf = (vm: VirtualMachine, wish: TargetWish): TargetChoice => {
+    const decision = this.decide(vm, wish)
+    return decision.node === null ? { node: null, message: decision.message } : { node: decision.node }
+  }
+}
