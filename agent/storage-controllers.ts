@@ -3,7 +3,7 @@ import { nameOf, toKey } from '../lib/object.ts'
 import { toBytes } from '../lib/quantity.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
-import type { StorageClass } from '../schemas/index.ts'
+import { isShared, type StorageClass } from '../schemas/index.ts'
 import type { AgentConfig } from './config.ts'
 import { CLUSTER_VIRTUAL_IMAGE_KIND } from './controllers/clustervirtualimage/kind.ts'
 import { StorageClassReconciler } from './controllers/storageclass/controller.ts'
@@ -36,7 +36,9 @@ export async function createStorageSide(core: AgentCore): Promise<StorageSide> {
     onFileStep,
   })
   const known = [DISKS, IMAGES, CLUSTER_IMAGES].flatMap((resource) => reader.list(resource))
-  const folders = reader.list<StorageClass>(STORAGE_CLASSES).flatMap(({ parameters }) => parameters?.path ?? [])
+  // What another host is making in a shared folder, and what it has there, is none of this one's business.
+  const own = reader.list<StorageClass>(STORAGE_CLASSES).filter((storageClass) => !isShared(storageClass))
+  const folders = own.flatMap(({ parameters }) => parameters?.path ?? [])
   await storage.sweep(new Set(known.map(({ metadata }) => metadata.uid)), folders)
 
   const { content, driver, imports, stateDir } = storage

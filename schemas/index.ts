@@ -67,7 +67,7 @@ export type { Checksum, DataSource } from './image/source.ts'
 export type { KindDef, PrinterColumn, Rule, VersionDef } from './kind.ts'
 export type { PriorityClass } from './priorityclass/kind.ts'
 export type { Binding, ClusterRole, PolicyRule, Role, RoleRef, Subject } from './rbac/shapes.ts'
-export type { StorageClass } from './storageclass/kind.ts'
+export { isShared, type StorageClass, waitsForConsumer } from './storageclass/kind.ts'
 export type { VirtualDisk, VirtualDiskSpec, VirtualDiskStatus } from './virtualdisk/schema.ts'
 export type {
   BlockDeviceRef,

@@ -123,8 +123,9 @@ export class ContentStore {
     await syncFile(file)
     const { size } = await stat(file, { bigint: true })
     return this.#lock.run(async () => {
-      const image = (await this.get(digest)) ?? { ...facts, digest, storedSize: size }
-      if (!this.#images.has(digest)) {
+      const known = await this.get(digest)
+      const image = known ?? { ...facts, digest, storedSize: size }
+      if (known === null) {
         await writeJson(`${this.path(digest)}.json`, encodeImage(image))
         this.#deps.onFileStep?.('image-described')
         await moveDurably(file, this.path(digest))

@@ -55,7 +55,7 @@ export interface ImportCounts {
 }
 
 interface Entry {
-  readonly job: ImportJob
+  job: ImportJob
   readonly meter: SpeedMeter
   readonly abort: AbortController
   attempt: number
@@ -116,14 +116,15 @@ export class ImportQueue {
     const { uid } = job.request.claim
     const known = this.#entries.get(uid)
     // One that is done and asked for again has lost what it brought.
-    if (
-      known !== undefined &&
-      (!isDeepStrictEqual(known.job.request.source, job.request.source) || known.state === 'done')
-    )
+    if (known !== undefined && (!isSameWork(known.job.request, job.request) || known.state === 'done'))
       await this.cancel(uid)
     const entry = this.#entries.get(uid)
     if (entry === undefined) this.#add(uid, job)
-    else if (entry.state === 'failed' && this.#isDue(entry)) this.#requeue(entry)
+    else {
+      // Where content can be had changes while it is being fetched: the next try knows.
+      entry.job = job
+      if (entry.state === 'failed' && this.#isDue(entry)) this.#requeue(entry)
+    }
     this.#fill()
   }
 
@@ -193,7 +194,8 @@ export class ImportQueue {
       entry.state = 'done'
       log.info({ uid: request.claim.uid, attempt: entry.attempt }, 'an import is done')
     } catch (error) {
-      const again = isRetryable(error) && entry.attempt < attempts
+      // Hosts come back: content of the cluster is asked for until it is here.
+      const again = isRetryable(error) && (request.content !== undefined || entry.attempt < attempts)
       const retryAt = again ? clock.now() + this.#delay(entry.attempt) : null
       entry.state = 'failed'
       entry.failure = { message: messageOf(error), retryAt }
@@ -217,3 +219,6 @@ export class ImportQueue {
     return Math.min((this.#deps.retryMs ?? RETRY_MS) * 2 ** (attempt - 1), RETRY_MAX_MS)
   }
 }
+
+const isSameWork = (a: ImportRequest, b: ImportRequest): boolean =>
+  a.content?.digest === b.content?.digest && isDeepStrictEqual(a.source, b.source)

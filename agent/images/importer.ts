@@ -12,6 +12,7 @@ import { unpacked } from './decompress.ts'
 import { ImportError, refused } from './errors.ts'
 import { download } from './fetch.ts'
 import { detect, HEAD_BYTES, type SourceFormat } from './format.ts'
+import type { ImageSource } from './peer-connection.ts'
 import { probe } from './probe.ts'
 import type { Names } from './reach.ts'
 import { spaceFor, spaceGuard, whileRoom } from './space.ts'
@@ -26,8 +27,17 @@ export interface HttpSource {
   readonly checksum?: Checksums | undefined
 }
 
+/** Content that other hosts of the cluster have. */
+export interface PeerContent {
+  readonly digest: string
+  /** The best one first. */
+  readonly sources: readonly ImageSource[]
+}
+
 export interface ImportRequest {
   readonly source: HttpSource
+  /** It was imported on another host already: its content comes from there. */
+  readonly content?: PeerContent | undefined
   readonly claim: Omit<Claim, 'digest'>
 }
 

@@ -1,6 +1,6 @@
 // The `dir` driver: a disk is a qcow2 file in a folder, blank or an overlay on a stored image.
 // Every operation may be repeated after a crash at any point and then ends in the same state.
-import { access, mkdir, rm, stat } from 'node:fs/promises'
+import { access, chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from '../../lib/exec.ts'
 import type { ContentStore } from '../images/content-store.ts'
@@ -30,11 +30,15 @@ export interface NewDisk {
   readonly sizeBytes: bigint
   /** Digest of a stored disk image; null for a blank disk. */
   readonly base: string | null
+  /** The folder is the same on other hosts: the disk is whole by itself, as images are each host's own. */
+  readonly shared?: boolean
   /** The VirtualDisk without status. */
   readonly object: unknown
 }
 
 const TIMEOUT_MS = 60_000
+/** A whole image is copied, perhaps over the network. */
+const COPY_TIMEOUT_MS = 3_600_000
 const SECTOR = 512n
 
 export class DirDriver {
@@ -63,17 +67,33 @@ export class DirDriver {
     if (known?.state === 'ready') return known
     const path = join(disk.folder, 'disks', `${disk.uid}.qcow2`)
     await mkdir(dirname(path), { recursive: true, mode: 0o711 })
+    if (known === null && disk.shared === true) {
+      const adopted = await this.adopt(disk.uid, disk.folder)
+      if (adopted !== null) return adopted
+    }
     if (known === null) await refuseToOverwrite(path)
     const sizeBytes = ((disk.sizeBytes + SECTOR - 1n) / SECTOR) * SECTOR
-    const { uid, base, object } = disk
-    const making: DiskRecord = { uid, base, object, path, sizeBytes, state: 'making' }
+    const { uid, base, object, shared = false } = disk
+    const making: DiskRecord = { uid, base, object, path, sizeBytes, shared, state: 'making' }
     if (!(await this.#announce(making))) return null
     this.#deps.onFileStep?.('disk-announced')
     await this.#makeFile(making, signal)
-    const ready: DiskRecord = { ...making, state: 'ready' }
+    const ready: DiskRecord = { ...making, base: shared ? null : base, state: 'ready' }
     await records.put(ready)
     this.#deps.onFileStep?.('disk-recorded')
+    if (shared && base !== null) await this.#deps.content.collect()
     return ready
+  }
+
+  /** Takes over a disk that another host made in a shared folder. Null when there is none. @throws when its sidecar is damaged */
+  adopt(uid: string, folder: string): Promise<DiskRecord | null> {
+    return this.#deps.records.adopt(uid, join(folder, 'disks'))
+  }
+
+  /** Of a disk in a shared folder: this host does not have it any more, another one does. Others are left alone. */
+  async forget(uid: string): Promise<void> {
+    const record = this.#deps.records.get(uid)
+    if (record?.shared === true) await this.#deps.records.forget(record)
   }
 
   /** Writes down that the image is needed, before anything relies on it. */
@@ -94,10 +114,26 @@ export class DirDriver {
 
   async #makeFile(making: DiskRecord, signal: AbortSignal): Promise<void> {
     const temp = tempBeside(making.path)
+    if (making.shared && making.base !== null) return await this.#copyBase(making, making.base, temp, signal)
     // -u: the image's header has nothing to say, format and size are recorded facts.
     const backing = making.base === null ? [] : ['-u', '-b', this.#deps.content.path(making.base), '-F', 'qcow2']
     try {
       await this.#qemuImg(['create', '-q', '-f', 'qcow2', ...backing, temp, String(making.sizeBytes)], signal)
+      this.#deps.onFileStep?.('disk-made')
+      await moveDurably(temp, making.path)
+      this.#deps.onFileStep?.('disk-placed')
+    } finally {
+      await rm(temp, { force: true })
+    }
+  }
+
+  /** A stored image is one whole qcow2 file: a copy of it with another size is a disk. */
+  async #copyBase(making: DiskRecord, base: string, temp: string, signal: AbortSignal): Promise<void> {
+    try {
+      const source = this.#deps.content.path(base)
+      await run('cp', ['--sparse=always', '--reflink=auto', source, temp], { timeoutMs: COPY_TIMEOUT_MS, signal })
+      await chmod(temp, 0o600)
+      await this.#qemuImg(['resize', '-q', alone(temp), String(making.sizeBytes)], signal)
       this.#deps.onFileStep?.('disk-made')
       await moveDurably(temp, making.path)
       this.#deps.onFileStep?.('disk-placed')

@@ -18,6 +18,8 @@ export interface DiskRecord {
   readonly sizeBytes: bigint
   /** Digest of the image below it; null for a blank disk. */
   readonly base: string | null
+  /** In a folder that other hosts have too: it may be another host's tomorrow. */
+  readonly shared: boolean
   /** The VirtualDisk without status. */
   readonly object: unknown
 }
@@ -34,7 +36,7 @@ const isDiskPath = (path: string, uid: string): boolean =>
 
 /** @throws when the sidecar is damaged */
 export function decodeRecord(value: unknown): DiskRecord {
-  const { uid, state, path, sizeBytes, base, object } = value as Readonly<Record<string, unknown>>
+  const { uid, state, path, sizeBytes, base, shared = false, object } = value as Readonly<Record<string, unknown>>
   const known = (['making', 'ready', 'deleting'] as const).find((one) => one === state)
   const sound =
     typeof uid === 'string' &&
@@ -44,6 +46,6 @@ export function decodeRecord(value: unknown): DiskRecord {
     typeof sizeBytes === 'string' &&
     /^\d{1,19}$/.test(sizeBytes) &&
     (base === null || (typeof base === 'string' && isDigest(base)))
-  if (!sound || known === undefined) throw new Error('the sidecar of a disk is damaged')
-  return { uid, state: known, path, sizeBytes: BigInt(sizeBytes), base, object }
+  if (!sound || known === undefined || typeof shared !== 'boolean') throw new Error('the sidecar of a disk is damaged')
+  return { uid, state: known, path, sizeBytes: BigInt(sizeBytes), base, shared, object }
 }

@@ -67,6 +67,23 @@ export class DiskRecords {
     this.#records.delete(record.uid)
   }
 
+  /** Takes over a disk that another host made in a folder which both have. Null when there is no whole one. */
+  async adopt(uid: string, folder: string): Promise<DiskRecord | null> {
+    const found = await readJson(join(folder, `${uid}.json`))
+    if (found === null) return null
+    const record = decodeRecord(found)
+    const isIt = record.uid === uid && record.state === 'ready' && record.shared && dirname(record.path) === folder
+    if (!isIt) return null
+    await this.put(record)
+    return record
+  }
+
+  /** This host has nothing to do with the disk any more; it and its second copy stay for others. */
+  async forget({ uid }: DiskRecord): Promise<void> {
+    await removeDurably(join(this.#dir, `${uid}.json`))
+    this.#records.delete(uid)
+  }
+
   #paths({ uid, path }: DiskRecord): string[] {
     return [...new Set([join(this.#dir, `${uid}.json`), join(dirname(path), `${uid}.json`)])]
   }

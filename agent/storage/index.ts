@@ -66,13 +66,27 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   await content.open()
   const driver = new DirDriver({ content, records, onFileStep, ...(resizeLive === undefined ? {} : { resizeLive }) })
   const importer = new Importer({ content, config, onFileStep })
+  const peers = new PeerFetch({ content, config, log, tls: peerTls, onFileStep })
+  const either: Pick<Importer, 'import'> = {
+    import: (request, onProgress, signal) =>
+      request.content === undefined
+        ? importer.import(request, onProgress, signal)
+        : peers.ensureImage(
+            {
+              ...request.content,
+              claim: request.claim,
+              onProgress: (progress) => onProgress({ stage: 'download', ...progress }),
+            },
+            signal,
+          ),
+  }
   return {
     stateDir,
     content,
     driver,
     volumes: new DirVolumes({ content, driver }),
-    imports: new ImportQueue({ importer, clock, log, concurrency: config.concurrency }),
-    peers: new PeerFetch({ content, config, log, tls: peerTls, onFileStep }),
+    imports: new ImportQueue({ importer: either, clock, log, concurrency: config.concurrency }),
+    peers,
     strays: (known) => strayFiles({ content, records, known }),
     sweep: async (known, folders) => {
       const report = await sweep({ content, records, driver, known, folders: [stateDir, ...folders] })

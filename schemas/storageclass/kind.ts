@@ -28,6 +28,13 @@ const Fields = Type.Object({
   ),
 })
 
+/** The class's folder is the same on all hosts: its disks can be reached from each. */
+export const isShared = ({ parameters }: Pick<StorageClass, 'parameters'>): boolean => parameters?.shared === 'true'
+
+/** Its disks are made when a machine that names them is about to run, where that machine runs. */
+export const waitsForConsumer = ({ volumeBindingMode }: Pick<StorageClass, 'volumeBindingMode'>): boolean =>
+  volumeBindingMode === 'WaitForFirstConsumer'
+
 export interface StorageClass extends KubeObject, DeepReadonly<Type.Static<typeof Fields>> {}
 
 export const STORAGE_CLASS: KindDef = {

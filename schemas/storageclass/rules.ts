@@ -2,7 +2,7 @@
 import { isAbsolute, normalize } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { FieldError } from '../../lib/errors.ts'
-import { forbidden, invalid, notBuilt, notSupported, ruleOf, when } from '../errors.ts'
+import { forbidden, invalid, notBuilt, notSupported, required, ruleOf, when } from '../errors.ts'
 import type { Rule } from '../kind.ts'
 import type { StorageClass } from './kind.ts'
 
@@ -16,10 +16,27 @@ export const provisionerIsDir: Check = ({ provisioner }) =>
     notSupported('provisioner', `"${provisioner}" is unknown; the only provisioner is ${DIR_PROVISIONER}`),
   )
 
+const PARAMETERS = ['path', 'shared']
+
 export const parametersAreKnown: Check = ({ parameters = {} }) =>
   Object.keys(parameters).flatMap((key) =>
-    when(key !== 'path', () => notSupported(`parameters.${key}`, 'is unknown; the only parameter is path')),
+    when(!PARAMETERS.includes(key), () =>
+      notSupported(`parameters.${key}`, `is unknown; the parameters are ${PARAMETERS.join(', ')}`),
+    ),
   )
+
+/** Only a folder of its own can be the same on several hosts: the state folder is each host's. */
+export const sharedHasPath: Check = ({ parameters = {} }) => {
+  const { shared, path } = parameters
+  return [
+    ...when(shared !== undefined && shared !== 'true' && shared !== 'false', () =>
+      notSupported('parameters.shared', `"${shared}" is not one of "true", "false"`),
+    ),
+    ...when(shared === 'true' && path === undefined, () =>
+      required('parameters.path', 'a shared class needs the folder that is the same on all hosts'),
+    ),
+  ]
+}
 
 /** The folder for disks, in a form without detours, so that two classes with the same folder have the same text. */
 export const pathIsAbsolute: Check = ({ parameters }) => {
@@ -42,9 +59,6 @@ export const classIsImmutable: Check = (storageClass, old) =>
 
 export const optionsAreBuilt: Check = (storageClass) => [
   ...when(storageClass.reclaimPolicy === 'Retain', () => notBuilt('reclaimPolicy', 'the reclaim policy Retain')),
-  ...when(storageClass.volumeBindingMode === 'WaitForFirstConsumer', () =>
-    notBuilt('volumeBindingMode', 'the binding mode WaitForFirstConsumer'),
-  ),
   ...when(storageClass.allowVolumeExpansion === false, () =>
     notBuilt('allowVolumeExpansion', 'a class whose disks cannot grow'),
   ),
@@ -55,6 +69,7 @@ export const optionsAreBuilt: Check = (storageClass) => [
 export const STORAGE_CLASS_RULES: readonly Rule[] = [
   provisionerIsDir,
   parametersAreKnown,
+  sharedHasPath,
   pathIsAbsolute,
   classIsImmutable,
   optionsAreBuilt,

@@ -48,6 +48,12 @@ export const DISK_CONDITIONS = defineConditions('VirtualDisk', {
         means: 'The disk waits for its StorageClass.',
         todo: 'See the condition StorageClassReady.',
       },
+      WaitingForFirstConsumer: {
+        status: 'False',
+        means:
+          'The class makes disks where the first machine that names them runs (`volumeBindingMode: WaitForFirstConsumer`), and none does yet.',
+        todo: 'Create the machine, or use a class with `volumeBindingMode: Immediate`.',
+      },
       DatasourceIsNotFound: {
         status: 'False',
         means: 'The disk waits for an image that does not exist.',

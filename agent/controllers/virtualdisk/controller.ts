@@ -12,7 +12,7 @@ import { recorded } from '../../images/recorded.ts'
 import { DISKS } from '../../names.ts'
 import { httpSource } from '../virtualimage/observe.ts'
 import { DISK_FINALIZERS, type DiskHave, type DiskObserveDeps, observeDisk } from './observe.ts'
-import { baseOf, type DiskStep, growthOf, planDisk, sizeProblem } from './plan.ts'
+import { awaitsConsumer, baseOf, type DiskStep, growthOf, planDisk, sizeProblem } from './plan.ts'
 import { diskStatus } from './status.ts'
 
 export interface DiskDeps extends DiskObserveDeps {
@@ -76,11 +76,16 @@ export class DiskReconciler implements Reconciler {
         return driver.recordObject(uid, recorded(disk))
       case 'remove':
         return driver.remove(uid)
+      case 'forget':
+        return driver.forget(uid)
       case 'create': {
-        const { folder, bytes: sizeBytes, base } = step
-        await driver.create({ uid, folder, sizeBytes, base, object: recorded(disk) }, signal)
+        const { folder, bytes: sizeBytes, base, shared } = step
+        await driver.create({ uid, folder, sizeBytes, base, shared, object: recorded(disk) }, signal)
         return
       }
+      case 'adopt':
+        await driver.adopt(uid, step.folder)
+        return
       case 'grow':
         await driver.grow(uid, step.bytes, step.inUse, signal)
         return
@@ -122,10 +127,12 @@ export class DiskReconciler implements Reconciler {
 /** When to look again without being woken. */
 export function nextLook(have: DiskHave, now: number): Outcome {
   if (have.deleting) return DONE
+  if (awaitsConsumer(have)) return DONE
   if (have.disk !== null) {
     if (!have.present) return again(LOST_MS, 'the file of the disk is missing')
     return growthOf(have) === null ? DONE : again(GROW_MS, 'the disk is going to grow')
   }
+  if (have.wasMade) return again(LOST_MS, 'the file of the disk is missing')
   const state = have.source.kind === 'http' ? have.source.import : null
   const base = baseOf(have.source)
   if (base !== null && sizeProblem(have, base) === null) return again(PROGRESS_MS, 'the disk is being made')

@@ -1,11 +1,20 @@
 // What there is of a disk: its file, its source, its storage class, its users. Reads only.
 import { toBytes } from '../../../lib/quantity.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import type { ClusterVirtualImage, StorageClass, VirtualDisk, VirtualImage } from '../../../schemas/index.ts'
+import {
+  type ClusterVirtualImage,
+  type HostBinding,
+  isBound,
+  isShared,
+  type StorageClass,
+  type VirtualDisk,
+  type VirtualImage,
+  waitsForConsumer,
+} from '../../../schemas/index.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import type { ImportQueue, ImportState } from '../../images/import-queue.ts'
 import type { StoredImage } from '../../images/stored.ts'
-import { CLUSTER_IMAGES, IMAGES, STORAGE_CLASSES } from '../../names.ts'
+import { CLUSTER_IMAGES, HOST_BINDINGS, IMAGES, STORAGE_CLASSES } from '../../names.ts'
 import type { DirDriver } from '../../storage/dir-driver.ts'
 import type { DiskRecord } from '../../storage/disk-record.ts'
 import { claimFits, httpSource } from '../virtualimage/observe.ts'
@@ -32,12 +41,20 @@ export type SourceHave =
   | { readonly kind: 'unknown'; readonly type: string }
 
 export type ClassHave =
-  | { readonly kind: 'found'; readonly name: string; readonly folder: string }
+  | {
+      readonly kind: 'found'
+      readonly name: string
+      readonly folder: string
+      readonly shared: boolean
+      readonly waits: boolean
+    }
   | { readonly kind: 'missing'; readonly name: string }
   | { readonly kind: 'no-default' }
 
 export interface DiskHave {
   readonly deleting: boolean
+  /** A scheduler took it from this host; it lives on elsewhere. */
+  readonly released: boolean
   readonly held: { readonly cleanup: boolean; readonly protection: boolean }
   /** The disk's record once it was ready. */
   readonly disk: DiskRecord | null
@@ -72,6 +89,7 @@ export async function observeDisk(vd: VirtualDisk, deps: DiskObserveDeps): Promi
   const size = vd.spec.persistentVolumeClaim?.size
   return {
     deleting: deletionTimestamp !== undefined,
+    released: bindingOf(deps.reader, uid)?.spec.role === 'Released',
     held: {
       cleanup: finalizers.includes(DISK_FINALIZERS.cleanup),
       protection: finalizers.includes(DISK_FINALIZERS.protection),
@@ -85,6 +103,10 @@ export async function observeDisk(vd: VirtualDisk, deps: DiskObserveDeps): Promi
     users: usesOf(deps.reader, deviceKeyOf(vd)),
   }
 }
+
+/** A binding has the uid of its object as name. */
+const bindingOf = (reader: Reader, uid: string): HostBinding | null =>
+  reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })
 
 async function observeSource(vd: VirtualDisk, deps: DiskObserveDeps): Promise<SourceHave> {
   const { dataSource } = vd.spec
@@ -132,7 +154,14 @@ function observeClass(vd: VirtualDisk, { reader, stateDir }: DiskObserveDeps): C
     ? reader.get<StorageClass>(STORAGE_CLASSES, { namespace: '', name: named })
     : defaultClass(reader.list<StorageClass>(STORAGE_CLASSES))
   if (found === null) return named ? { kind: 'missing', name: named } : { kind: 'no-default' }
-  return { kind: 'found', name: found.metadata.name, folder: found.parameters?.path ?? stateDir }
+  return {
+    kind: 'found',
+    name: found.metadata.name,
+    folder: found.parameters?.path ?? stateDir,
+    shared: isShared(found),
+    // A scheduler has chosen this host already.
+    waits: waitsForConsumer(found) && !isBound(vd),
+  }
 }
 
 /** Of several defaults Kubernetes takes the newest. */

@@ -9,13 +9,23 @@ export type DiskStep =
   | { readonly do: 'end-import' }
   /** Give up the claim on what was downloaded. */
   | { readonly do: 'release' }
-  | { readonly do: 'create'; readonly folder: string; readonly bytes: bigint; readonly base: string | null }
+  | {
+      readonly do: 'create'
+      readonly folder: string
+      readonly bytes: bigint
+      readonly base: string | null
+      readonly shared: boolean
+    }
+  /** Take over what another host made in the folder of a shared class. */
+  | { readonly do: 'adopt'; readonly folder: string }
   | { readonly do: 'grow'; readonly bytes: bigint; readonly inUse: boolean }
   | { readonly do: 'protect' }
   | { readonly do: 'unprotect' }
   /** Write the newest form of the object beside the file. */
   | { readonly do: 'record' }
   | { readonly do: 'remove' }
+  /** It stays in the folder of a shared class, for another host. */
+  | { readonly do: 'forget' }
   | { readonly do: 'let-go' }
 
 /** VMs that must not lose the disk. */
@@ -36,7 +46,7 @@ function planDeletion(have: DiskHave, inUse: boolean): readonly DiskStep[] {
   if (inUse) return []
   return [
     { do: 'end-import' },
-    { do: 'remove' },
+    have.released && have.disk?.shared === true ? { do: 'forget' } : { do: 'remove' },
     { do: 'release' },
     ...(have.held.protection ? [{ do: 'unprotect' } as const] : []),
     ...(have.held.cleanup ? [{ do: 'let-go' } as const] : []),
@@ -45,7 +55,9 @@ function planDeletion(have: DiskHave, inUse: boolean): readonly DiskStep[] {
 
 function planCreation(have: DiskHave): readonly DiskStep[] {
   const { source, storageClass } = have
-  if (have.wasMade || storageClass.kind !== 'found') return []
+  if (storageClass.kind !== 'found') return []
+  if (have.wasMade) return storageClass.shared ? [{ do: 'adopt', folder: storageClass.folder }] : []
+  if (awaitsConsumer(have)) return []
   if (source.kind === 'http' && source.image === null) {
     const outdated = source.claim === 'other-source' ? [{ do: 'release' } as const] : []
     return source.claim === 'fits' ? [{ do: 'release' }, { do: 'import' }] : [...outdated, { do: 'import' }]
@@ -54,7 +66,8 @@ function planCreation(have: DiskHave): readonly DiskStep[] {
   if (sizeProblem(have, base) !== null) return []
   const bytes = have.wantBytes ?? base?.virtualSize ?? null
   if (bytes === null || (base === null && source.kind !== 'blank')) return []
-  return [{ do: 'create', folder: storageClass.folder, bytes, base: base?.digest ?? null }]
+  const { folder, shared } = storageClass
+  return [{ do: 'create', folder, bytes, base: base?.digest ?? null, shared }]
 }
 
 function planUpkeep(have: DiskHave, inUse: boolean): readonly DiskStep[] {
@@ -62,6 +75,10 @@ function planUpkeep(have: DiskHave, inUse: boolean): readonly DiskStep[] {
   const bytes = growthOf(have)
   return bytes === null ? [{ do: 'record' }] : [{ do: 'record' }, { do: 'grow', bytes, inUse }]
 }
+
+/** Its class makes it only when a virtual machine names it, and none does. */
+export const awaitsConsumer = ({ disk, storageClass, users }: DiskHave): boolean =>
+  disk === null && storageClass.kind === 'found' && storageClass.waits && !users.some(({ named }) => named)
 
 /** The image that a new disk reads through; null for none, or none yet. */
 export const baseOf = (source: SourceHave): StoredImage | null =>

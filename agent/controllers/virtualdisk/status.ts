@@ -8,7 +8,7 @@ import { importing, percent, speedOf } from '../virtualimage/status.ts'
 import { DISK_CONDITIONS, type DiskCondition } from './conditions.ts'
 import { goDuration } from './duration.ts'
 import type { DiskHave, SourceHave } from './observe.ts'
-import { baseOf, growthOf, holders, sizeProblem } from './plan.ts'
+import { awaitsConsumer, baseOf, growthOf, holders, sizeProblem } from './plan.ts'
 import { someOf } from './users.ts'
 
 export interface DiskStatusInputs {
@@ -54,6 +54,10 @@ function stateOf({ have, fault, now }: DiskStatusInputs): { readonly phase: Phas
   if (have.disk !== null || have.wasMade) return existing(have)
   if (have.storageClass.kind !== 'found') {
     return { phase: 'Pending', ready: notReady('StorageClassIsNotReady', classText(have)) }
+  }
+  if (awaitsConsumer(have)) {
+    const message = 'the disk is made when a virtual machine names it'
+    return { phase: 'WaitForFirstConsumer', ready: notReady('WaitingForFirstConsumer', message) }
   }
   const { source } = have
   if (source.kind === 'unknown') return { phase: 'Failed', ready: notReady('ProvisioningFailed', sourceText(source)) }

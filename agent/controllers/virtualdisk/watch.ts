@@ -3,8 +3,8 @@ import { type KubeObject, nameOf, toKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { itself, type KeySink, on, referredBy } from '../../../lib/reconcile/sources.ts'
 import type { Change } from '../../../lib/store/store.ts'
-import type { VirtualDisk, VirtualMachine } from '../../../schemas/index.ts'
-import { CLUSTER_IMAGES, DISKS, IMAGES, STORAGE_CLASSES, VMS } from '../../names.ts'
+import type { HostBinding, VirtualDisk, VirtualMachine } from '../../../schemas/index.ts'
+import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, STORAGE_CLASSES, VMS } from '../../names.ts'
 import { DISKS_BY_IMAGE, deviceKeyOf, imageOf, usedDevices } from './users.ts'
 
 const keyOfObject = (object: KubeObject): string => toKey(nameOf(object))
@@ -40,8 +40,17 @@ export function wireDisks(reader: Reader, sink: KeySink): void {
   on(reader, IMAGES, referredBy(madeFrom), sink)
   on(reader, CLUSTER_IMAGES, referredBy(madeFrom), sink)
   on(reader, STORAGE_CLASSES, () => waitingDisks(reader), sink)
+  on(reader, HOST_BINDINGS, boundTo(DISKS), sink)
   on(reader, VMS, (change) => (touchesDevices(change) ? vms(change) : []), sink)
 }
+
+/** What a scheduler says of an object here. */
+const boundTo = (resource: string) =>
+  referredBy((binding) => {
+    const { subject } = (binding as HostBinding).spec
+    const { namespace = '', name } = subject
+    return subject.resource === resource ? [toKey({ namespace, name })] : []
+  })
 
 /** Those that a storage class can help. */
 const waitingDisks = (reader: Reader): readonly string[] =>
@@ -50,7 +59,9 @@ const waitingDisks = (reader: Reader): readonly string[] =>
 /** An image looks again when a disk made from it or a VM that has it comes or goes. */
 export function wireImages(reader: Reader, kind: 'VirtualImage' | 'ClusterVirtualImage', sink: KeySink): void {
   const vms = usedByVm(kind)
-  on(reader, kind === 'VirtualImage' ? IMAGES : CLUSTER_IMAGES, itself, sink)
+  const resource = kind === 'VirtualImage' ? IMAGES : CLUSTER_IMAGES
+  on(reader, resource, itself, sink)
+  on(reader, HOST_BINDINGS, boundTo(resource), sink)
   on(
     reader,
     DISKS,

@@ -77,7 +77,8 @@ export class ImageReconciler<T extends AnyImage> implements Reconciler {
       case 'import': {
         const source = httpSource(image.spec)
         if (source === null) return
-        const request = { source, claim: { uid: target.uid, object: recorded(image) } }
+        const content = step.content ?? undefined
+        const request = { source, content, claim: { uid: target.uid, object: recorded(image) } }
         const onChange = () => wake(toKey(target))
         return imports.ensure({ namespace: target.namespace, request, onChange, log: pass.log })
       }

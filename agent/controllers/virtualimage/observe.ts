@@ -1,11 +1,12 @@
 // What there is of an image: its claim, its file, its import, its users. Reads only.
 import { isDeepStrictEqual } from 'node:util'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import type { ClusterVirtualImage, VirtualDisk, VirtualImage } from '../../../schemas/index.ts'
+import type { ClusterVirtualImage, HostBinding, VirtualDisk, VirtualImage } from '../../../schemas/index.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import type { ImportQueue, ImportState } from '../../images/import-queue.ts'
-import type { HttpSource } from '../../images/importer.ts'
+import type { HttpSource, PeerContent } from '../../images/importer.ts'
 import type { Claim, StoredImage } from '../../images/stored.ts'
+import { HOST_BINDINGS } from '../../names.ts'
 import type { DirDriver } from '../../storage/dir-driver.ts'
 import { DISKS_BY_IMAGE, deviceKeyOf, usesOf } from '../virtualdisk/users.ts'
 
@@ -19,6 +20,8 @@ export interface ImageHave {
   /** The file of a claim that fits; null when there is none or it is gone. */
   readonly image: StoredImage | null
   readonly import: ImportState | null
+  /** Where the scheduler says that the content can be had; null: from the image's own source. */
+  readonly content: PeerContent | null
   /** `namespace/name` of VMs that have it and of disks that read through it. */
   readonly users: { readonly vms: readonly string[]; readonly disks: readonly string[] }
 }
@@ -59,12 +62,17 @@ export async function observeImage(
     claim: claim === null ? 'none' : fits ? 'fits' : 'other-source',
     image: fits ? await deps.content.get(claim.digest) : null,
     import: deps.imports.state(uid),
+    content: contentOf(deps.reader, uid),
     users: {
       vms: usesOf(deps.reader, key).flatMap(({ namespace, name, holds }) => (holds ? [`${namespace}/${name}`] : [])),
       disks: claim === null ? [] : disksOn(key, claim.digest, deps),
     },
   }
 }
+
+/** A binding has the uid of its object as name. */
+const contentOf = (reader: Reader, uid: string): PeerContent | null =>
+  reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })?.spec.image ?? null
 
 function disksOn(key: string, digest: string, { reader, driver }: ImageObserveDeps): readonly string[] {
   return reader

@@ -1,10 +1,12 @@
 // The whole policy of an image. Pure.
+import type { PeerContent } from '../../images/importer.ts'
 import type { ImageHave } from './observe.ts'
 
 export type ImageStep =
   /** Take hold of the object before anything is made for it. */
   | { readonly do: 'hold' }
-  | { readonly do: 'import' }
+  /** From its source, or from hosts that have its content. */
+  | { readonly do: 'import'; readonly content: PeerContent | null }
   /** End the import and forget what it said. */
   | { readonly do: 'end-import' }
   /** Give the claim up; the file goes when nobody else needs it. */
@@ -22,9 +24,10 @@ export function planImage(have: ImageHave): readonly ImageStep[] {
   if (!have.held.cleanup) steps.push({ do: 'hold' })
   if (used && !have.held.protection) steps.push({ do: 'protect' })
   if (!used && have.held.protection) steps.push({ do: 'unprotect' })
-  if (have.claim === 'fits') return [...steps, { do: 'record' }]
+  const comesBack = have.image === null && have.content !== null
+  if (have.claim === 'fits' && !comesBack) return [...steps, { do: 'record' }]
   if (have.claim === 'other-source') steps.push({ do: 'release' })
-  return [...steps, { do: 'import' }]
+  return [...steps, { do: 'import', content: have.content }]
 }
 
 function planDeletion(have: ImageHave, used: boolean): readonly ImageStep[] {

@@ -148,11 +148,12 @@ export function percent(state: ImportState | null): string {
 
 const progressOf = (have: ImageHave): string => (have.image !== null ? '100%' : percent(have.import))
 
-function facts({ image }: ImageHave): Partial<VirtualImageStatus> {
+function facts({ image }: ImageHave): Partial<VirtualImageStatus> & { readonly berth?: { readonly digest: string } } {
   if (image === null) return {}
   return {
     format: image.sourceFormat,
     cdrom: image.cdrom,
+    berth: { digest: image.digest },
     size: {
       stored: humanBytes(image.storedSize),
       storedBytes: String(image.storedSize),

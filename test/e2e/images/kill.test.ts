@@ -128,7 +128,7 @@ describe('a disk left in the middle of something', () => {
     const records = new DiskRecords(folder)
     await records.open()
     const path = join(folder, `${uid}.qcow2`)
-    await records.put({ uid, state, path, sizeBytes: 1n << 20n, base: null, object: {} })
+    await records.put({ uid, state, path, sizeBytes: 1n << 20n, base: null, shared: false, object: {} })
     if (files.includes('disk')) await exec('qemu-img', ['create', '-q', '-f', 'qcow2', path, '1M'])
     if (files.includes('temp')) await writeFile(join(folder, '.tmp-00'), 'half')
   }
@@ -153,7 +153,7 @@ describe('a disk left in the middle of something', () => {
       const storage = await open()
       await storage.sweep(new Set([uid]), [])
       const made = await storage.driver.create(
-        { uid, folder: stateDir, sizeBytes: 1n << 20n, base: null, object: {} },
+        { uid, folder: stateDir, sizeBytes: 1n << 20n, base: null, shared: false, object: {} },
         AbortSignal.timeout(10_000),
       )
       expect(made?.state).toBe('ready')

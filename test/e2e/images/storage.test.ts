@@ -232,3 +232,57 @@ describe('damage', () => {
     expect(await storage.volumes.disk('disk')).not.toBeNull()
   })
 })
+
+describe('a folder that several hosts have', () => {
+  const folder = () => mkdtemp(join(dir, 'nfs-'))
+  const make = (at: string, base: string | null) =>
+    storage.driver.create({ uid: 'd', folder: at, sizeBytes: 16n * MIB, base, shared: true, object: { a: 1 } }, signal)
+
+  it('has whole disks, which another host takes over and this one forgets', async () => {
+    const nfs = await folder()
+    const image = await place('image', 'x')
+    const record = await make(nfs, image.digest)
+    expect(record).toMatchObject({ base: null, shared: true, sizeBytes: 16n * MIB })
+    const path = record?.path ?? ''
+    const { stdout } = await exec('qemu-img', ['info', '--output=json', '-f', 'qcow2', path])
+    const info = JSON.parse(stdout)
+    expect(info['virtual-size']).toBe(16 * 1048576)
+    expect(info['backing-filename']).toBeUndefined()
+    await exec('qemu-io', ['-f', 'qcow2', '-c', 'read -P 120 0 64k', path])
+    // Nothing of it hangs on the image.
+    await storage.content.release('image')
+    expect(await stored()).toEqual([])
+
+    const own = stateDir
+    stateDir = await mkdtemp(join(dir, 'state-'))
+    const other = await open()
+    expect(await other.driver.adopt('d', nfs)).toEqual(record)
+    expect(await other.driver.adopt('e', nfs)).toBeNull()
+    await storage.driver.forget('d')
+    expect(storage.driver.get('d')).toBeNull()
+    expect((await stat(path)).size).toBeGreaterThan(0)
+    // The next start of either host leaves what is in the folder to the other.
+    stateDir = own
+    const again = await open()
+    await again.sweep(new Set(), [])
+    await other.driver.grow('d', 32n * MIB, false, signal)
+    expect(await again.driver.adopt('d', nfs)).toMatchObject({ sizeBytes: 32n * MIB })
+    await again.driver.remove('d')
+    expect(await readdir(join(nfs, 'disks'))).toEqual([])
+  })
+
+  it('never takes over what is half made, somebody else’s, or not shared', async () => {
+    const nfs = await folder()
+    await make(nfs, null)
+    const sidecar = join(nfs, 'disks', 'd.json')
+    const good = JSON.parse(await readFile(sidecar, 'utf8'))
+    stateDir = await mkdtemp(join(dir, 'state-'))
+    const other = await open()
+    for (const bad of [{ state: 'making' }, { shared: false }, { path: '/etc/disks/d.qcow2' }]) {
+      await writeFile(sidecar, JSON.stringify({ ...good, ...bad }))
+      expect(await other.driver.adopt('d', nfs), JSON.stringify(bad)).toBeNull()
+    }
+    await writeFile(sidecar, '{')
+    await expect(other.driver.adopt('d', nfs)).rejects.toThrow('d.json is not valid JSON')
+  })
+})

@@ -129,6 +129,31 @@ describe('ImportQueue', () => {
     expect(queue.state('a')).toMatchObject({ attempt: 3, retryAt: null })
   })
 
+  it('content of the cluster is asked for until it is here, each time where it is known to be', async () => {
+    const from = (node: string, digest = 'd') =>
+      queue.ensure({
+        namespace: 'default',
+        request: {
+          source: { url: 'http://a/' },
+          content: { digest, sources: [{ node, url: `https://${node}` }] },
+          claim: { uid: 'a', object: {} },
+        },
+        onChange: () => {},
+      })
+    for (let attempt = 1; attempt <= 9; attempt += 1) {
+      await from(`h${attempt}`)
+      await gate.end('a', transport('gone'))
+      expect(queue.state('a')).toMatchObject({ kind: 'failed', attempt })
+      now += 300_000
+    }
+    await from('h10')
+    // It runs: another place to have it from does not begin it anew, another digest does.
+    await from('h11')
+    expect(gate.started).toHaveLength(10)
+    await from('h11', 'other')
+    expect(gate.started).toHaveLength(11)
+  })
+
   it('one that is tried again goes to the end of the line', async () => {
     for (const uid of ['a', 'b', 'c']) await ensure(uid)
     await gate.end('a', transport('cut'))

@@ -34,6 +34,7 @@ const disk = (n: number, name: string, over: Partial<DiskRecord> = {}): DiskReco
   path: `/s/disks/${uuid(n)}.qcow2`,
   sizeBytes: 1n << 30n,
   base: null,
+  shared: false,
   object: diskObject(n, name),
   ...over,
 })

@@ -6,6 +6,7 @@ import {
   parametersAreKnown,
   pathIsAbsolute,
   provisionerIsDir,
+  sharedHasPath,
 } from '../../../../schemas/storageclass/rules.ts'
 import { admit } from '../../../support/validate.ts'
 import { checkRules } from '../expect.ts'
@@ -30,7 +31,17 @@ checkRules<StorageClass>([
   {
     rule: parametersAreKnown,
     good: [[sc()], [sc({ parameters: {} })], [path('/srv')]],
-    bad: [[sc({ parameters: { path: '/srv', fsType: 'ext4' } }), 'parameters.fsType', /only parameter is path/]],
+    bad: [
+      [sc({ parameters: { path: '/srv', fsType: 'ext4' } }), 'parameters.fsType', /the parameters are path, shared/],
+    ],
+  },
+  {
+    rule: sharedHasPath,
+    good: [[sc()], [sc({ parameters: { path: '/srv', shared: 'true' } })], [sc({ parameters: { shared: 'false' } })]],
+    bad: [
+      [sc({ parameters: { shared: 'true' } }), 'parameters.path', /needs the folder that is the same on all hosts/],
+      [sc({ parameters: { path: '/srv', shared: 'yes' } }), 'parameters.shared', /is not one of "true", "false"/],
+    ],
   },
   {
     rule: pathIsAbsolute,
@@ -58,10 +69,9 @@ checkRules<StorageClass>([
   },
   {
     rule: optionsAreBuilt,
-    good: [[sc()], [sc({ reclaimPolicy: 'Delete', volumeBindingMode: 'Immediate', mountOptions: [] })]],
+    good: [[sc()], [sc({ reclaimPolicy: 'Delete', volumeBindingMode: 'WaitForFirstConsumer', mountOptions: [] })]],
     bad: [
       [sc({ reclaimPolicy: 'Retain' }), 'reclaimPolicy', builtWords],
-      [sc({ volumeBindingMode: 'WaitForFirstConsumer' }), 'volumeBindingMode', builtWords],
       [sc({ allowVolumeExpansion: false }), 'allowVolumeExpansion', builtWords],
       [sc({ mountOptions: ['noatime'] }), 'mountOptions', builtWords],
       [sc({ allowedTopologies: [{}] }), 'allowedTopologies', builtWords],

@@ -21,12 +21,16 @@ const record: DiskRecord = {
   path: '/s/disks/u.qcow2',
   sizeBytes: GIB,
   base: null,
+  shared: false,
   object: {},
 }
-const found = { kind: 'found', name: 'dir', folder: '/s' } as const
+const found = { kind: 'found', name: 'dir', folder: '/s', shared: false, waits: false } as const
+const waits = { ...found, waits: true } as const
+const shared = { ...found, shared: true } as const
 const held = { cleanup: true, protection: false }
 const blank: DiskHave = {
   deleting: false,
+  released: false,
   held,
   disk: null,
   present: false,
@@ -58,7 +62,21 @@ const user = { namespace: 'ns', name: 'vm', named: true, mounted: true, holds: t
 const iso = { ...stored, cdrom: true }
 const missing = image({ found: 'missing', phase: '', uid: null, image: null })
 
-const create = (bytes: bigint, base: string | null) => ({ do: 'create', folder: '/s', bytes, base })
+const create = (bytes: bigint, base: string | null) => ({ do: 'create', folder: '/s', bytes, base, shared: false })
+
+it('says that a disk waits for a machine', () => {
+  const status = diskStatus({
+    disk: object,
+    before: undefined,
+    have: { ...blank, storageClass: waits },
+    fault: null,
+    now: at(1),
+  })
+  expect(status.phase).toBe('WaitForFirstConsumer')
+  expect(status.conditions).toContainEqual(
+    expect.objectContaining({ type: 'Ready', status: 'False', reason: 'WaitingForFirstConsumer' }),
+  )
+})
 
 describe('planDisk', () => {
   const rows: readonly [string, DiskHave, readonly object[]][] = [
@@ -111,6 +129,39 @@ describe('planDisk', () => {
     [
       'deleted',
       { ...ready, deleting: true },
+      ['end-import', 'remove', 'release', 'let-go'].map((one) => ({ do: one })),
+    ],
+    ['waits for a machine', { ...blank, storageClass: waits }, []],
+    [
+      'a machine names it',
+      { ...blank, storageClass: waits, users: [{ ...user, holds: false, mounted: false }] },
+      [create(GIB, null)],
+    ],
+    ['there is one of a class that waits', { ...ready, storageClass: waits }, [{ do: 'record' }]],
+    [
+      'shared: whole by itself',
+      { ...blank, storageClass: shared, source: image({}), wantBytes: null },
+      [{ ...create(2n * GIB, stored.digest), shared: true }],
+    ],
+    [
+      'shared, made on another host',
+      { ...blank, storageClass: shared, wasMade: true },
+      [{ do: 'adopt', folder: '/s' }],
+    ],
+    ['made once and lost', { ...blank, wasMade: true }, []],
+    [
+      'shared, and another host has it now',
+      { ...ready, disk: { ...record, shared: true }, deleting: true, released: true },
+      ['end-import', 'forget', 'release', 'let-go'].map((one) => ({ do: one })),
+    ],
+    [
+      'local, and another host has it now',
+      { ...ready, deleting: true, released: true },
+      ['end-import', 'remove', 'release', 'let-go'].map((one) => ({ do: one })),
+    ],
+    [
+      'shared and deleted',
+      { ...ready, disk: { ...record, shared: true }, deleting: true },
       ['end-import', 'remove', 'release', 'let-go'].map((one) => ({ do: one })),
     ],
     ['deleted but held', { ...ready, deleting: true, users: [user] }, []],

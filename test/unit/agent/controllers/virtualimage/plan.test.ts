@@ -14,6 +14,7 @@ const stored: StoredImage = {
   storedSize: 300_000_000n,
   cdrom: false,
 }
+const content = { digest: stored.digest, sources: [{ node: 'h2', url: 'https://10.0.0.2:8750' }] }
 const nobody = { vms: [], disks: [] }
 const fresh: ImageHave = {
   deleting: false,
@@ -21,6 +22,7 @@ const fresh: ImageHave = {
   claim: 'none',
   image: null,
   import: null,
+  content: null,
   users: nobody,
 }
 const held: ImageHave = { ...fresh, held: { cleanup: true, protection: false } }
@@ -37,6 +39,8 @@ describe('planImage', () => {
     ['no longer used', { ...ready, held: { cleanup: true, protection: true } }, ['unprotect', 'record']],
     ['made from another source: give that up first', { ...held, claim: 'other-source' }, ['release', 'import']],
     ['its file is lost: nothing is done behind the back', { ...ready, image: null }, ['record']],
+    ['lost, and other hosts have it', { ...ready, image: null, content }, ['import']],
+    ['ready, and other hosts have it too', { ...ready, content }, ['record']],
     ['deleted while importing', { ...held, deleting: true }, ['end-import', 'release', 'let-go']],
     ['deleted', { ...ready, deleting: true }, ['end-import', 'release', 'let-go']],
     [
@@ -50,6 +54,11 @@ describe('planImage', () => {
   for (const [title, have, steps] of rows) {
     it(title, () => expect(planImage(have).map((step) => step.do)).toEqual(steps))
   }
+})
+
+it('says where the content comes from', () => {
+  expect(planImage({ ...held, content })).toEqual([{ do: 'import', content }])
+  expect(planImage(held)).toEqual([{ do: 'import', content: null }])
 })
 
 const image: VirtualImage = {
