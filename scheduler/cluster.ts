@@ -9,6 +9,7 @@ import type { SchedulerCore } from './core.ts'
 import { createHosting } from './hosting.ts'
 import { byUid } from './indexes.ts'
 import { LeaseTable } from './leases.ts'
+import { createMembership } from './membership/index.ts'
 import { schedulerStreams } from './streams/forward.ts'
 
 /** What the parts add to the API. */
@@ -44,6 +45,7 @@ export function createCluster(core: SchedulerCore): Cluster {
       return status.placement?.node === node && status.placement.epoch === epoch && lastEpoch(status) === epoch
     },
   })
+  const membership = createMembership(core)
   const hosting = createHosting({
     ...core,
     clients: members,
@@ -57,7 +59,7 @@ export function createCluster(core: SchedulerCore): Cluster {
       connect: [...streams.connect],
       reads: [...streams.reads],
       reports: [],
-      virtual: [leases.virtual],
+      virtual: [leases.virtual, ...membership.virtual],
       readiness: [
         {
           name: 'rule',
@@ -70,8 +72,13 @@ export function createCluster(core: SchedulerCore): Cluster {
       ],
     },
     controllers: hosting.controllers,
-    start: () => hosting.start(),
-    stop: () => hosting.stop(),
+    start: () => {
+      membership.start()
+      hosting.start()
+    },
+    stop: async () => {
+      await Promise.all([membership.stop(), hosting.stop()])
+    },
     settled: Promise.resolve(),
     status: () => statusLine(core, hosting.ruler.refusal(), hosting.machines.waiting),
   }

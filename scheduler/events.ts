@@ -31,4 +31,10 @@ export const SCHEDULER_EVENTS = defineEvents({
     means: 'The host has an object of a scheduler that this one does not know. It runs on, and is never deleted.',
     todo: 'See docs/cluster.md, "Orphans".',
   },
+  NodeJoined: {
+    type: 'Normal',
+    about: 'Node',
+    means: 'A host joined the cluster, or joined again: it has a new certificate.',
+  },
+  NodeLeft: { type: 'Normal', about: 'Node', means: 'A host left the cluster; its Node is gone.' },
 })

@@ -50,6 +50,7 @@ export class LeaseTable implements Leases {
     this.since = deps.clock.monotonic()
     this.virtual = {
       kind: LEASE_RENEWAL,
+      audience: 'nodes',
       answer: ({ object, caller }) => ({ ...this.renew(object as unknown as LeaseAsk, caller.user) }),
     }
   }

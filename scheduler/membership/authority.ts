@@ -6,6 +6,7 @@ import { certificateIn, keyIn, parsed, removeLeftovers } from '../../lib/apiserv
 import { makeCa, makeRequest, signRequest } from '../../lib/apiserver/auth/openssl.ts'
 import type { ClusterIdentity } from '../../lib/apiserver/listeners.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { hashOfCertificate } from '../../lib/cluster/hash.ts'
 import {
   NODES_GROUP,
   nodeServerName,
@@ -144,9 +145,8 @@ export class ClusterAuthority {
   }
 }
 
-/** `sha256:` and the hexadecimal digits of a certificate's SHA-256. */
-export const hashOfCertificate = (pem: string): string =>
-  `sha256:${new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase()}`
+/** Of a certificate in PEM. */
+export const serialOf = (pem: string): string => new X509Certificate(pem).serialNumber
 
 /** For the log. */
 const facts = (pem: string) => {
