@@ -212,6 +212,6 @@ function notReadyWords(
   if (silence !== null) return silence
   if (agents.view(node)?.inSync !== true)
     return `its agent cannot be followed: ${agents.problem(node) ?? 'it is being read'}`
-  if (ruler.state.kind === 'ruling' && !ruler.isAcceptedBy(node)) return 'it has not accepted this scheduler yet'
-  return notReady?.(node) ?? null
+  const disobeys = ruler.state.kind === 'ruling' ? ruler.problem(node) : null
+  return disobeys ?? notReady?.(node) ?? null
 }

@@ -6,6 +6,7 @@ import type { Reader } from '../../lib/reconcile/reader.ts'
 import type {
   HostBinding,
   HostBindingSpec,
+  Ruler,
   StorageClass,
   VirtualDisk,
   VirtualMachine,
@@ -47,8 +48,8 @@ export const bindingAdmission =
       return dryRun ? undefined : deps.ruler.reached(binding.spec.ruler.revision)
     }
     if (before !== null && same(before, binding)) return
-    refuseIf(rulerRefusal(binding.spec.ruler, deps.ruler.known))
-    refuseIf(orderRefusal(binding, before))
+    refuseIf(rulerRefusal(binding.spec.ruler, deps.ruler.known), rulerField(binding.spec.ruler, deps.ruler.known))
+    refuseIf(orderRefusal(binding, before), orderField(binding, before))
     const holding = room(deps, binding, before)
     if (holding !== null && !dryRun) deps.holdings.expect(binding.metadata.name, holding)
   }
@@ -56,9 +57,20 @@ export const bindingAdmission =
 const same = (a: HostBinding, b: HostBinding): boolean =>
   JSON.stringify([a.spec, a.objects]) === JSON.stringify([b.spec, b.objects])
 
-function refuseIf(words: string | null): void {
-  if (words !== null) throw new ApiError('Conflict', words)
+/** `field`: what a scheduler tells refusals apart by, which mean different things to it. */
+function refuseIf(words: string | null, field = 'spec'): void {
+  if (words === null) return
+  const causes = [{ path: field, reason: 'FieldValueForbidden', message: words } as const]
+  throw new ApiError('Conflict', words, { causes })
 }
+
+/** A scheduler that has not claimed the host yet may claim it; one that was superseded may not speak any more. */
+const rulerField = (said: Ruler, known: Pick<Ruler, 'term'>): string =>
+  said.term > known.term ? 'spec.ruler.term' : 'spec.ruler.instance'
+
+/** The host knows better than who speaks, or takes nothing of the kind. */
+const orderField = ({ spec }: HostBinding, before: HostBinding | null): string =>
+  before !== null && spec.epoch <= highestEpoch(before) ? 'spec.epoch' : 'objects'
 
 const nameOf = ({ resource, namespace, name }: HostBindingSpec['subject']): string =>
   `${resource.split('.')[0]} ${namespace ? `${namespace}/` : ''}${name}`

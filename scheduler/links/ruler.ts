@@ -43,6 +43,8 @@ export class Ruler {
   readonly instance = randomUUID()
   readonly #deps: RulerDeps
   readonly #accepted = new Set<string>()
+  /** Nodes that obey somebody else, in their words. */
+  readonly #foreign = new Map<string, string>()
   readonly #listeners = new Set<() => void>()
   #term = 0
   #raising: Promise<void> | null = null
@@ -79,6 +81,12 @@ export class Ruler {
     return this.#accepted.has(node)
   }
 
+  /** In words, why this node is not written to though this scheduler rules; null when it is. */
+  problem(node: string): string | null {
+    if (this.#accepted.has(node)) return null
+    return this.#foreign.get(node) ?? 'it has not accepted this scheduler yet'
+  }
+
   /** Called at each change of the state. Returns the unsubscribe function. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
@@ -112,11 +120,16 @@ export class Ruler {
     }
     if (word.accepted && word.instance === this.instance && word.term === this.#term) {
       this.#accepted.add(node)
+      this.#foreign.delete(node)
       this.#count()
       return 'done'
     }
     if (this.#state.kind === 'ruling') {
-      this.supersede(node, word.message ?? `obeys another scheduler (term ${word.term})`)
+      const words = word.message || `it obeys another scheduler (term ${word.term})`
+      this.#foreign.set(node, words)
+      // One that came from elsewhere is left alone. One that had accepted, or most of them: this rule is over.
+      const members = this.#deps.members().length
+      if (this.#accepted.has(node) || this.#foreign.size * 2 > members) this.supersede(node, words)
       return 'done'
     }
     // Before its rule begins it may claim a higher term: an earlier life of this cluster had come further.
