@@ -30,6 +30,7 @@ import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { AGENT_METRICS } from './metrics/catalogue.ts'
 import { collectAgent, countCalls } from './metrics/index.ts'
+import { handoverKind } from './migration/handover.ts'
 import { DELETION_ORDER } from './names.ts'
 import { refuseLostDatabase } from './recovery/lost.ts'
 import { NO_SEAMS, type Seams } from './seams.ts'
@@ -116,7 +117,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     hostNames: [hostname(), config.nodeName],
     limits: requestLimits(config),
     guards: [cluster.guard],
-    virtual: cluster.virtual,
+    virtual: [...cluster.virtual, handoverKind(() => lifeline.handover())],
     admission: [
       cluster.admission,
       sizeFitsClass,
@@ -155,6 +156,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const core: AgentCore = {
     config,
     cluster,
+    peerTls: () => null,
     log,
     clock,
     reader,
@@ -168,7 +170,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await createFirstObjects(resources, stateDir)
   await server.keepDefaultRoles()
   const { storage, controllers: storageControllers } = await createStorageSide(core)
-  const lifeline = new Lifeline({ core, networks, volumes: storage.volumes, strayFiles: storage.strays, version })
+  const lifeline = new Lifeline({
+    core,
+    networks,
+    volumes: storage.volumes,
+    storage,
+    strayFiles: storage.strays,
+    version,
+  })
   const controllers = [
     createGarbageCollector({ reader, resources, kinds: AGENT_KINDS, clock, log, observer }),
     createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log, observer }),

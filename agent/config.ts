@@ -111,6 +111,40 @@ export const AgentConfigSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    migration: Type.Object(
+      {
+        address: Type.Optional(
+          Type.String({
+            pattern: '^([0-9.]+|[0-9a-fA-F:]+)$',
+            description:
+              'Where this host awaits machines from other hosts, as a number: QEMU listens there, on a port from 49152 on, during a migration only. Default: the first address of `listen` that is no loopback, else the first of the host.',
+          }),
+        ),
+        tls: Type.Boolean({
+          default: true,
+          description:
+            'Machines are sent through TLS between the QEMUs, with the certificates of the cluster. Both hosts must say the same.',
+        }),
+        maxOutgoing: Type.Integer({
+          default: 1,
+          minimum: 1,
+          maximum: 16,
+          description: 'Machines that leave at a time.',
+        }),
+        maxIncoming: Type.Integer({
+          default: 1,
+          minimum: 1,
+          maximum: 16,
+          description: 'Machines that come at a time; one more is prepared meanwhile.',
+        }),
+        bandwidthMiBps: Type.Integer({
+          default: 640,
+          minimum: 0,
+          description: 'A machine that leaves is sent so fast at most, in MiB/s; 0: as fast as it goes.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     network: Type.Object(
       {
         cidr: Type.Optional(

@@ -8,12 +8,15 @@ import type { ControllerMetrics } from '../lib/reconcile/metrics.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { ClusterSide } from './cluster/index.ts'
 import type { AgentConfig } from './config.ts'
+import type { PeerTls } from './images/peer-connection.ts'
 import type { Log } from './log.ts'
 import type { OnFileStep } from './seams.ts'
 
 export interface AgentCore {
   readonly config: AgentConfig
   readonly cluster: ClusterSide
+  /** What this host shows to other hosts; null while it is in no cluster. Asked for each connection: certificates are renewed. */
+  readonly peerTls: () => PeerTls | null
   readonly log: Log
   readonly clock: Clock
   readonly reader: Reader

@@ -8,8 +8,9 @@ import type { AgentCore } from './core.ts'
 import type { CheckContext, CheckResult, Survey } from './host/index.ts'
 import { runHostChecks, surveyHost, systemHost } from './host/index.ts'
 import { LibvirtReports } from './libvirt-reports.ts'
+import type { HandoverSide } from './migration/handover.ts'
 import type { Reach } from './network/main-network.ts'
-import { type Session, startSession } from './session.ts'
+import { type Session, type SessionDeps, startSession } from './session.ts'
 import type { Volumes } from './storage/volumes.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -20,6 +21,7 @@ export interface LifelineDeps {
   /** Where networks are served; the same pool as `core.libvirt` with one libvirtd. */
   readonly networks: LibvirtPool
   readonly volumes: Volumes
+  readonly storage: SessionDeps['storage']
   readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
   readonly version: string
 }
@@ -92,6 +94,11 @@ export class Lifeline {
     return this.#requireSession().reach(uid)
   }
 
+  /** What other hosts ask about machines that move. @throws ApiError ServiceUnavailable before libvirt answers */
+  handover(): HandoverSide {
+    return this.#requireSession().handover
+  }
+
   /** The host checks, run now. @throws Error while the host was never surveyed */
   async hostChecks(signal: AbortSignal): Promise<readonly CheckResult[]> {
     const { clock } = this.#deps.core
@@ -129,7 +136,7 @@ export class Lifeline {
   }
 
   async #begin(signal: AbortSignal): Promise<void> {
-    const { core, networks, volumes, strayFiles, version } = this.#deps
+    const { core, networks, volumes, storage, strayFiles, version } = this.#deps
     const { config, clock, log } = core
     for (const pool of new Set([core.libvirt, networks]))
       if (!pool.connected) await pool.connect({ signal, timeoutMs: CONNECT_TIMEOUT_MS })
@@ -137,7 +144,7 @@ export class Lifeline {
     log.info({ accelerator: this.#survey.accelerator, machine: this.#survey.facts.machineType }, 'host surveyed')
     const libvirtTrouble = () => this.#libvirt.trouble()
     this.#session = await startSession(
-      { core, networks, volumes, strayFiles, version, survey: this.#survey, libvirtTrouble },
+      { core, networks, volumes, storage, strayFiles, version, survey: this.#survey, libvirtTrouble },
       signal,
     )
   }

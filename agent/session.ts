@@ -21,17 +21,22 @@ import { ClassReconciler } from './controllers/virtualmachineclass/controller.ts
 import { OperationReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import type { AgentCore } from './core.ts'
 import { AGENT_EVENTS } from './events.ts'
+import { migrationAddress } from './host/addresses.ts'
 import { allocatableMemory, type NodeTroubles, type Survey } from './host/index.ts'
 import { allDomains, loadLedger } from './inventory.ts'
 import { followLibvirt } from './libvirt-events.ts'
 import type { LibvirtTrouble } from './libvirt-health.ts'
 import { MachineWatch } from './machine-watch.ts'
 import { ledgerCollector, waitsCollector } from './metrics/host.ts'
+import type { HandoverSide } from './migration/handover.ts'
+import { createMigrationSide } from './migration/index.ts'
+import { httpsPeers } from './migration/peers.ts'
 import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
 import { nodeReconciler } from './node-reconciler.ts'
 import { RollCall } from './roll-call.ts'
 import { StartTurns } from './start-turns.ts'
+import type { Storage } from './storage/index.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { findStrays, uidsOf } from './strays.ts'
 import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
@@ -47,6 +52,8 @@ export interface Session {
   readonly host: Host
   /** Where a machine's guest is reached from this host; null while that is not known. */
   reach(uid: string): Reach | null
+  /** What other hosts ask about machines that move. */
+  readonly handover: HandoverSide
   /** A trouble with libvirt began or ended: the Node says so; at its end every virtual machine is looked at. */
   libvirtChanged(over: boolean): void
   stop(): Promise<void>
@@ -57,6 +64,7 @@ export interface SessionDeps {
   /** Where networks are served; the same pool as `core.libvirt` with one libvirtd. */
   readonly networks: LibvirtPool
   readonly volumes: Volumes
+  readonly storage: Pick<Storage, 'driver' | 'content' | 'peers' | 'stateDir'>
   /** Files of disks and images whose object's uid is not among the known. */
   readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
   readonly survey: Survey
@@ -158,6 +166,14 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   )
   // One at a time: which of two operations of a machine goes first is decided from what the others' statuses say.
   const operations = controller('virtualmachineoperation', VM_OPERATIONS, new OperationReconciler(core), 1)
+  const moves = createMigrationSide({
+    ...core,
+    storage: deps.storage,
+    seeds,
+    peers: httpsPeers(core.peerTls),
+    address: () => migrationAddress(config.migration.address, config.listen),
+    options: config.migration,
+  })
   const load: OverloadWatch = new OverloadWatch({
     clock,
     log,
@@ -214,7 +230,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   wireClasses(reader, classes)
   on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
   const watching = machines.watch(stopping.signal)
-  const controllers = [nodes, classes, operations, vms]
+  const controllers = [nodes, classes, operations, vms, moves.controller]
   nodes.enqueue(nodeKey)
   for (const each of controllers) each.start()
   load.start()
@@ -223,6 +239,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     controllers,
     host: { facts, ledger },
     reach: (uid) => network.reach(uid),
+    handover: moves.handover,
     libvirtChanged: (over) => {
       nodes.enqueue(nodeKey)
       if (over) vms.resync()
@@ -231,6 +248,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       forgetLedger()
       forgetWaits()
       guests.close()
+      await moves.stop()
       await Promise.all(controllers.map((each) => each.stop()))
       stopping.abort()
       await Promise.all([ended, watching, network.stop(), load.stop()])

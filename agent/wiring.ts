@@ -156,7 +156,8 @@ export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
 const wordOf = (object: KubeObject): readonly unknown[] => {
   const { spec, status } = object as HostBinding
   const { role, epoch, failover, migration } = spec
-  return [role, epoch, failover, migration, status?.epoch, status?.migration?.id, status?.migration?.phase]
+  const { id, phase, message, endTime } = status?.migration ?? {}
+  return [role, epoch, failover, migration, status?.epoch, id, phase, message, endTime]
 }
 
 const isWaiting = ({ status }: VirtualMachine): boolean => status?.phase === 'Pending'

@@ -19,6 +19,14 @@ import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 export type { AccessToken } from './access/token.ts'
 export { BOUND, isBound, ORPHANED, SCHEDULER_USER, SCHEDULERS_GROUP } from './cluster/bound.ts'
 export { CLAIM, type Claim, type ClaimAnswer, type ClaimAsk } from './cluster/claim.ts'
+export {
+  HANDOVER_ASKS,
+  type HandoverAnswer,
+  type HandoverAsk,
+  type HandoverManifest,
+  MIGRATION_HANDOVER,
+  type MigrationHandover,
+} from './cluster/handover.ts'
 export type {
   BindingMigration,
   BindingMigrationStatus,
@@ -28,7 +36,7 @@ export type {
   MigrationPhase,
   Ruler,
 } from './cluster/hostbinding.ts'
-export { CLUSTER_GROUP } from './cluster/hostbinding.ts'
+export { CLUSTER_GROUP, MIGRATION_PHASES } from './cluster/hostbinding.ts'
 export {
   LEASE_RENEWAL,
   LEASE_SECONDS,

@@ -1,4 +1,6 @@
 /** Domains as data: a plan becomes libvirt's XML, libvirt's XML becomes what we observe. */
+
+export { type Destination, destinationXml } from './destination.ts'
 export { diskAlias, diskOfAlias } from './devices/alias.ts'
 export { DISK_TARGETS, SEED_TARGET } from './devices/scsi-controller.ts'
 export { SEED_ALIAS } from './devices/seed.ts'

@@ -3,6 +3,7 @@
 export type { Features } from './about.ts'
 export { type Clock, systemClock } from './clock.ts'
 export * from './constants.gen.ts'
+export type { Dedicated } from './dedicated.ts'
 export * from './errors.ts'
 export type { EventItem, EventKind, EventOptions, LibvirtEvent } from './events.ts'
 export type { KeepaliveOptions } from './keepalive.ts'

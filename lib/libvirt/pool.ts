@@ -5,6 +5,7 @@ import { type About, askAbout, type Features } from './about.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHandlers, Wait } from './connection-options.ts'
+import { Dedicated } from './dedicated.ts'
 import { ConnectionLost, LibvirtError, LibvirtTimeout } from './errors.ts'
 import { EventHub, type EventKind, type EventOptions, type LibvirtEvent } from './events.ts'
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.ts'
@@ -139,6 +140,16 @@ export class LibvirtPool {
       args,
       wait,
     )
+  }
+
+  /** A connection of its own, for what libvirt ends with the connection that asked for it. It ends with the pool at the latest. */
+  async dedicated(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<Dedicated> {
+    let end: (cause: Error) => void = () => undefined
+    const ended = new Promise<Error>((resolve) => {
+      end = resolve
+    })
+    const connection = await this.#open({ onClose: (cause) => end(cause) }, this.#waitOf(options), true)
+    return new Dedicated(connection, this.#timeoutMs, ended)
   }
 
   get connected(): boolean {

@@ -102,6 +102,16 @@ export const VM_CONDITIONS = defineConditions('VirtualMachine', {
       },
     },
   },
+  Migrating: {
+    means: 'The machine is moving to or from another host, live. The condition goes with the move.',
+    reasons: {
+      InProgress: {
+        status: 'True',
+        means: 'It is; the message says how far it is. Nothing else is done to it meanwhile.',
+        todo: 'Nothing, as long as the message changes. One that says that the outcome is not known: bring the named host back, or decide with `berth migrate resolve`.',
+      },
+    },
+  },
   AgentReady: {
     means: '`qemu-guest-agent` answers in the guest.',
     reasons: {

@@ -28,6 +28,7 @@ import type { GuestInfos } from './guest-info.ts'
 import type { Attempt, DeviceStep } from './hotplug.ts'
 import type { Ledger } from './ledger.ts'
 import { attachedUids } from './live-devices.ts'
+import { isMoving } from './moving.ts'
 import { domainRef, type LibvirtCalls, viewDomain } from './observe.ts'
 import { isActive, type Step } from './plan.ts'
 import { endOf, PAUSED_BY_DISK } from './power-words.ts'
@@ -95,6 +96,7 @@ export class VirtualMachineReconciler implements Reconciler {
       pass.looking()
       const vm = this.#deps.reader.get<VirtualMachine>(VMS, fromKey(key))
       if (vm === null) return DONE
+      if (await isMoving(vm, this.#deps)) return DONE
       const { look, assessment } = await this.#assess(vm, failure, signal)
       if (assessment === null) return DONE
       if (failure !== null) throw failure

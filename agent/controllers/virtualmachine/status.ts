@@ -1,5 +1,6 @@
 // What is seen of a VM -> its status. Pure. Phases, conditions and reasons are DVP's (vmcondition, phases of VirtualMachine).
 import { timestamp } from '../../../lib/clock.ts'
+import { removeCondition } from '../../../lib/conditions.ts'
 import { topology } from '../../../lib/domain/index.ts'
 import type { Condition } from '../../../lib/object.ts'
 import { fractionOf, milliCoresOf, overheadOf } from '../../../lib/placement/requests.ts'
@@ -132,7 +133,7 @@ export function buildStatus(inputs: StatusInputs): VmStatus {
 }
 
 /** Newest kept; each is some 60 bytes of the object. */
-const MAX_TRANSITIONS = 20
+export const MAX_TRANSITIONS = 20
 
 export function phaseOf(inputs: StatusInputs): Phase {
   const { vm, view, berth, wanted } = inputs
@@ -178,7 +179,7 @@ const seconds = (ms: number): string => `${Math.max(0, Math.round(ms)) / 1000}s`
 
 function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition[] {
   const { dependencies: needs, guest, changes, hotplug, vm, now } = inputs
-  let list: readonly Condition[] = inputs.before?.conditions ?? []
+  let list = removeCondition(inputs.before?.conditions, 'Migrating')
   const set = (state: VmCondition, message = '') => {
     list = VM_CONDITIONS.set(list, { ...state, message }, vm.metadata.generation ?? 0, now)
   }

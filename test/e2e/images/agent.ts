@@ -85,6 +85,7 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   const core: AgentCore = {
     config,
     cluster,
+    peerTls: () => null,
     log,
     clock,
     reader,

@@ -1,0 +1,84 @@
+// The domain of a machine that moves: how it is, and what is done with it outside of libvirt's migration calls.
+import { type Dedicated, fromParams, isNoDomain, isOperationInvalid, LibvirtError } from '../../lib/libvirt/index.ts'
+import type { DomainRef, LibvirtCalls } from '../controllers/virtualmachine/observe.ts'
+import type { JobStats } from './progress.ts'
+import type { SourceDomain } from './source-plan.ts'
+import type { TargetDomain } from './target-plan.ts'
+
+/** virDomainState: running, blocked; paused. */
+const RUNNING = [1, 2]
+const PAUSED = 3
+/** virDomainPausedReason: migration, post-copy, post-copy that failed. */
+const HANDED = [2, 12, 13]
+/** virDomainJobOperation; a migration that goes out. */
+const MIGRATION_OUT = 5
+/** VIR_DOMAIN_JOB_STATS_COMPLETED. */
+const STATS_COMPLETED = 1
+/** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
+const UNDEFINE_ALL = 1 | 2 | 4 | 16
+const DESTROY_MS = 60_000
+
+type Calls = LibvirtCalls | Pick<Dedicated, 'call'>
+
+export interface Seen {
+  readonly domain: SourceDomain
+  /** virDomainPausedReason or another; for words. */
+  readonly reason: number
+}
+
+export async function lookAt(libvirt: LibvirtCalls, dom: DomainRef, signal: AbortSignal): Promise<Seen> {
+  try {
+    const { state, reason } = await libvirt.call('DomainGetState', { dom, flags: 0 }, { signal, lane: 'light' })
+    if (RUNNING.includes(state)) return { domain: 'running', reason }
+    if (state === PAUSED) return { domain: HANDED.includes(reason) ? 'handed' : 'paused', reason }
+    return { domain: state === 4 || state === 7 ? 'paused' : 'off', reason }
+  } catch (error) {
+    if (isNoDomain(error)) return { domain: 'absent', reason: 0 }
+    throw error
+  }
+}
+
+export const asTarget = (domain: SourceDomain): TargetDomain => (domain === 'handed' ? 'paused' : domain)
+
+/** Statistics of the migration that goes out; null when none is under way. */
+export async function outgoingJob(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<JobStats | null> {
+  try {
+    const { type, params } = await libvirt.call('DomainGetJobStats', { dom, flags: 0 }, { signal })
+    const stats = fromParams(params)
+    return type !== 0 && stats.operation === MIGRATION_OUT ? stats : null
+  } catch (error) {
+    // No domain, or it does not run.
+    if (error instanceof LibvirtError) return null
+    throw error
+  }
+}
+
+/** Statistics of the migration that came in last; null when libvirt has none. */
+export async function finishedJob(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<JobStats | null> {
+  try {
+    const { params } = await libvirt.call('DomainGetJobStats', { dom, flags: STATS_COMPLETED }, { signal })
+    return fromParams(params)
+  } catch (error) {
+    if (error instanceof LibvirtError) return null
+    throw error
+  }
+}
+
+/** "No job is active" is what was wanted. */
+export async function abortJob(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<void> {
+  await libvirt.call('DomainAbortJob', { dom }, { signal }).catch(tolerate)
+}
+
+export async function resume(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<void> {
+  await libvirt.call('DomainResume', { dom }, { signal })
+}
+
+/** Its QEMU is gone afterwards, and its definition. */
+export async function erase(libvirt: LibvirtCalls, dom: DomainRef, signal: AbortSignal): Promise<void> {
+  await libvirt.call('DomainDestroyFlags', { dom, flags: 0 }, { signal, timeoutMs: DESTROY_MS }).catch(tolerate)
+  await libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_ALL }, { signal }).catch(tolerate)
+}
+
+function tolerate(error: unknown): void {
+  if (!isNoDomain(error) && !isOperationInvalid(error)) throw error
+}

@@ -1,0 +1,93 @@
+// What is remembered of a migration: `status.migration` of the machine's binding. On disk before it is acted on.
+import type { Resources } from '../../lib/apiserver/resources.ts'
+import { type Clock, timestamp } from '../../lib/clock.ts'
+import type { Reader } from '../../lib/reconcile/reader.ts'
+import type { BindingMigration, BindingMigrationStatus, HostBinding, MigrationPhase } from '../../schemas/index.ts'
+import { HOST_BINDINGS } from '../names.ts'
+
+export type MoveBinding = HostBinding & {
+  readonly spec: HostBinding['spec'] & { readonly migration: BindingMigration }
+}
+
+const DECIDED: readonly MigrationPhase[] = ['Committed', 'Cleaned', 'Failed']
+
+/** A phase that was decided is not left for one that was not; Committed and Failed exclude each other. */
+export function mayFollow(before: MigrationPhase | null, after: MigrationPhase): boolean {
+  if (before === null || before === after || !DECIDED.includes(before)) return true
+  return before === 'Committed' && after === 'Cleaned'
+}
+
+/** What was decided is otherwise: nothing was written. */
+export class DecidedOtherwise extends Error {
+  override readonly name = 'DecidedOtherwise'
+  readonly phase: MigrationPhase
+
+  constructor(phase: MigrationPhase, wanted: MigrationPhase) {
+    super(`the migration is ${phase} and cannot become ${wanted}`)
+    this.phase = phase
+  }
+}
+
+/** The words about this very migration; null before the first. */
+export const recordOf = ({ spec, status }: MoveBinding): BindingMigrationStatus | null =>
+  status?.migration?.id === spec.migration.id ? status.migration : null
+
+export interface RecordsDeps {
+  readonly reader: Reader
+  readonly resources: Pick<Resources, 'modifyStatus'>
+  readonly clock: Clock
+}
+
+export class Records {
+  readonly #deps: RecordsDeps
+
+  constructor(deps: RecordsDeps) {
+    this.#deps = deps
+  }
+
+  /** The binding when a migration is part of it. */
+  get(uid: string): MoveBinding | null {
+    const binding = this.#deps.reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })
+    return binding?.spec.migration === undefined ? null : (binding as MoveBinding)
+  }
+
+  all(): readonly MoveBinding[] {
+    return this.#deps.reader
+      .list<HostBinding>(HOST_BINDINGS)
+      .filter((binding): binding is MoveBinding => binding.spec.migration !== undefined)
+  }
+
+  /**
+   * Writes the phase, with the rest kept as it was. Resolves when it is on disk.
+   * @throws DecidedOtherwise, Error when the binding is gone or is about another migration by now
+   */
+  async write(
+    uid: string,
+    id: string,
+    phase: MigrationPhase,
+    more: Partial<BindingMigrationStatus> = {},
+  ): Promise<BindingMigrationStatus> {
+    const binding = this.get(uid)
+    if (binding === null || binding.spec.migration.id !== id)
+      throw new Error(`the migration ${id} of ${uid} is not known here`)
+    const now = timestamp(this.#deps.clock.now())
+    let written: BindingMigrationStatus | null = null
+    const target = { namespace: '', name: uid, uid: binding.metadata.uid }
+    await this.#deps.resources.modifyStatus<HostBinding>(HOST_BINDINGS, target, (status = {}, object) => {
+      if (object.spec.migration?.id !== id) throw new Error(`the migration ${id} of ${uid} is another one by now`)
+      const before = status.migration?.id === id ? status.migration : null
+      if (!mayFollow(before?.phase ?? null, phase)) throw new DecidedOtherwise(before?.phase ?? phase, phase)
+      const { message: _, reason: __, ...kept } = before ?? { id, startTime: now }
+      const same = before?.phase === phase ? { reason: before.reason, message: before.message } : {}
+      const next = { ...kept, ...defined(same), ...more, id, phase } as BindingMigrationStatus
+      written = next
+      const epoch = phase === 'Committed' && object.spec.migration.side === 'Target' ? object.spec.migration.epoch : 0
+      return { ...status, migration: next, ...(epoch > (status.epoch ?? 0) ? { epoch } : {}) }
+    })
+    if (written === null) throw new Error(`the binding of ${uid} is gone`)
+    return written
+  }
+}
+
+const defined = <T extends object>(value: T): Partial<T> =>
+  Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Partial<T>

@@ -1,0 +1,94 @@
+// What the host that a machine leaves does next. Pure: what is remembered, and what is seen -> one step.
+//
+// What is remembered decides who knows the outcome:
+//   Transferring  the target was never asked to finish: the machine is here, whatever became of the transfer.
+//   Finishing     it was, or is about to be: the target alone knows. Until it says so the guest is not let go on here.
+import type { BindingMigration, MigrationPhase } from '../../schemas/index.ts'
+
+/** `handed`: paused by libvirt when all of it was sent. */
+export type SourceDomain = 'running' | 'handed' | 'paused' | 'off' | 'absent'
+
+export interface SourceSeen {
+  readonly spec: Pick<BindingMigration, 'go' | 'cancel' | 'resolution' | 'peer'>
+  /** Null: nothing of this migration is remembered. */
+  readonly phase: MigrationPhase | null
+  /** A transfer of this process is under way; it brings itself to an end. */
+  readonly busy: boolean
+  readonly domain: SourceDomain
+  /** libvirt still sends the guest, for a process that is gone. */
+  readonly job: boolean
+  /** What the target has answered since; null when it was not asked, Undecided when it did not answer or has not decided. */
+  readonly target: 'Committed' | 'Failed' | 'Undecided' | null
+  /** Why no transfer may begin now; null when one may. */
+  readonly full: string | null
+}
+
+export type SourceStep =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'wait'; readonly afterMs: number; readonly why: string }
+  | { readonly do: 'transfer' }
+  | { readonly do: 'abort-job' }
+  | { readonly do: 'ask-target' }
+  /** The guest is here: let it go on if it was handed, and remember why it did not move. */
+  | { readonly do: 'keep'; readonly reason: string; readonly message: string }
+  /** The guest is at the target: end this copy, remember it. */
+  | { readonly do: 'end-here'; readonly phase: 'Committed' | 'Cleaned' }
+
+const SLOT_MS = 1_000
+const ASK_MS = 2_000
+
+export function planSource(seen: SourceSeen): SourceStep {
+  const { phase, spec, domain } = seen
+  if (seen.busy) return { do: 'nothing' }
+  switch (phase) {
+    case null:
+    case 'Preparing':
+    case 'Prepared':
+      return planBegin(seen)
+    case 'Transferring':
+      // No process of ours asked the target to finish.
+      if (seen.job) return { do: 'abort-job' }
+      return { do: 'keep', reason: 'Interrupted', message: 'the agent of the source ended during the transfer' }
+    case 'Finishing':
+      return planFinishing(seen)
+    case 'Committed':
+      return domain === 'absent' ? { do: 'end-here', phase: 'Cleaned' } : { do: 'end-here', phase: 'Committed' }
+    case 'Cleaned':
+      return { do: 'nothing' }
+    case 'Failed':
+      if (seen.job) return { do: 'abort-job' }
+      return domain === 'handed' && spec.resolution !== 'KeepTarget'
+        ? { do: 'keep', reason: '', message: '' }
+        : { do: 'nothing' }
+  }
+}
+
+function planBegin({ spec, domain, job, full }: SourceSeen): SourceStep {
+  if (spec.cancel === true) return { do: 'keep', reason: 'Aborted', message: 'it was called off before the transfer' }
+  if (spec.go !== true) return { do: 'nothing' }
+  if (job) return { do: 'wait', afterMs: SLOT_MS, why: 'libvirt does something else with the machine' }
+  if (domain !== 'running')
+    return {
+      do: 'keep',
+      reason: 'SourceNotRunning',
+      message: 'the guest does not run here: there is nothing to move live',
+    }
+  return full === null ? { do: 'transfer' } : { do: 'wait', afterMs: SLOT_MS, why: full }
+}
+
+function planFinishing({ spec, target, domain }: SourceSeen): SourceStep {
+  if (spec.resolution === 'KeepTarget') return { do: 'end-here', phase: 'Committed' }
+  if (spec.resolution === 'KeepSource')
+    return { do: 'keep', reason: 'Resolved', message: 'it was decided that the machine stays here' }
+  if (target === 'Committed') return { do: 'end-here', phase: 'Committed' }
+  // One that runs here cannot have been handed over: libvirt has given the guest back.
+  if (target === 'Failed')
+    return { do: 'keep', reason: 'TargetFailed', message: 'the target could not take the machine' }
+  if (target === null) return { do: 'ask-target' }
+  const held = domain === 'handed' ? '; the guest stays paused here' : ''
+  return {
+    do: 'wait',
+    afterMs: ASK_MS,
+    why: `the outcome is not known: ${spec.peer.node} does not say whether it has the machine${held}`,
+  }
+}

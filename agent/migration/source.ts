@@ -1,0 +1,344 @@
+// The host that a machine leaves: one transfer from its beginning to its end, and what is left to do after a cut.
+//
+// INVARIANTS
+// - Finishing is on disk before the target is asked to finish. Whoever finds Transferring knows that the machine is here.
+// - Once the target was asked, the guest is let go on here only by the target's Failed, or by the scheduler's resolution.
+// - Begin, Perform and Confirm go over one connection: libvirt's own record of the migration ends with it, and the guest stays paused.
+import type { Clock } from '../../lib/clock.ts'
+import { ApiError, messageOf } from '../../lib/errors.ts'
+import { type Dedicated, isNoDomain, type LibvirtPool, Names } from '../../lib/libvirt/index.ts'
+import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
+import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
+import type { Log } from '../log.ts'
+import { type MoveCalls, moveCalls } from './calls.ts'
+import { abortJob, erase, lookAt, outgoingJob, resume } from './domain.ts'
+import { PeerSilent, type Peers } from './peers.ts'
+import { type GivenUp, type Progress, progressOf, verdict, type Watched, watched, watchFrom } from './progress.ts'
+import { type MoveBinding, type Records, recordOf } from './records.ts'
+
+const CALL_MS = 60_000
+const PREPARE_MS = 120_000
+/** The target answers when it has decided; it loads the rest of the guest meanwhile. */
+const FINISH_MS = 60_000
+/** The guest is paused while this waits. */
+const ASK_MS = 5_000
+const TICK_MS = 1_000
+/** No limit of ours: the watch ends a transfer that takes too long. */
+const PERFORM_MS = 7 * 86_400_000
+/** Passes over the memory before post-copy: a guest that calms down needs none. */
+const POST_COPY_AFTER = 2
+
+export interface SourceDeps {
+  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated'>
+  readonly records: Records
+  readonly peers: Peers
+  readonly clock: Clock
+  readonly log: Log
+  readonly tls: boolean
+  /** Targets of disks of the running domain whose content goes along, and what it all comes to in bytes. */
+  readonly luggage: (uid: string, dom: DomainRef, signal: AbortSignal) => Promise<Luggage>
+  /** Bandwidth in MiB/s that the host allows one transfer; 0: any. */
+  readonly bandwidthMiBps: number
+}
+
+export interface Luggage {
+  readonly disks: readonly string[]
+  readonly bytes: number
+}
+
+const NO_COOKIE = new Uint8Array()
+const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+const fromBase64 = (text: string | undefined): Uint8Array => Buffer.from(text ?? '', 'base64')
+
+/** Why a transfer came to nothing; the machine is here. */
+class Stopped extends Error {
+  readonly reason: string
+
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+export class SourceMoves {
+  readonly #deps: SourceDeps
+  readonly #busy = new Map<string, Promise<void>>()
+
+  constructor(deps: SourceDeps) {
+    this.#deps = deps
+  }
+
+  isBusy(uid: string): boolean {
+    return this.#busy.has(uid)
+  }
+
+  /** Transfers under way in this process. */
+  get count(): number {
+    return this.#busy.size
+  }
+
+  /** Begins in the background; what became of it is in the record, and `onEnd` is called. */
+  begin(binding: MoveBinding, dom: DomainRef, signal: AbortSignal, onEnd: () => void): void {
+    const uid = binding.metadata.name
+    const work = this.#transfer(binding, dom, signal)
+      .catch((error: unknown) => this.#deps.log.warn({ uid, err: error }, `migration: ${messageOf(error)}`))
+      .finally(() => {
+        this.#busy.delete(uid)
+        onEnd()
+      })
+    this.#busy.set(uid, work)
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#busy.values())
+  }
+
+  /** What the target says when it is asked to give up. @throws ApiError when it knows nothing of it */
+  async askTarget(binding: MoveBinding, signal: AbortSignal): Promise<'Committed' | 'Failed' | 'Undecided'> {
+    try {
+      const { phase } = await this.#ask(binding, 'abort', {}, signal, ASK_MS)
+      if (phase === 'Committed' || phase === 'Cleaned') return 'Committed'
+      return phase === 'Failed' ? 'Failed' : 'Undecided'
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#deps.log.info({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`)
+      return 'Undecided'
+    }
+  }
+
+  /** The guest is here and goes on if it was handed over. Words are kept when there are none to say. */
+  async keep(binding: MoveBinding, dom: DomainRef, why: Words, signal: AbortSignal): Promise<void> {
+    const { libvirt, records, clock } = this.#deps
+    const uid = binding.metadata.name
+    const more = why.reason === '' ? {} : { reason: why.reason, message: why.message }
+    const record = recordOf(binding)
+    if (record?.phase !== 'Failed')
+      await records.write(uid, binding.spec.migration.id, 'Failed', {
+        ...more,
+        endTime: new Date(clock.now()).toISOString(),
+      })
+    const { domain } = await lookAt(libvirt, dom, signal)
+    if (domain === 'handed') await resume(libvirt, dom, signal)
+    await this.#tellTarget(binding, signal)
+  }
+
+  /** The guest is at the target: what is left of it here goes. */
+  async endHere(
+    binding: MoveBinding,
+    dom: DomainRef,
+    phase: 'Committed' | 'Cleaned',
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { libvirt, records } = this.#deps
+    const uid = binding.metadata.name
+    const { id } = binding.spec.migration
+    if (phase === 'Committed') {
+      await records.write(uid, id, 'Committed')
+      await erase(libvirt, dom, signal)
+    }
+    await records.write(uid, id, 'Cleaned', { endTime: new Date(this.#deps.clock.now()).toISOString() })
+  }
+
+  abortJob(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    return abortJob(this.#deps.libvirt, dom, signal)
+  }
+
+  async #transfer(binding: MoveBinding, dom: DomainRef, signal: AbortSignal): Promise<void> {
+    const { libvirt, records } = this.#deps
+    const uid = binding.metadata.name
+    const { id } = binding.spec.migration
+    await records.write(uid, id, 'Transferring', { progress: { percent: 3 } })
+    const connection = await libvirt.dedicated({ signal, timeoutMs: CALL_MS })
+    try {
+      const sent = await this.#send(binding, dom, connection, signal)
+      await this.#handOver(binding, dom, connection, sent, signal)
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error
+      await connection.close()
+      await this.keep(binding, dom, { reason: error.reason, message: error.message }, signal)
+    } finally {
+      await connection.close()
+    }
+  }
+
+  /** All of the guest is at the target when this resolves. @throws Stopped when the guest stays: the target was not asked to finish */
+  async #send(
+    binding: MoveBinding,
+    dom: DomainRef,
+    connection: Dedicated,
+    signal: AbortSignal,
+  ): Promise<{ readonly calls: MoveCalls; readonly cookie: Uint8Array }> {
+    const { luggage, tls } = this.#deps
+    const uid = binding.metadata.name
+    try {
+      const { disks, bytes } = await luggage(uid, dom, signal)
+      const calls = moveCalls({ options: this.#options(binding), disks, tls })
+      const begun = await connection.call(
+        'DomainMigrateBegin3Params',
+        { dom, params: calls.params(), flags: calls.source },
+        { signal, timeoutMs: CALL_MS },
+      )
+      const ready = await this.#ask(
+        binding,
+        'prepare',
+        { cookie: toBase64(begun.cookieOut), xml: begun.xml },
+        signal,
+        PREPARE_MS,
+      )
+      if (ready.address === undefined)
+        throw new Stopped(ready.reason ?? 'TargetFailed', ready.message ?? 'the target does not take the machine now')
+      const params = calls.params({ [Names.MIGRATE_PARAM_URI]: ready.address })
+      const performing = connection.call(
+        'DomainMigratePerform3Params',
+        { dom, dconnuri: null, params, cookieIn: fromBase64(ready.cookie), flags: calls.source },
+        { signal, timeoutMs: PERFORM_MS },
+      )
+      const cookie = await this.#watch(binding, dom, performing, bytes, signal)
+      return { calls, cookie }
+    } catch (error) {
+      if (signal.aborted || error instanceof Stopped) throw error
+      const reason = error instanceof PeerSilent || error instanceof ApiError ? 'TargetFailed' : 'Failed'
+      throw new Stopped(reason, messageOf(error), { cause: error })
+    }
+  }
+
+  async #handOver(
+    binding: MoveBinding,
+    dom: DomainRef,
+    connection: Dedicated,
+    { calls, cookie }: { readonly calls: MoveCalls; readonly cookie: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { records, log } = this.#deps
+    const uid = binding.metadata.name
+    const { id } = binding.spec.migration
+    await records.write(uid, id, 'Finishing')
+    // With post-copy the target answers when the last page has come.
+    const finishMs = binding.spec.migration.options.postCopy === true ? PERFORM_MS : FINISH_MS
+    const answer = await this.#ask(binding, 'finish', { cookie: toBase64(cookie) }, signal, finishMs).catch(
+      (error: unknown) => {
+        if (signal.aborted) throw error
+        log.warn(
+          { uid, err: error },
+          `migration: the target did not say whether it has the machine: ${messageOf(error)}`,
+        )
+        return null
+      },
+    )
+    const confirm = (cancelled: 0 | 1, cookieIn: Uint8Array) =>
+      connection
+        .call(
+          'DomainMigrateConfirm3Params',
+          { dom, params: calls.params(), cookieIn, flags: calls.source, cancelled },
+          { signal, timeoutMs: CALL_MS },
+        )
+        .catch((error: unknown) => {
+          // What is left to do is found by looking.
+          if (!isNoDomain(error))
+            log.warn({ uid, err: error }, `migration: libvirt did not close it: ${messageOf(error)}`)
+        })
+    if (answer?.phase === 'Committed' || answer?.phase === 'Cleaned') {
+      await Promise.all([records.write(uid, id, 'Committed'), confirm(0, fromBase64(answer.cookie))])
+      return
+    }
+    if (answer?.phase !== 'Failed') return
+    await records.write(uid, id, 'Failed', {
+      reason: answer.reason ?? 'TargetFailed',
+      message: answer.message ?? 'the target could not take the machine',
+      endTime: new Date(this.#deps.clock.now()).toISOString(),
+    })
+    await confirm(1, NO_COOKIE)
+  }
+
+  /** Progress each second until libvirt has sent everything. @throws Stopped when it was ended, or failed by itself */
+  async #watch(
+    binding: MoveBinding,
+    dom: DomainRef,
+    performing: Promise<{ readonly cookieOut: Uint8Array }>,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { clock, libvirt } = this.#deps
+    const uid = binding.metadata.name
+    const over = new AbortController()
+    let ended: GivenUp | { readonly reason: string; readonly message: string } | null = null
+    const until = AbortSignal.any([signal, over.signal])
+    const result = performing.finally(() => over.abort())
+    let watch: Watched = watchFrom(clock.monotonic())
+    let progress: Progress = {}
+    let postCopy = false
+    const tick = async () => {
+      await clock.sleep(TICK_MS, until)
+      const stats = await outgoingJob(libvirt, dom, until)
+      if (stats !== null) progress = progressOf(stats, progress)
+      watch = watched(watch, progress, clock.monotonic())
+      const fresh = this.#deps.records.get(uid)
+      const wish = fresh?.spec.migration.id === binding.spec.migration.id ? fresh.spec.migration : null
+      if (wish === null || wish.cancel === true) ended = { reason: 'Aborted', message: 'it was called off' }
+      ended ??= postCopy ? null : verdict(watch, progress, binding.spec.migration.options, bytes, clock.monotonic())
+      if (until.aborted) return
+      if (ended !== null && !postCopy) await abortJob(libvirt, dom, signal)
+      else if (
+        binding.spec.migration.options.postCopy === true &&
+        !postCopy &&
+        (progress.iteration ?? 0) >= POST_COPY_AFTER
+      ) {
+        await libvirt.call('DomainMigrateStartPostCopy', { dom, flags: 0 }, { signal })
+        postCopy = true
+      }
+      if (stats !== null && wish !== null) await this.#say(binding, progress)
+    }
+    const ticking = (async () => {
+      while (!until.aborted)
+        await tick().catch((error: unknown) => {
+          if (!until.aborted) this.#deps.log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)
+        })
+    })()
+    try {
+      return (await result).cookieOut
+    } catch (error) {
+      if (signal.aborted || ended === null) throw error
+      const { reason, message } = ended
+      throw new Stopped(reason, message, { cause: error })
+    } finally {
+      over.abort()
+      await ticking
+    }
+  }
+
+  async #say(binding: MoveBinding, progress: Progress): Promise<void> {
+    await this.#deps.records
+      .write(binding.metadata.name, binding.spec.migration.id, 'Transferring', { progress })
+      .catch((error: unknown) => this.#deps.log.debug({ err: error }, `migration: ${messageOf(error)}`))
+  }
+
+  /** The lower of the two caps; 0 is none. */
+  #options(binding: MoveBinding): MoveBinding['spec']['migration']['options'] {
+    const { options } = binding.spec.migration
+    const caps = [options.bandwidthMiBps ?? 640, this.#deps.bandwidthMiBps].filter((cap) => cap > 0)
+    return { ...options, bandwidthMiBps: caps.length === 0 ? 0 : Math.min(...caps) }
+  }
+
+  /** What was prepared there is of no use any more; the scheduler says so as well, so that a silent target is no fault. */
+  async #tellTarget(binding: MoveBinding, signal: AbortSignal): Promise<void> {
+    await this.#ask(binding, 'abort', {}, signal, ASK_MS).catch((error: unknown) => {
+      if (signal.aborted) throw error
+    })
+  }
+
+  #ask(
+    binding: MoveBinding,
+    ask: HandoverAsk['ask'],
+    more: Pick<HandoverAsk, 'cookie' | 'xml'>,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<HandoverAnswer> {
+    const { id, peer } = binding.spec.migration
+    return this.#deps.peers.ask(peer, { uid: binding.metadata.name, id, ask, ...more }, { signal, timeoutMs })
+  }
+}
+
+interface Words {
+  readonly reason: string
+  readonly message: string
+}

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { planSource, type SourceSeen } from '../../../../agent/migration/source-plan.ts'
+
+const seen: SourceSeen = {
+  spec: { go: true, peer: { node: 'h2', url: 'https://10.0.0.2:8750' } },
+  phase: null,
+  busy: false,
+  domain: 'running',
+  job: false,
+  target: null,
+  full: null,
+}
+const said = (change: Partial<SourceSeen> & { readonly asked?: Partial<SourceSeen['spec']> }) => {
+  const { asked = {}, ...more } = change
+  const step = planSource({ ...seen, ...more, spec: { ...seen.spec, ...asked } })
+  return 'reason' in step ? `${step.do} ${step.reason}`.trim() : 'phase' in step ? `${step.do} ${step.phase}` : step.do
+}
+
+describe('the source of a migration', () => {
+  it.each([
+    ['was not told to go', { asked: { go: false } }, 'nothing'],
+    ['may go', {}, 'transfer'],
+    ['has no room', { full: 'another machine is leaving this host' }, 'wait'],
+    ['was called off before', { asked: { cancel: true } }, 'keep Aborted'],
+    ['has no guest that runs', { domain: 'off' }, 'keep SourceNotRunning'],
+    ['has a guest that a person paused', { domain: 'paused' }, 'keep SourceNotRunning'],
+    ['sends', { phase: 'Transferring', busy: true }, 'nothing'],
+    ['sends for an agent that is gone', { phase: 'Transferring', job: true }, 'abort-job'],
+    ['has sent all for an agent that is gone', { phase: 'Transferring', domain: 'handed' }, 'keep Interrupted'],
+    ['has the guest back after a restart of libvirtd', { phase: 'Transferring' }, 'keep Interrupted'],
+    ['has asked the target and heard nothing', { phase: 'Finishing', domain: 'handed' }, 'ask-target'],
+    ['hears nothing again', { phase: 'Finishing', domain: 'handed', target: 'Undecided' }, 'wait'],
+    [
+      'hears that the target has it',
+      { phase: 'Finishing', domain: 'handed', target: 'Committed' },
+      'end-here Committed',
+    ],
+    ['hears that it could not', { phase: 'Finishing', domain: 'handed', target: 'Failed' }, 'keep TargetFailed'],
+    [
+      'is told that the target is dead',
+      { phase: 'Finishing', domain: 'handed', asked: { resolution: 'KeepSource' } },
+      'keep Resolved',
+    ],
+    [
+      'is told to give up',
+      { phase: 'Finishing', domain: 'handed', asked: { resolution: 'KeepTarget' } },
+      'end-here Committed',
+    ],
+    ['was cancelled too late', { phase: 'Finishing', domain: 'handed', asked: { cancel: true } }, 'ask-target'],
+    ['has its own copy left', { phase: 'Committed', domain: 'handed' }, 'end-here Committed'],
+    ['has nothing left', { phase: 'Committed', domain: 'absent' }, 'end-here Cleaned'],
+    ['is done', { phase: 'Cleaned', domain: 'absent' }, 'nothing'],
+    ['has failed and still holds the guest', { phase: 'Failed', domain: 'handed' }, 'keep'],
+    ['has failed while libvirt still sends', { phase: 'Failed', job: true }, 'abort-job'],
+    ['has failed and runs on', { phase: 'Failed' }, 'nothing'],
+  ] as const)('%s', (_title, change, expected) => {
+    expect(said(change)).toBe(expected)
+  })
+
+  it('says whom it waits for, and that the guest is paused', () => {
+    const step = planSource({ ...seen, phase: 'Finishing', domain: 'handed', target: 'Undecided' })
+    expect(step).toMatchObject({ why: expect.stringContaining('h2 does not say') })
+    expect(step).toMatchObject({ why: expect.stringContaining('stays paused here') })
+  })
+})
+
+describe('never two', () => {
+  const phases = [null, 'Preparing', 'Prepared', 'Transferring', 'Finishing', 'Committed', 'Cleaned', 'Failed'] as const
+  const domains = ['running', 'handed', 'paused', 'off', 'absent'] as const
+  const targets = [null, 'Undecided', 'Committed', 'Failed'] as const
+  const every = phases.flatMap((phase) =>
+    domains.flatMap((domain) =>
+      targets.flatMap((target) =>
+        [false, true].flatMap((job) => [false, true].map((cancel) => ({ phase, domain, target, job, cancel }))),
+      ),
+    ),
+  )
+
+  it('after the target was asked the guest goes on here by its No alone', () => {
+    for (const { cancel, ...one } of every) {
+      const step = planSource({ ...seen, ...one, spec: { ...seen.spec, cancel } })
+      if (one.phase === 'Finishing' && step.do === 'keep') expect(one.target).toBe('Failed')
+      if (one.phase === 'Committed' || one.phase === 'Cleaned') expect(step.do).not.toBe('keep')
+    }
+  })
+
+  it('the copy here ends by its Yes alone', () => {
+    for (const { cancel, ...one } of every) {
+      const step = planSource({ ...seen, ...one, spec: { ...seen.spec, cancel } })
+      if (step.do === 'end-here') expect(one.phase === 'Committed' || one.target === 'Committed').toBe(true)
+    }
+  })
+})
