@@ -10,6 +10,7 @@ import { createHosting } from './hosting.ts'
 import { byUid } from './indexes.ts'
 import { LeaseTable } from './leases.ts'
 import { createMembership } from './membership/index.ts'
+import { createOperations, type Operations } from './operations.ts'
 import { schedulerStreams } from './streams/forward.ts'
 
 /** What the parts add to the API. */
@@ -50,7 +51,9 @@ export function createCluster(core: SchedulerCore): Cluster {
     ...core,
     clients: members,
     heardAt: (node) => leases.get(node)?.heardAt ?? null,
+    onRefused: (key) => operations.refused(key),
   })
+  const operations: Operations = createOperations({ ...core, hosting })
   const streams = schedulerStreams({ reader, log, clientFor: (node) => members.clientFor(node) })
   return {
     api: {
@@ -59,7 +62,7 @@ export function createCluster(core: SchedulerCore): Cluster {
       connect: [...streams.connect],
       reads: [...streams.reads],
       reports: [],
-      virtual: [leases.virtual, ...membership.virtual],
+      virtual: [leases.virtual, ...membership.virtual, ...operations.virtual],
       readiness: [
         {
           name: 'rule',
@@ -71,12 +74,14 @@ export function createCluster(core: SchedulerCore): Cluster {
         },
       ],
     },
-    controllers: hosting.controllers,
+    controllers: [...hosting.controllers, ...operations.controllers],
     start: () => {
       membership.start()
       hosting.start()
+      operations.start()
     },
     stop: async () => {
+      operations.stop()
       await Promise.all([membership.stop(), hosting.stop()])
     },
     settled: Promise.resolve(),

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { checked, closed, loadConfigFile, mapping, serverKeys } from '../lib/server/config.ts'
 import type { Served } from '../lib/server/listen.ts'
+import { MigrationConfigSchema } from './operations-config.ts'
 
 /** Schema of `/etc/berth/scheduler.yaml`. Descriptions are the documentation of each key. */
 export const SchedulerConfigSchema = Type.Object(
@@ -14,6 +15,7 @@ export const SchedulerConfigSchema = Type.Object(
           'Further host names and addresses under which clients reach the scheduler, for its certificate. It knows those of `listen` and of its machine.',
       },
     ),
+    migration: MigrationConfigSchema,
     ...serverKeys({
       stateDir: '/var/lib/berth-scheduler',
       stateHolds: 'Database, keys, kubeconfig.',

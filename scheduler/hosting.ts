@@ -42,6 +42,8 @@ export interface HostingDeps {
   /** More reasons why a host is given nothing, in words; null when there is none. */
   readonly notReady?: (node: string) => string | null
   readonly imageFor?: WishDeps['imageFor']
+  /** A host did not take this machine: `namespace/name`. */
+  readonly onRefused?: (key: string) => void
   readonly victimsOf?: (
     ask: Ask,
     state: PlacementState,
@@ -53,6 +55,7 @@ export interface Hosting {
   readonly ruler: Ruler
   readonly health: Health
   readonly binder: Binder
+  readonly refusals: Refusals
   readonly placement: PlacementState
   readonly machines: VmPlacement
   /** Started and stopped by whoever runs the server. */
@@ -98,7 +101,10 @@ export function createHosting(deps: HostingDeps): Hosting {
     urlOf: (node) => clients.urlOf(node),
     ...(deps.imageFor === undefined ? {} : { imageFor: deps.imageFor }),
     onRefused: ({ uid }) => {
-      for (const vm of reader.byIndex(byUid(VMS), uid)) machines.controller.enqueue(toKey(nameOf(vm)))
+      for (const vm of reader.byIndex(byUid(VMS), uid)) {
+        machines.controller.enqueue(toKey(nameOf(vm)))
+        deps.onRefused?.(toKey(nameOf(vm)))
+      }
     },
     onOrphan: (node, binding) => orphans.found(node, binding),
   })
@@ -173,6 +179,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     ruler,
     health,
     binder,
+    refusals,
     placement,
     machines,
     controllers: [machines.controller, mirror.controller, power, ...releases.values()],

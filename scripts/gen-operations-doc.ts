@@ -22,6 +22,8 @@ import { NAMESPACE_CONDITIONS } from '../lib/controllers/namespace-conditions.ts
 import { CAUSE_ADVICE, STATUS_ADVICE, STATUS_CODES } from '../lib/errors.ts'
 import { CONFIG_FAULTS } from '../lib/server/config-error.ts'
 import { TROUBLE_ADVICE } from '../lib/store/troubles.ts'
+import { DRAIN_CONDITIONS } from '../scheduler/controllers/drain/conditions.ts'
+import { DRAIN_EVENTS } from '../scheduler/controllers/drain/events.ts'
 import { POWER_CONDITIONS } from '../scheduler/controllers/power/conditions.ts'
 import { MOVE_CONDITIONS } from '../scheduler/controllers/virtualmachineoperation/conditions.ts'
 import { MOVE_EVENTS } from '../scheduler/controllers/virtualmachineoperation/events.ts'
@@ -46,6 +48,7 @@ export const CONDITIONS: readonly Catalogue[] = [
   POWER_CONDITIONS,
   MOVE_CONDITIONS,
   MOVING_CONDITIONS,
+  DRAIN_CONDITIONS,
   CLUSTER_VM_CONDITIONS,
   CLUSTER_NODE_CONDITIONS,
   BINDING_CONDITIONS,
@@ -57,6 +60,7 @@ export const EVENTS: readonly Readonly<Record<string, EventAdvice>>[] = [
   AGENT_EVENTS.table,
   SCHEDULER_EVENTS.table,
   MOVE_EVENTS.table,
+  DRAIN_EVENTS.table,
 ]
 
 const HEAD = `# Operations: what Berth says, what it means, what to do

@@ -1,0 +1,61 @@
+// The parts of the scheduler's configuration that are about moves, drains, lost hosts and rebalancing.
+import { type Static, Type } from 'typebox'
+import { closed } from '../lib/server/config.ts'
+import { DEFAULT_MIGRATION_LIMITS as DVP } from './controllers/virtualmachineoperation/facts.ts'
+
+export const MigrationConfigSchema = Type.Object(
+  {
+    parallel: Type.Integer({
+      default: DVP.parallel,
+      minimum: 0,
+      maximum: 10_000,
+      description: 'Moves under way in the cluster at once. 0: as many as there are nodes, two at least.',
+    }),
+    outgoingPerNode: Type.Integer({
+      default: DVP.outgoingPerNode,
+      minimum: 1,
+      maximum: 100,
+      description: 'Moves that leave one node at once, prepared ones counted.',
+    }),
+    transferringPerNode: Type.Integer({
+      default: DVP.transferringPerNode,
+      minimum: 1,
+      maximum: 100,
+      description: 'Of these, those that transfer at once.',
+    }),
+    incomingPerNode: Type.Integer({
+      default: DVP.incomingPerNode,
+      minimum: 1,
+      maximum: 100,
+      description: 'Transfers that come to one node at once.',
+    }),
+    prepareTimeoutSeconds: Type.Integer({
+      default: DVP.prepareTimeoutSeconds,
+      minimum: 10,
+      maximum: 86_400,
+      description: 'For finding a target, and then for its preparation (base images are fetched in it).',
+    }),
+    bandwidthMiBps: Type.Integer({
+      default: DVP.bandwidthMiBps,
+      minimum: 0,
+      maximum: 1_048_576,
+      description:
+        'Of one transfer, in MiB per second; 0: no cap. `berth/migration-bandwidth` of an operation goes before it.',
+    }),
+    completionTimeoutSecondsPerGiB: Type.Integer({
+      default: DVP.completionTimeoutSecondsPerGiB,
+      minimum: 1,
+      maximum: 86_400,
+      description: 'A transfer may take so long for each GiB of memory and of disks that move along.',
+    }),
+    progressTimeoutSeconds: Type.Integer({
+      default: DVP.progressTimeoutSeconds,
+      minimum: 1,
+      maximum: 86_400,
+      description: 'A transfer that does not come nearer to its end for so long is given up.',
+    }),
+  },
+  { ...closed, default: {} },
+)
+
+export type MigrationConfig = Static<typeof MigrationConfigSchema>
