@@ -91,13 +91,11 @@ class Planner {
   }
 
   run(): Proposal {
-    for (const host of this.#hosts()) for (const vm of this.#cluster.vmsOn(host.name)) this.#mend(vm, host)
-    // One host's move may make room for another's: until a round moves nothing.
-    while (this.#round());
-    return {
-      moves: [...this.#moves.values()],
-      stuck: [...this.#stuck.values()].filter(({ vm }) => !this.#moves.has(vm.uid)),
-    }
+    // One move may make room for another: until a round moves nothing. Each mends a rule without breaking one, or takes load off a host
+    // that is too full without filling another, so there is an end.
+    while (this.#mendAll() || this.#shedAll());
+    const stuck = [...this.#stuck.values()].filter(({ vm }) => !this.#moves.has(vm.uid))
+    return { moves: [...this.#moves.values()], stuck }
   }
 
   #hosts(): readonly KnownHost[] {
@@ -108,14 +106,22 @@ class Planner {
     return this.#moves.size >= this.#options.budget
   }
 
-  #mend(vm: VmFacts, host: KnownHost): void {
+  #mendAll(): boolean {
+    let moved = false
+    for (const host of this.#hosts())
+      for (const vm of this.#cluster.vmsOn(host.name)) if (this.#mend(vm, host)) moved = true
+    return moved
+  }
+
+  #mend(vm: VmFacts, host: KnownHost): boolean {
     const broken = this.#mayBreak(vm, host) ? this.#broken(vm, host, RULES) : null
-    if (broken === null) return
+    if (broken === null) return false
     const kept = this.#keptBy(vm)
     const to = kept === null && !this.#full ? this.#target(vm, host, 'if need be') : null
     if (to !== null) this.#move(vm, host, to, { reason: 'RuleBroken', message: broken })
     else if (kept !== null) this.#stay(vm, host, `${broken}; ${kept}`)
     else if (!this.#full) this.#stay(vm, host, `${broken}; no other node is fit for it`)
+    return to !== null
   }
 
   /** Most VMs have no rule that could be broken, and are not looked at any closer. */
@@ -126,7 +132,7 @@ class Planner {
   }
 
   /** Sheds VMs of every host that is too full, the fullest first. Whether anything moved. */
-  #round(): boolean {
+  #shedAll(): boolean {
     let moved = false
     const { threshold } = this.#options
     const order = this.#hosts().filter(({ facts }) => facts.notReady === null)
