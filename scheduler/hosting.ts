@@ -3,7 +3,6 @@ import type { Resources } from '../lib/apiserver/resources.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
 import { nameOf, toKey } from '../lib/object.ts'
-import type { Ask } from '../lib/placement/index.ts'
 import type { Controller, ControllerObserver } from '../lib/reconcile/controller.ts'
 import type { ReconcileLog } from '../lib/reconcile/log.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
@@ -44,10 +43,6 @@ export interface HostingDeps {
   readonly imageFor?: WishDeps['imageFor']
   /** A host did not take this machine: `namespace/name`. */
   readonly onRefused?: (key: string) => void
-  readonly victimsOf?: (
-    ask: Ask,
-    state: PlacementState,
-  ) => { readonly node: string; readonly victims: readonly string[] } | null
 }
 
 export interface Hosting {
@@ -126,7 +121,6 @@ export function createHosting(deps: HostingDeps): Hosting {
     state: placement,
     refusals,
     priorityOf: priorities,
-    victimsOf: (ask) => deps.victimsOf?.(ask, placement) ?? null,
     frozen: () => ruler.refusal(),
     events,
     clock,
@@ -162,7 +156,7 @@ export function createHosting(deps: HostingDeps): Hosting {
   /** The link to a host works again, or does not, or its obedience changed. */
   const turned = (node: string) => {
     placement.refresh(node)
-    mirror.enqueue(node, NODES, node)
+    mirror.enqueueNode(node)
     const view = agents.view(node)
     if (view === null) return void binder.drop(node)
     if (!view.inSync) return

@@ -87,11 +87,18 @@ const placesOf: IndexFunction = (object) => {
   return [...new Set(all)]
 }
 
+/** Uid of a machine -> those that are stopped to make room for it. */
+export const VICTIMS_OF = `${VMS}/victims-of`
+
 export const CLUSTER_INDEXES: Readonly<Record<string, IndexFunction>> = {
   ...Object.fromEntries(SHARED.map((resource) => [byUid(resource), uidOf])),
   ...Object.fromEntries(BOUND_RESOURCES.map((resource) => [byPlace(resource), placesOf])),
   [VMS_BY_REFERENCE]: vmReferences,
   [DISKS_BY_REFERENCE]: sourceReferences,
+  [VICTIMS_OF]: (object) => {
+    const { eviction } = clusterStatusOf<ClusterVmStatus>(object)
+    return eviction === undefined ? [] : [eviction.for]
+  },
   [OPERATIONS_BY_VM]: (object) => [operationVmKey(object as VirtualMachineOperation)],
 }
 

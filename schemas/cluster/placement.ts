@@ -17,6 +17,8 @@ export interface Eviction {
   /** RFC 3339. */
   readonly since: string
   readonly reason: 'Preempted'
+  /** Uid of the machine that needs the room. */
+  readonly for: string
   /** For people. */
   readonly message: string
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import { timestamp } from '../../../lib/clock.ts'
 import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
 import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
-import { type Ask, decide } from '../../../lib/placement/index.ts'
+import { type Ask, decide, preempt } from '../../../lib/placement/index.ts'
 import { Controller, type ControllerObserver } from '../../../lib/reconcile/controller.ts'
 import type { ReconcileLog } from '../../../lib/reconcile/log.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
@@ -23,6 +23,7 @@ import { DISKS, VMS } from '../../../schemas/resources.ts'
 import { disksOf } from '../../binder/needs.ts'
 import type { Refusals } from '../../binder/refusals.ts'
 import { SCHEDULER_EVENTS } from '../../events.ts'
+import { byUid, VICTIMS_OF } from '../../indexes.ts'
 import type { Links } from '../../links/links.ts'
 import type { ClusterVmCondition } from '../../mirror/conditions.ts'
 import { factsOf, isShared } from '../../placement/facts.ts'
@@ -43,8 +44,6 @@ export interface VmPlacementDeps {
   readonly state: PlacementState
   readonly refusals: Refusals
   readonly priorityOf: PriorityOf
-  /** Machines that would have to stop for it, and the host that they are on; null when that would not help. */
-  readonly victimsOf: (ask: Ask) => { readonly node: string; readonly victims: readonly string[] } | null
   /** In words, why nothing is placed now; null when machines are. */
   readonly frozen: () => string | null
   readonly events: Pick<EventRecorder, 'record'>
@@ -327,20 +326,24 @@ export class VmPlacement {
     events.record(vm, SCHEDULER_EVENTS.text('FailedScheduling', message))
   }
 
+  /** Those whose place it takes are stopped as any machine is; until then it waits, and takes nobody else's. */
   async #preempt(vm: VirtualMachine, ask: Ask): Promise<string | null> {
-    const { victimsOf, reader, events, clock } = this.#deps
-    if (!ask.vm.preempts || ask.vm.priority <= 0) return null
-    const found = victimsOf(ask)
-    if (found === null) return null
-    const title = `${vm.metadata.namespace}/${vm.metadata.name}`
-    for (const uid of found.victims) {
-      const [victim] = reader.byIndex<VirtualMachine>(`${VMS}/uid`, uid)
-      if (victim === undefined) continue
-      const words = `stopped to make room on ${found.node} for ${title}, which has a higher priority`
-      await this.#write(victim, (current) => evicted(current, words, clock.now()))
+    const { state, reader, events, clock } = this.#deps
+    const { uid } = vm.metadata
+    const going = reader.byIndex<VirtualMachine>(VICTIMS_OF, uid)
+    if (going.length > 0) return `waits until ${titles(going)} have stopped to make room`
+    if (!ask.vm.preempts) return null
+    const found = preempt(state.cluster, ask)
+    if (found.node === null) return null
+    const words = `stopped to make room on ${found.node} for ${toKey(nameOf(vm))}, which has a higher priority`
+    const victims = found.victims.flatMap((victim) => reader.byIndex<VirtualMachine>(byUid(VMS), victim.uid))
+    // What moves is where it will be soon: its host is not decided here.
+    if (victims.some((victim) => openMigration(clusterStatusOf<ClusterVmStatus>(victim)) !== null)) return null
+    for (const victim of victims) {
+      await this.#write(victim, (current) => evicted(current, uid, words, clock.now()))
       events.record(victim, SCHEDULER_EVENTS.text('Preempted', words))
     }
-    return `waits until ${found.victims.length} of lower priority have stopped on ${found.node}`
+    return `waits until ${titles(victims)} have stopped: ${found.message}`
   }
 
   async #say(vm: VirtualMachine, condition: ClusterVmCondition, phase?: 'Pending' | 'Stopped'): Promise<void> {
@@ -355,4 +358,10 @@ export class VmPlacement {
       openMigration(clusterStatusOf<ClusterVmStatus>(current)) === null ? change(current) : status,
     )
   }
+}
+
+const SHOWN = 3
+const titles = (vms: readonly VirtualMachine[]): string => {
+  const shown = vms.slice(0, SHOWN).map((vm) => toKey(nameOf(vm)))
+  return `${shown.join(', ')}${vms.length > SHOWN ? ` and ${vms.length - SHOWN} more` : ''}`
 }

@@ -78,10 +78,10 @@ export function vacated(vm: VirtualMachine, message: string, nowMs: number): Sta
   )
 }
 
-export function evicted(vm: VirtualMachine, message: string, nowMs: number): Status {
+export function evicted(vm: VirtualMachine, forUid: string, message: string, nowMs: number): Status {
   const before = clusterStatusOf<ClusterVmStatus>(vm)
   if (before.placement === undefined || before.eviction !== undefined) return vm.status
-  return withBerth(vm, { ...before, eviction: { since: timestamp(nowMs), reason: 'Preempted', message } })
+  return withBerth(vm, { ...before, eviction: { since: timestamp(nowMs), reason: 'Preempted', for: forUid, message } })
 }
 
 export function idled(vm: VirtualMachine): Status {

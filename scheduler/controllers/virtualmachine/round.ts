@@ -2,7 +2,7 @@
 // beside the next ones.
 import type { Clock } from '../../../lib/clock.ts'
 import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
-import { type Ask, type Chosen, type Cluster, decide, type VmFacts } from '../../../lib/placement/index.ts'
+import { type Ask, type Chosen, type Cluster, decide, decideGroup, type VmFacts } from '../../../lib/placement/index.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../../schemas/resources.ts'
@@ -107,28 +107,15 @@ async function tryGroup(
     for (const vm of members) work.add(deps.refuse(vm, words))
     return
   }
-  const outcome = cluster.attempt<GroupOutcome>(() => {
-    const chosen: GroupOutcome['chosen'] = []
-    for (const vm of members) {
-      const decision = decide(cluster, askOf(vm, deps))
-      if (decision.node === null)
-        return {
-          keep: false,
-          value: { chosen: [], words: `${vm.metadata.name} of the group ${group.name}: ${decision.message}` },
-        }
-      chosen.push([vm, decision])
-    }
-    return { keep: true, value: { chosen, words: null } }
-  })
-  for (const vm of outcome.words === null ? [] : members) work.add(deps.refuse(vm, outcome.words ?? ''))
-  for (const [vm, decision] of outcome.chosen)
-    work.add(deps.commit(vm, { node: decision.node, message: chosenWords(decision) }))
-}
-
-interface GroupOutcome {
-  readonly chosen: (readonly [VirtualMachine, Chosen])[]
-  /** Why not all of them found a host; null when they did. */
-  readonly words: string | null
+  const decision = decideGroup(
+    cluster,
+    members.map((vm) => askOf(vm, deps)),
+  )
+  for (const vm of members) {
+    const node = decision.placed?.get(vm.metadata.uid)
+    if (node !== undefined) work.add(deps.commit(vm, { node, message: `with its group ${group.name}` }))
+    else if (decision.placed === null) work.add(deps.refuse(vm, `the group ${group.name}: ${decision.message}`))
+  }
 }
 
 /** The reasons that stay with the machine. */
