@@ -29,6 +29,7 @@ export default defineConfig({
   test: {
     projects: [
       tier('unit', { timeout: 10_000, parallel: true, shared: true }),
+      tier('sim', { timeout: 120_000, parallel: true }),
       tier('libvirt', { timeout: 60_000, parallel: false }),
       tier('e2e', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
       tier('kill', { timeout: 600_000, parallel: false }),

@@ -48,8 +48,7 @@ export const bindingAdmission =
       return dryRun ? undefined : deps.ruler.reached(binding.spec.ruler.revision)
     }
     if (before !== null && same(before, binding)) return
-    refuseIf(rulerRefusal(binding.spec.ruler, deps.ruler.known), rulerField(binding.spec.ruler, deps.ruler.known))
-    refuseIf(orderRefusal(binding, before), orderField(binding, before))
+    refuseOld(binding, before, deps.ruler.known)
     const holding = room(deps, binding, before)
     if (holding !== null && !dryRun) deps.holdings.expect(binding.metadata.name, holding)
   }
@@ -62,6 +61,12 @@ function refuseIf(words: string | null, field = 'spec'): void {
   if (words === null) return
   const causes = [{ path: field, reason: 'FieldValueForbidden', message: words } as const]
   throw new ApiError('Conflict', words, { causes })
+}
+
+/** Refuses words of a scheduler that this host does not obey, and words that are older than those that it knows. Pure. @throws ApiError */
+export function refuseOld(binding: HostBinding, before: HostBinding | null, known: RulerMemory['known']): void {
+  refuseIf(rulerRefusal(binding.spec.ruler, known), rulerField(binding.spec.ruler, known))
+  refuseIf(orderRefusal(binding, before), orderField(binding, before))
 }
 
 /** A scheduler that has not claimed the host yet may claim it; one that was superseded may not speak any more. */

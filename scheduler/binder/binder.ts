@@ -145,6 +145,11 @@ export class Binder {
         ruler.supersede(node, message)
         return DONE
       }
+      // Its next claim brings these keys again.
+      if (kind === 'unclaimed') {
+        ruler.forgottenBy(node)
+        return DONE
+      }
       // The controller comes again, ever more seldom.
       if (kind === 'silent' || kind === 'busy') throw error
       log.warn({ ...facts, kind }, `a host refused a binding: ${message}`)

@@ -3,10 +3,10 @@ import { UnreachableError } from '../../lib/client/errors.ts'
 import { ApiError } from '../../lib/errors.ts'
 
 /**
- * `superseded`: a newer scheduler has spoken there; `stale`: the host knows a higher epoch of the object; `unfit`: the host cannot
+ * `superseded`: a newer scheduler has spoken there; `unclaimed`: the host does not know this one; `stale`: the host knows a higher epoch of the object; `unfit`: the host cannot
  * take it; `silent`: nobody answered, and whether it was stored is unknown; `busy`: the agent cannot write now.
  */
-export type Refusal = 'superseded' | 'stale' | 'unfit' | 'silent' | 'busy'
+export type Refusal = 'superseded' | 'unclaimed' | 'stale' | 'unfit' | 'silent' | 'busy'
 
 const LATER: readonly string[] = ['ServiceUnavailable', 'TooManyRequests', 'InternalError', 'Expired']
 /** Nothing about the object: the scheduler's own rights or certificate. */
@@ -18,7 +18,7 @@ export function refusalOf(error: unknown): Refusal {
   if (LATER.includes(error.reason) || NOT_LET_IN.includes(error.reason)) return 'busy'
   const fields = (error.details.causes ?? []).map(({ path }) => path)
   // It has not heard this scheduler's claim yet, or has forgotten it: it is asked again.
-  if (fields.includes('spec.ruler.term')) return 'busy'
+  if (fields.includes('spec.ruler.term')) return 'unclaimed'
   if (fields.some((field) => field.startsWith('spec.ruler'))) return 'superseded'
   if (fields.some((field) => field.startsWith('spec.epoch'))) return 'stale'
   return 'unfit'

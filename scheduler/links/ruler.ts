@@ -151,6 +151,11 @@ export class Ruler {
     })
   }
 
+  /** A host has no memory of having accepted this scheduler: it is asked again. */
+  forgottenBy(node: string): void {
+    this.#accepted.delete(node)
+  }
+
   /** A node left: fewer are needed. */
   recount(): void {
     if (this.#state.kind === 'claiming') this.#count()

@@ -47,7 +47,7 @@ const conflict = (path: string) =>
 
 it.each([
   ['a newer scheduler', conflict('spec.ruler.instance'), 'superseded'],
-  ['a claim that was not heard', conflict('spec.ruler.term'), 'busy'],
+  ['a claim that was not heard', conflict('spec.ruler.term'), 'unclaimed'],
   ['a stale epoch', conflict('spec.epoch'), 'stale'],
   ['no room', conflict('spec'), 'unfit'],
   ['no room, from an agent that names no field', new ApiError('Conflict', 'no room'), 'unfit'],

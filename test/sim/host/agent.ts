@@ -1,0 +1,314 @@
+// A simulated agent: takes bindings as the contract says and makes its host so. One process; what it must not forget is on its disk.
+// Power is judged by the agent's real rules.
+
+import { refuseOld } from '../../../agent/cluster/binding-admission.ts'
+import { claimRefusal } from '../../../agent/cluster/ruler.ts'
+import { startRefusal } from '../../../agent/cluster/standing.ts'
+import { settle } from '../../../agent/controllers/virtualmachine/power.ts'
+import { ApiError, messageOf } from '../../../lib/errors.ts'
+import type { KubeObject } from '../../../lib/object.ts'
+import type { ClaimAnswer, ClaimAsk } from '../../../schemas/cluster/claim.ts'
+import type { LeaseAnswer, LeaseAsk, LeaseEvidence } from '../../../schemas/cluster/leaserenewal.ts'
+import type { HostBinding, VirtualMachine } from '../../../schemas/index.ts'
+import { VMS } from '../../../schemas/resources.ts'
+import { type PowerRecord, wantedPower } from '../../../schemas/virtualmachine/power.ts'
+import type { Durations } from '../durations.ts'
+import { Life, type Timeline } from '../time.ts'
+import { isVm, needOf, type Room, roomRefusal, sumOf, takesRoom, vmOf } from './admission.ts'
+import type { AgentDisk } from './disk.ts'
+import { Lease } from './lease.ts'
+import { LibvirtError, type Machine } from './machine.ts'
+import { isOpen, Migrations, type Peer } from './migration.ts'
+import { copyOf, powerOf, readyStatus, vmStatus } from './objects.ts'
+import { takeOperations, tellOperations } from './operations.ts'
+
+export interface AgentOptions {
+  readonly machine: Machine
+  readonly disk: AgentDisk
+  readonly capacity: Room
+  readonly timeline: Timeline
+  readonly random: Durations
+  readonly evidence: readonly LeaseEvidence[]
+  readonly renew: (ask: LeaseAsk, life: Life) => Promise<LeaseAnswer>
+  readonly peer: (node: string, life: Life) => Peer
+  readonly say: (words: string) => void
+  readonly onFault: (error: unknown) => void
+}
+
+const REACT_MS = { least: 5, most: 60 }
+const RETRY_MS = 2_000
+const RESYNC_MS = 10_000
+const GRACE_MS = 60_000
+const GUEST_STOPS_MS = { least: 1_000, most: 4_000 }
+
+export class SimAgent {
+  readonly life: Life
+  readonly lease: Lease
+  readonly #options: AgentOptions
+  readonly #migrations: Migrations
+  readonly #working = new Set<string>()
+  readonly #again = new Set<string>()
+  /** Machines with failover that the scheduler has said, in this lease, to be this host's. */
+  readonly #confirmed = new Set<string>()
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    const { machine, disk, timeline, evidence, renew } = options
+    this.life = new Life(timeline, machine.clock)
+    this.#migrations = new Migrations({ ...options, life: this.life, poke: (uid) => this.poke(uid) })
+    this.lease = new Lease({
+      node: machine.name,
+      life: this.life,
+      bootId: machine.bootId,
+      evidence,
+      unconfirmed: () =>
+        disk
+          .bindings()
+          .flatMap(({ metadata: { name }, spec }) =>
+            spec.failover === true && spec.role === 'Owner' && !this.#confirmed.has(name)
+              ? [{ uid: name, epoch: spec.epoch }]
+              : [],
+          ),
+      ask: (ask) => renew(ask, this.life),
+      onAnswer: ({ confirmed }) => {
+        for (const uid of confirmed) this.#confirm(uid)
+      },
+    })
+  }
+
+  start(): void {
+    this.lease.start()
+    void this.#resync()
+    void this.#guard()
+  }
+
+  /** Ended by SIGKILL, or with its host. */
+  end(): void {
+    this.life.end()
+  }
+
+  get migrations(): Migrations {
+    return this.#migrations
+  }
+
+  // What a scheduler asks.
+
+  /** @throws ApiError Conflict, with words */
+  put(binding: HostBinding): HostBinding {
+    const { disk, capacity } = this.#options
+    const before = disk.binding(binding.metadata.name)
+    const { ruler } = binding.spec
+    const same =
+      before !== null &&
+      JSON.stringify([before.spec, before.objects]) === JSON.stringify([binding.spec, binding.objects])
+    if (same) return before
+    const others = disk.bindings().filter((other) => other.metadata.name !== binding.metadata.name && takesRoom(other))
+    const taken = sumOf(
+      others.flatMap((other) => (vmOf(other) === null ? [] : [needOf(vmOf(other) as VirtualMachine)])),
+    )
+    try {
+      refuseOld(binding, before, disk.known)
+      const why = roomRefusal(binding, before, { capacity, taken })
+      if (why !== null) throw new ApiError('Conflict', why)
+    } catch (error) {
+      this.#options.say(`refuses ${binding.spec.subject.name}: ${messageOf(error)}`)
+      throw error
+    }
+    if (BigInt(ruler.revision) > BigInt(disk.known.revision)) disk.known = { ...disk.known, revision: ruler.revision }
+    const generation = (before?.metadata.generation ?? 0) + 1
+    const stored = disk.putBinding({
+      ...binding,
+      metadata: { ...binding.metadata, generation },
+      status: before?.status ?? {},
+    })
+    this.poke(binding.metadata.name)
+    return stored
+  }
+
+  forget(uid: string): void {
+    const { disk } = this.#options
+    const binding = disk.binding(uid)
+    if (binding !== null && binding.status?.phase !== 'Released')
+      throw new ApiError('Conflict', 'the object is still here')
+    disk.forget(uid)
+  }
+
+  claim(ask: ClaimAsk): ClaimAnswer {
+    const { disk } = this.#options
+    const message = claimRefusal(ask, disk.known)
+    if (message === null) disk.known = { instance: ask.instance, term: ask.term, revision: ask.revision }
+    return { accepted: message === null, ...disk.known, message: message ?? '' }
+  }
+
+  /** Asks for a look at one object. */
+  poke(uid: string, afterMs?: number): void {
+    const { least, most } = REACT_MS
+    this.life.after(afterMs ?? this.#options.random.between(least, most), () => void this.#look(uid))
+  }
+
+  #confirm(uid: string): void {
+    if (this.#confirmed.has(uid)) return
+    this.#confirmed.add(uid)
+    this.poke(uid)
+  }
+
+  async #resync(): Promise<void> {
+    while (this.life.alive) {
+      for (const { metadata } of this.#options.disk.bindings()) this.poke(metadata.name)
+      await this.life.sleep(RESYNC_MS)
+    }
+  }
+
+  /** Ends machines with failover once the lease is over, on this host's own clock. */
+  async #guard(): Promise<void> {
+    const { disk, machine, evidence } = this.#options
+    while (this.life.alive) {
+      await this.life.sleep(500)
+      if (this.lease.valid) continue
+      this.#confirmed.clear()
+      if (!evidence.some(({ kind }) => kind === 'timeout')) continue
+      for (const { metadata, spec } of disk.bindings())
+        if (spec.failover === true && machine.domain(metadata.name) !== null)
+          machine.killByPidfd(metadata.name, 'the lease is over')
+    }
+  }
+
+  /** One look at a time at each object. */
+  async #look(uid: string): Promise<void> {
+    if (this.#working.has(uid)) {
+      this.#again.add(uid)
+      return
+    }
+    this.#working.add(uid)
+    try {
+      await this.#obey(uid)
+    } catch (error) {
+      if (error instanceof LibvirtError) this.poke(uid, RETRY_MS)
+      else this.#options.onFault(error)
+    } finally {
+      this.#working.delete(uid)
+    }
+    if (this.#again.delete(uid)) this.poke(uid)
+  }
+
+  async #obey(uid: string): Promise<void> {
+    const binding = this.#options.disk.binding(uid)
+    if (binding === null) return
+    const { role, deleted } = binding.spec
+    if (role === 'Released') return this.#release(binding)
+    if (role === 'Target') return this.#migrations.target(binding)
+    if (isVm(binding) && isOpen(binding)) return this.#migrations.source(binding)
+    if (deleted === true) return this.#release(binding)
+    this.#materialise(binding)
+    this.#told(uid, { phase: 'Accepted' })
+    const taken = this.#options.disk.binding(uid)
+    if (isVm(binding) && taken !== null) await this.#power(taken)
+  }
+
+  async #release(binding: HostBinding): Promise<void> {
+    const { disk, machine } = this.#options
+    const uid = binding.metadata.name
+    if (binding.status?.phase === 'Released') return
+    if (isVm(binding)) {
+      this.#told(uid, { phase: 'Releasing' })
+      await machine.destroy(uid, this.life)
+      await machine.undefine(uid, this.life)
+    } else await this.life.sleep(20)
+    disk.removeObject(binding.spec.subject.resource, uid)
+    this.#told(uid, { phase: 'Released' })
+  }
+
+  #materialise(binding: HostBinding): void {
+    const { disk } = this.#options
+    const { resource, uid } = binding.spec.subject
+    const copy = copyOf(binding, disk.object(resource, uid))
+    if (copy === null) return
+    const ready = () => ({ ...copy, status: readyStatus(copy, binding.spec.image?.digest) }) as KubeObject
+    disk.putObject(resource, isVm(binding) ? copy : ready())
+  }
+
+  #told(uid: string, news: { readonly phase: 'Accepted' | 'Releasing' | 'Released' }): void {
+    const { disk } = this.#options
+    const binding = disk.binding(uid)
+    if (binding === null) return
+    const epoch = Math.max(binding.spec.epoch, binding.status?.epoch ?? 0)
+    disk.setStatus(uid, { ...binding.status, ...news, epoch, observedGeneration: binding.metadata.generation ?? 0 })
+  }
+
+  async #power(binding: HostBinding): Promise<void> {
+    const { disk, machine } = this.#options
+    const uid = binding.metadata.name
+    if (!machine.libvirtAnswers) throw new LibvirtError('libvirt does not answer')
+    const vm = disk.object<VirtualMachine>(VMS, uid)
+    if (vm === null) return
+    const active = machine.domain(uid) !== null
+    const judged = settle(takeOperations(disk, vm, powerOf(vm)), {
+      policy: vm.spec.runPolicy,
+      active,
+      shutoff: active ? 'other' : machine.endOf(uid),
+      qemuReason: null,
+      rebootEndsQemu: false,
+      bootId: machine.bootId,
+      now: this.life.now(),
+      runningSince: null,
+      generation: vm.metadata.generation ?? 0,
+    })
+    const wanted = wantedPower(judged, vm.spec.runPolicy)
+    if (wanted === 'On' && !active) await this.#start(binding, vm, judged)
+    else if (wanted === 'Off' && active) await this.#stop(vm, judged)
+    else this.#tellVm(uid, judged, active ? 'Running' : 'Stopped', 'VirtualMachineStopped', '')
+  }
+
+  async #start(binding: HostBinding, vm: VirtualMachine, power: PowerRecord): Promise<void> {
+    const { machine } = this.#options
+    const { uid, name } = vm.metadata
+    const word = startRefusal(binding)
+    if (word !== null) return this.#tellVm(uid, power, 'Pending', 'NotHere', word)
+    if (binding.spec.failover === true && !(this.lease.valid && this.#confirmed.has(uid))) {
+      this.#tellVm(
+        uid,
+        power,
+        'Pending',
+        'WaitsForLease',
+        'waits until the scheduler says that it is still this host’s',
+      )
+      return this.poke(uid, RETRY_MS)
+    }
+    const starting = { ...power, starting: true, bootId: machine.bootId }
+    this.#tellVm(uid, starting, 'Starting', 'Starting', '')
+    const domain = { uid, name, epoch: binding.spec.epoch, ...needOf(vm) }
+    try {
+      await machine.start(domain, this.life)
+    } catch (error) {
+      this.#tellVm(uid, starting, 'Pending', 'StartFailed', messageOf(error))
+      throw error
+    }
+    this.#tellVm(uid, starting, 'Running', 'Running', '')
+    this.poke(uid)
+  }
+
+  async #stop(vm: VirtualMachine, power: PowerRecord): Promise<void> {
+    const { machine, random } = this.#options
+    const { uid } = vm.metadata
+    const now = this.life.now()
+    const stopping = { ...power, stopSince: power.stopSince ?? now }
+    this.#tellVm(uid, stopping, 'Stopping', 'Stopping', '')
+    if (power.request?.force === true || now - stopping.stopSince > GRACE_MS) {
+      await machine.destroy(uid, this.life)
+    } else if (power.stopSince === undefined) {
+      machine.life.after(random.between(GUEST_STOPS_MS.least, GUEST_STOPS_MS.most), () =>
+        machine.guestEnds(uid, 'stops', 'shutdown'),
+      )
+    }
+    this.poke(uid, RETRY_MS / 2)
+  }
+
+  #tellVm(uid: string, power: PowerRecord, phase: string, reason: string, message: string): void {
+    const { disk, machine } = this.#options
+    const vm = disk.object<VirtualMachine>(VMS, uid)
+    if (vm === null) return
+    const status = vmStatus(vm, { node: machine.name, power, phase, reason, message, now: this.life.now() })
+    disk.putObject(VMS, { ...vm, status } as KubeObject)
+    tellOperations(disk, vm, power)
+  }
+}

@@ -1,0 +1,48 @@
+// Runs a scenario from its beginning to its end, and gives its log.
+import { Deeds } from './deeds.ts'
+import { withSeed } from './fixed.ts'
+import { firstObjects, resourceOf } from './objects.ts'
+import type { Scenario } from './scenario.ts'
+import { World } from './world.ts'
+
+export interface Outcome {
+  readonly lines: readonly string[]
+  /** Where the machines were when the first command came. */
+  readonly before: readonly string[]
+  /** What the invariants said. */
+  readonly violations: readonly string[]
+}
+
+export interface RunOptions {
+  /** Called at the end of virtual time, when everything can still be looked at. */
+  readonly look?: (world: World, promised: Deeds['promised']) => void
+}
+
+/** Resolves when virtual time is over. @throws what went wrong in the simulation itself */
+export const runScenario = (scenario: Scenario, { look }: RunOptions = {}): Promise<Outcome> =>
+  withSeed(scenario.seed ?? 1, async () => {
+    const world = new World(scenario)
+    try {
+      for (const host of world.hosts.values()) host.startAgent()
+      const { resources } = await world.startScheduler()
+      for (const draft of firstObjects(scenario)) await resources.create(resourceOf(draft), draft as never)
+      const deeds = new Deeds(world, scenario)
+      const [first] = scenario.deeds.toSorted((one, other) => one.at - other.at)
+      if (first !== undefined) await world.passUntil(first.at * 1000 - 1)
+      const before = places(world)
+      for (const deed of scenario.deeds)
+        world.timeline.at(deed.at * 1000, () => void deeds.do(deed).catch((error) => world.fault(error)))
+      await world.passUntil(scenario.end * 1000)
+      look?.(world, deeds.promised)
+      return { lines: world.journal.lines, before, violations: world.violations }
+    } finally {
+      await world.end()
+    }
+  })
+
+/** A line per host. */
+const places = ({ hosts }: World): readonly string[] =>
+  [...hosts.values()].map(({ name, machine }) => {
+    const names = machine.domains().map((domain) => domain.name)
+    return `# ${name}: ${names.length === 0 ? 'nothing' : names.toSorted().join(', ')}`
+  })
