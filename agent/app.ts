@@ -28,6 +28,9 @@ import { hostReport } from './host-report.ts'
 import { ContentRead } from './images/content-read.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
+import { heldForScheduler } from './membership/held.ts'
+import { Membership } from './membership/membership.ts'
+import { membershipRequests } from './membership/requests.ts'
 import { AGENT_METRICS } from './metrics/catalogue.ts'
 import { collectAgent, countCalls } from './metrics/index.ts'
 import { handoverKind } from './migration/handover.ts'
@@ -104,7 +107,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       content: { get: (digest) => storage.content.get(digest), path: (digest) => storage.content.path(digest) },
     }),
   ]
-  const cluster = await openCluster({ stateDir, reader, clock, host: () => lifeline.host() })
+  const cluster = await openCluster({
+    stateDir,
+    reader,
+    clock,
+    host: () => lifeline.host(),
+    scheduler: () => membership.member?.server ?? null,
+  })
+  const membership: Membership = await Membership.open({
+    config,
+    version,
+    clock,
+    log,
+    holds: () => heldForScheduler(reader),
+    onLeft: () => cluster.ruler.forget(),
+  })
   const api = apiMetrics({ counts: metrics, resources: resourceLabels(AGENT_KINDS, [...streams.connect, ...reads]) })
   metrics.collect(api.collector)
   const server = await createApiServer({
@@ -117,7 +134,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     hostNames: [hostname(), config.nodeName],
     limits: requestLimits(config),
     guards: [cluster.guard],
-    virtual: [...cluster.virtual, handoverKind(() => lifeline.handover())],
+    virtual: [...cluster.virtual, handoverKind(() => lifeline.handover()), ...membershipRequests(membership)],
     admission: [
       cluster.admission,
       sizeFitsClass,
@@ -156,7 +173,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const core: AgentCore = {
     config,
     cluster,
-    peerTls: () => null,
+    peerTls: () => membership.credentials,
+    membership,
     log,
     clock,
     reader,
@@ -186,12 +204,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   ]
   const { imports } = storage
   collectAgent(metrics, { reader, libvirt, networks, imports })
-  await openListeners(server, config, access, () => null)
+  await openListeners(server, config, access, () => membership.identity)
   const keeping = new AbortController()
   void access.tls.keep(log, keeping.signal)
   for (const controller of controllers) controller.start()
   events.start()
   lifeline.start()
+  membership.start()
   const unwatch = watchStore(store, { onFailed, resync: () => [...controllers, ...lifeline.controllers] })
   return {
     settled: lifeline.settled,
@@ -203,6 +222,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       keeping.abort()
       await server.close()
       await audit?.close()
+      await membership.stop()
       await lifeline.stop()
       await Promise.all(controllers.map((controller) => controller.stop()))
       await storage.imports.stop()

@@ -142,6 +142,12 @@ export const AgentConfigSchema = Type.Object(
           minimum: 0,
           description: 'A machine that leaves is sent so fast at most, in MiB/s; 0: as fast as it goes.',
         }),
+        certDir: Type.String({
+          default: '/etc/pki/qemu',
+          pattern: '^/',
+          description:
+            'Folder for the certificates that QEMUs show each other when a machine moves; the agent writes them when the host joins a cluster. That of `migrate_tls_x509_cert_dir` in libvirt’s qemu.conf.',
+        }),
       },
       { ...closed, default: {} },
     ),

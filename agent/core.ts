@@ -10,6 +10,7 @@ import type { ClusterSide } from './cluster/index.ts'
 import type { AgentConfig } from './config.ts'
 import type { PeerTls } from './images/peer-connection.ts'
 import type { Log } from './log.ts'
+import type { Membership } from './membership/membership.ts'
 import type { OnFileStep } from './seams.ts'
 
 export interface AgentCore {
@@ -17,6 +18,7 @@ export interface AgentCore {
   readonly cluster: ClusterSide
   /** What this host shows to other hosts; null while it is in no cluster. Asked for each connection: certificates are renewed. */
   readonly peerTls: () => PeerTls | null
+  readonly membership: Membership
   readonly log: Log
   readonly clock: Clock
   readonly reader: Reader

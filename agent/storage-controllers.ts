@@ -29,6 +29,7 @@ export async function createStorageSide(core: AgentCore): Promise<StorageSide> {
   const { reader, resources, events, clock, log, config, libvirt, onFileStep, observer } = core
   const storage = await openStorage({
     stateDir: config.stateDir,
+    peerTls: core.peerTls,
     importer: importerConfig(config),
     clock,
     log,

@@ -27,10 +27,12 @@ export interface ClusterDeps {
   readonly clock: Clock
   /** @throws ApiError ServiceUnavailable, in words, before the host was surveyed */
   readonly host: () => Host
+  /** Where the scheduler is, for words; null without one. */
+  readonly scheduler: () => string | null
 }
 
 /** @throws Error, in words, when what this host knows of schedulers cannot be read */
-export async function openCluster({ stateDir, reader, clock, host }: ClusterDeps): Promise<ClusterSide> {
+export async function openCluster({ stateDir, reader, clock, host, scheduler }: ClusterDeps): Promise<ClusterSide> {
   const ruler = await RulerMemory.open(stateDir)
   const vmOf = (uid: string) => reader.byIndex<VirtualMachine>(VMS_BY_UID, uid)[0] ?? null
   const holdings = new Holdings({ reader, clock, vmOf })
@@ -42,7 +44,7 @@ export async function openCluster({ stateDir, reader, clock, host }: ClusterDeps
     ruler,
     holdings,
     standing: standingOf({ reader, vmOf }),
-    guard: boundGuard({ reader, scheduler: () => 'the scheduler of its cluster' }),
+    guard: boundGuard({ reader, scheduler: () => scheduler() ?? 'the scheduler of its cluster' }),
     admission: bindingAdmission({ reader, ruler, holdings, host }),
     virtual: [claims],
   }

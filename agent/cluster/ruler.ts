@@ -74,6 +74,11 @@ export class RulerMemory {
     })
   }
 
+  /** The host has left its cluster: any scheduler may claim it. */
+  forget(): Promise<void> {
+    return this.#alone(() => this.#keep(NOBODY))
+  }
+
   async #keep(known: Known): Promise<void> {
     if (
       known.instance === this.#known.instance &&

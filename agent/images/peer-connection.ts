@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import type { PeerCertificate } from 'node:tls'
+import { nodeServerName } from '../../lib/cluster/identity.ts'
 import { contentPath, SOURCE_FORMAT_HEADER } from './content-read.ts'
 import { transport } from './errors.ts'
 
@@ -85,6 +86,7 @@ function send(
       key,
       cert,
       ca,
+      servername: nodeServerName(node),
       minVersion: 'TLSv1.2',
       // Known by its name in the cluster, not by its address.
       checkServerIdentity: (_host, certificate) => checkPeer(node, certificate),

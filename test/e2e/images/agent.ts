@@ -7,6 +7,7 @@ import { openCluster } from '../../../agent/cluster/index.ts'
 import { toConfig } from '../../../agent/config.ts'
 import { STORAGE_INDEXES } from '../../../agent/controllers/virtualdisk/users.ts'
 import type { AgentCore } from '../../../agent/core.ts'
+import { Membership } from '../../../agent/membership/membership.ts'
 import { AGENT_METRICS } from '../../../agent/metrics/catalogue.ts'
 import { NAMESPACES, STORAGE_CLASSES } from '../../../agent/names.ts'
 import { NO_SEAMS } from '../../../agent/seams.ts'
@@ -81,11 +82,20 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   const host = () => {
     throw new Error('no host was surveyed: no machine runs here')
   }
-  const cluster = await openCluster({ stateDir, reader, clock, host })
+  const cluster = await openCluster({ stateDir, reader, clock, host, scheduler: () => null })
+  const membership = await Membership.open({
+    config,
+    version: '0.0.0',
+    clock,
+    log,
+    holds: () => null,
+    onLeft: async () => undefined,
+  })
   const core: AgentCore = {
     config,
     cluster,
     peerTls: () => null,
+    membership,
     log,
     clock,
     reader,

@@ -12,17 +12,23 @@ export interface ShownAuthority {
   /** SHA-256, as `berth-agent certs show` prints it. */
   readonly fingerprint: string
   readonly subject: string
+  /** Of this machine, as the server sees it. */
+  readonly localAddress: string
 }
 
-/** Connects, looks and leaves; nothing is sent. @throws Error when there is no TLS server */
-export function shownAuthority(url: URL, signal: AbortSignal): Promise<ShownAuthority> {
+/**
+ * Connects, looks and leaves; nothing is sent.
+ *
+ * @param serverName asked for in the place of the URL's host @throws Error when there is no TLS server
+ */
+export function shownAuthority(url: URL, signal: AbortSignal, serverName?: string): Promise<ShownAuthority> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   return new Promise((resolve, reject) => {
     const socket = connect({
       host,
       port: Number(url.port || 443),
       rejectUnauthorized: false,
-      ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+      ...(serverName === undefined && /^[\d.]+$|:/.test(host) ? {} : { servername: serverName ?? host }),
     })
     const onAbort = () => socket.destroy(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
@@ -39,6 +45,7 @@ export function shownAuthority(url: URL, signal: AbortSignal): Promise<ShownAuth
         pem: certificate.toString(),
         fingerprint: certificate.fingerprint256,
         subject: certificate.subject.replaceAll('\n', ', '),
+        localAddress: socket.localAddress ?? '',
       })
       socket.destroy()
     })
