@@ -79,6 +79,19 @@ export function buildProgram(io: Io): Command {
     .argument('[name...]', 'names; all objects of the namespace when left out')
     .action(action(async () => (await import('./commands/describe.ts')).describe))
 
+  verb('explain', 'show for each host of the cluster whether it can take a virtual machine, with its score or why not')
+    .argument('<kind>', 'vm, or vm/NAME')
+    .argument('[name...]', 'names of virtual machines')
+    .addOption(whatIf())
+    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
+    .action(action(async () => (await import('./commands/explain.ts')).explain))
+
+  verb('place', 'show where new virtual machines would go; nothing is created')
+    .requiredOption('-f, --filename <path...>', 'YAML or JSON file, folder of them, or - for the standard input')
+    .addOption(whatIf())
+    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
+    .action(action(async () => (await import('./commands/explain.ts')).place))
+
   verb('delete', 'delete objects and wait until they are gone')
     .argument('[kind]', 'KIND or KIND/NAME')
     .argument('[name...]', 'names')
@@ -250,6 +263,10 @@ export function buildProgram(io: Io): Command {
   )
   return program
 }
+
+/** `--what-if`, may be given again. */
+const whatIf = (): Option =>
+  new Option('--what-if <words>', 'suppose that: "h2 down", "h3 cordon"; may be given again').argParser(collect)
 
 /** What `ssh` and `scp` have in common. */
 const openssh = (command: Command): Command =>

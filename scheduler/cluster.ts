@@ -11,6 +11,7 @@ import { byUid } from './indexes.ts'
 import { LeaseTable } from './leases.ts'
 import { createMembership } from './membership/index.ts'
 import { createOperations, type Operations } from './operations.ts'
+import { placementExplanation } from './placement/explain.ts'
 import { schedulerStreams } from './streams/forward.ts'
 
 /** What the parts add to the API. */
@@ -62,7 +63,7 @@ export function createCluster(core: SchedulerCore): Cluster {
       connect: [...streams.connect],
       reads: [...streams.reads],
       reports: [],
-      virtual: [leases.virtual, ...membership.virtual, ...operations.virtual],
+      virtual: [leases.virtual, ...membership.virtual, ...operations.virtual, placementExplanation(hosting.explaining)],
       readiness: [
         {
           name: 'rule',

@@ -22,6 +22,7 @@ import { EventCopier } from './mirror/events.ts'
 import { Health } from './mirror/health.ts'
 import { MIRRORED, Mirror } from './mirror/mirror.ts'
 import { Orphans } from './mirror/orphans.ts'
+import type { ExplainDeps } from './placement/explain.ts'
 import { prioritiesBy } from './placement/priorities.ts'
 import { PlacementState } from './placement/state.ts'
 import { wake } from './wake.ts'
@@ -53,6 +54,8 @@ export interface Hosting {
   readonly refusals: Refusals
   readonly placement: PlacementState
   readonly machines: VmPlacement
+  /** What explanations are made from. */
+  readonly explaining: ExplainDeps
   /** Started and stopped by whoever runs the server. */
   readonly controllers: readonly Controller[]
   /** The API listens already. */
@@ -176,6 +179,12 @@ export function createHosting(deps: HostingDeps): Hosting {
     refusals,
     placement,
     machines,
+    explaining: {
+      reader,
+      cluster: placement.cluster,
+      priorityOf: priorities,
+      refusals: (uid) => refusals.of(uid),
+    },
     controllers: [machines.controller, mirror.controller, power, ...releases.values()],
     start: () => {
       placement.start()
