@@ -1,5 +1,5 @@
 // The program behind scripts/bench. `agent` measures the budgets of one host's agent and needs root, libvirt and QEMU; `api` those of
-// the API server alone; `report` writes what was measured into the documentation.
+// the API server alone, `placement` those of placement decisions; `report` writes what was measured into the documentation.
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -9,6 +9,7 @@ import { apiRows, measureApi } from './api/rows.ts'
 import { writeDocument } from './document.ts'
 import { isWithin, type Row } from './figures.ts'
 import { describeMachine, type Machine } from './machine.ts'
+import * as placement from './placement/rows.ts'
 import { table } from './report.ts'
 import { belongs, type Report, readReport, type Suite, withRow, writeReport } from './results.ts'
 import { FULL, QUICK, type Scale, withWorld } from './world.ts'
@@ -16,14 +17,14 @@ import { FULL, QUICK, type Scale, withWorld } from './world.ts'
 /** The checkout: this file runs as dist/test/bench/main.js. */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const EXIT = { ok: 0, missed: 1, usage: 2 } as const
-const SUITES: readonly Suite[] = ['agent', 'api']
-const USAGE = `scripts/bench agent|api|all [--rows ROW,…] [--missing] [--runs N] [--quick] [--dir DIR]
+const SUITES: readonly Suite[] = ['agent', 'api', 'placement']
+const USAGE = `scripts/bench agent|api|placement|all [--rows ROW,…] [--missing] [--runs N] [--quick] [--dir DIR]
 scripts/bench report [--dir DIR]
   --rows ROW,…  only these (burst, cpu.50) or all of a kind (cpu); the others stay as they were measured
   --missing     only those that are not there yet: goes on with a run that was cut off
   --runs N      pairs of the slow rows burst and paced (5)
   --quick       a smoke run with few samples; judges nothing
-  --dir DIR     where the figures are: DIR/agent.json, DIR/api.json (bench-results)
+  --dir DIR     where the figures are: DIR/agent.json, DIR/api.json, DIR/placement.json (bench-results)
 report writes the figures into docs/performance.md and docs/performance.svg
 `
 
@@ -42,7 +43,7 @@ interface Options {
 async function measure(suite: Suite, options: Options, say: Say): Promise<Report | null> {
   const { quick, scale, dir, rows } = options
   const path = `${dir}/${suite}.json`
-  const order = suite === 'agent' ? agentRows(scale) : apiRows
+  const order = { agent: agentRows(scale), api: apiRows, placement: placement.placementRows(clouds(quick)) }[suite]
   const kinds = rows?.split(',').map((kind) => kind.trim())
   let known = readReport(path)
   const wants: Wants = (id) => {
@@ -65,8 +66,7 @@ async function measure(suite: Suite, options: Options, say: Say): Promise<Report
     }
     known = report
   }
-  if (wanted.length > 0)
-    await (suite === 'agent' ? agent(options, wants, take, say) : server(options, wants, take, say))
+  if (wanted.length > 0) await MEASURES[suite](options, wants, take, say)
   return known
 }
 
@@ -76,6 +76,13 @@ const agent = ({ scale }: Options, wants: Wants, take: Take, say: Say) =>
 const server = ({ quick }: Options, wants: Wants, take: Take, say: Say) =>
   api.withBed(quick ? api.QUICK : api.FULL, say, (bed) => take(describeMachine(), measureApi(bed, wants)))
 
+const clouds = (quick: boolean): placement.PlacementScale => (quick ? placement.QUICK : placement.FULL)
+
+const decisions = ({ quick }: Options, wants: Wants, take: Take) =>
+  take(describeMachine(), placement.measurePlacement(clouds(quick), wants))
+
+const MEASURES = { agent, api: server, placement: decisions } as const
+
 function sayer(): Say {
   const begun = performance.now()
   return (text) => process.stderr.write(`[${((performance.now() - begun) / 1000).toFixed(1).padStart(7)}s] ${text}\n`)
@@ -83,8 +90,7 @@ function sayer(): Say {
 
 function report(dir: string, say: Say): number {
   const reports = SUITES.flatMap((suite) => readReport(`${dir}/${suite}.json`) ?? [])
-  if (reports.length === 0)
-    throw new Error(`there are no figures in ${dir}: run scripts/bench agent and scripts/bench api`)
+  if (reports.length === 0) throw new Error(`there are no figures in ${dir}: run scripts/bench all`)
   writeDocument(ROOT, reports)
   say('docs/performance.md and docs/performance.svg are written')
   return EXIT.ok
