@@ -28,6 +28,7 @@ export {
   type MigrationHandover,
 } from './cluster/handover.ts'
 export type {
+  BindingImage,
   BindingMigration,
   BindingMigrationStatus,
   HostBinding,
@@ -46,6 +47,7 @@ export {
   type LeaseRenewal,
   RENEW_EVERY_MS,
 } from './cluster/leaserenewal.ts'
+export { type NodeStorage, nodeCpuOf, nodeStorageOf } from './cluster/node-storage.ts'
 export type {
   ClusterDiskStatus,
   ClusterImageStatus,

@@ -49,7 +49,7 @@ export interface ImageFacts extends Facts {
   /** Hosts with machines or disks that are made of it. */
   readonly users: ReadonlySet<string>
   /** Where the content can be had by the host; absent: from the image's own source. */
-  readonly imageFor: (node: string) => HostBindingSpec['image'] | undefined
+  readonly imageFor: (node: string) => HostBindingSpec['image'] | 'wait' | undefined
 }
 
 export function vmWishes(vm: VirtualMachine, facts: VmFacts): Wishes {
@@ -93,8 +93,10 @@ export function imageWishes(image: KubeObject, facts: ImageFacts): Wishes {
   return new Map([...wishes].map(([node, wish]) => [node, wish === 'wait' ? wish : withContent(wish, facts, node)]))
 }
 
-function withContent(wish: Wish, { imageFor }: ImageFacts, node: string): Wish {
-  const image = wish.spec.role === 'Owner' ? imageFor(node) : undefined
+function withContent(wish: Wish, { imageFor }: ImageFacts, node: string): Wish | 'wait' {
+  // One that is being deleted needs no content.
+  const image = wish.spec.role === 'Owner' && wish.spec.deleted !== true ? imageFor(node) : undefined
+  if (image === 'wait') return 'wait'
   return image === undefined ? wish : { ...wish, spec: { ...wish.spec, image } }
 }
 

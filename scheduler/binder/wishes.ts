@@ -90,7 +90,7 @@ function migrationOf(disk: VirtualDisk, reader: WishDeps['reader']): MigrationRe
 }
 
 /** Hosts with a machine, or with a disk that is being made, of this image. */
-function usersOf(resource: string, image: KubeObject, reader: WishDeps['reader']): ReadonlySet<string> {
+export function usersOf(resource: string, image: KubeObject, reader: WishDeps['reader']): ReadonlySet<string> {
   return new Set(
     referrers(resource, image, reader).flatMap((user) => {
       const { placement, migration } = clusterStatusOf<ClusterVmStatus & ClusterDiskStatus>(user)

@@ -134,6 +134,7 @@ const Status = Type.Object(
 
 export type HostBindingSpec = DeepReadonly<Type.Static<typeof Spec>>
 export type HostBindingStatus = DeepReadonly<Type.Static<typeof Status>>
+export type BindingImage = NonNullable<HostBindingSpec['image']>
 export type BindingMigration = NonNullable<HostBindingSpec['migration']>
 export type BindingMigrationStatus = NonNullable<HostBindingStatus['migration']>
 export type MigrationPhase = (typeof MIGRATION_PHASES)[number]

@@ -1,0 +1,174 @@
+// VirtualDisk in a cluster: gives one that no machine takes along to a host, and says what it waits for while no host speaks of it.
+import type { Resources } from '../../../lib/apiserver/resources.ts'
+import { type Clock, timestamp } from '../../../lib/clock.ts'
+import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
+import { toBytes } from '../../../lib/quantity.ts'
+import { Controller, type ControllerObserver } from '../../../lib/reconcile/controller.ts'
+import type { ReconcileLog } from '../../../lib/reconcile/log.ts'
+import type { Reader } from '../../../lib/reconcile/reader.ts'
+import { again, DONE, type Outcome } from '../../../lib/reconcile/types.ts'
+import {
+  type ClusterDiskStatus,
+  type ClusterImageStatus,
+  clusterStatusOf,
+  isShared,
+  type Node,
+  nextEpoch,
+  nodeStorageOf,
+  type VirtualDisk,
+  waitsForConsumer,
+} from '../../../schemas/index.ts'
+import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, STORAGE_CLASSES, VMS } from '../../../schemas/resources.ts'
+import { storageClassOf } from '../../binder/needs.ts'
+import { referenceOf, VMS_BY_REFERENCE, vmReferences } from '../../indexes.ts'
+import { HOSTS_FINALIZER } from '../virtualmachine/finalizer.ts'
+import { CLUSTER_DISK_CONDITIONS, type ClusterDiskCondition } from './conditions.ts'
+import { aimDisk, type DiskHost } from './plan.ts'
+
+export interface DiskPlacesDeps {
+  readonly reader: Reader
+  readonly resources: Resources
+  /** Members of the cluster. */
+  readonly nodes: () => readonly string[]
+  /** In words, why a host is given nothing now; null when it is ready. */
+  readonly notReady: (node: string) => string | null
+  /** In words, why a host is not heard of; null when it is. */
+  readonly silence: (node: string) => string | null
+  readonly clock: Clock
+  readonly log: ReconcileLog
+  readonly observer?: ControllerObserver
+}
+
+const CONCURRENCY = 8
+
+export class DiskPlaces {
+  readonly controller: Controller
+  readonly #deps: DiskPlacesDeps
+
+  constructor(deps: DiskPlacesDeps) {
+    this.#deps = deps
+    const { reader, clock, log, observer } = deps
+    this.controller = new Controller({
+      name: 'place-virtualdisks',
+      reconciler: { reconcile: (key) => this.#pass(key) },
+      clock,
+      log,
+      concurrency: CONCURRENCY,
+      keys: () => reader.list(DISKS).map((object) => toKey(nameOf(object))),
+      ...(observer === undefined ? {} : { observer }),
+    })
+  }
+
+  /** Follows disks, the machines that name them and the classes. Returns the unsubscribe function. */
+  start(): () => void {
+    const { reader } = this.#deps
+    return reader.onChange((change) => {
+      const { resource } = change.type === 'put' ? change.entry.key : change.key
+      const object = change.type === 'put' ? change.entry.value : change.previous
+      if (resource === DISKS) this.controller.enqueue(toKey(nameOf(object)))
+      if (resource === STORAGE_CLASSES) this.#all()
+      if (
+        resource !== VMS ||
+        (change.type === 'put' && change.previous?.metadata.generation === object.metadata.generation)
+      )
+        return
+      for (const reference of vmReferences(object)) {
+        const [kind, namespace = '', name = ''] = reference.split('/')
+        if (kind === 'VirtualDisk') this.controller.enqueue(toKey({ namespace, name }))
+      }
+    })
+  }
+
+  /** A host is heard of no more, or again. */
+  turned(node: string): void {
+    for (const disk of this.#deps.reader.list<VirtualDisk>(DISKS)) {
+      const { placement } = clusterStatusOf<ClusterDiskStatus>(disk)
+      if (placement === undefined || placement.node === node) this.controller.enqueue(toKey(nameOf(disk)))
+    }
+  }
+
+  #all(): void {
+    for (const disk of this.#deps.reader.list(DISKS)) this.controller.enqueue(toKey(nameOf(disk)))
+  }
+
+  async #pass(key: string): Promise<Outcome> {
+    const { reader, clock, silence } = this.#deps
+    const disk = reader.get<VirtualDisk>(DISKS, fromKey(key))
+    if (disk === null || disk.metadata.deletionTimestamp !== undefined) return DONE
+    const { placement } = clusterStatusOf<ClusterDiskStatus>(disk)
+    const storageClass = storageClassOf(disk, reader)
+    const { namespace = '', name, creationTimestamp } = disk.metadata
+    const machines = reader
+      .byIndex(VMS_BY_REFERENCE, referenceOf('VirtualDisk', namespace, name))
+      .map((vm) => toKey(nameOf(vm)))
+    const size = disk.spec.persistentVolumeClaim?.size
+    const aim = aimDisk(
+      {
+        placement,
+        storageClass:
+          storageClass === null ? null : { waits: waitsForConsumer(storageClass), shared: isShared(storageClass) },
+        machines,
+        ageMs: clock.now() - Date.parse(creationTimestamp),
+        bytes: size === undefined ? 0n : toBytes(size),
+        silence: placement === undefined ? null : silence(placement.node),
+      },
+      this.#hosts(disk),
+    )
+    if (aim.do === 'place') await this.#place(disk, aim.node)
+    if (aim.do === 'say') await this.#say(disk, aim.condition, storageClass !== null && waitsForConsumer(storageClass))
+    return aim.do === 'say' && aim.againMs !== undefined ? again(aim.againMs, 'a disk waits for a host') : DONE
+  }
+
+  #hosts(disk: VirtualDisk): readonly DiskHost[] {
+    const { reader, nodes, notReady } = this.#deps
+    const having = imageNodes(disk, reader)
+    return nodes().map((name) => {
+      const node = reader.get<Node>(NODES, { namespace: '', name })
+      const cordoned = node?.spec?.unschedulable === true ? 'it is cordoned' : null
+      return {
+        name,
+        notReady: notReady(name) ?? cordoned,
+        freeBytes: nodeStorageOf(node)?.freeBytes ?? null,
+        hasImage: having.includes(name),
+      }
+    })
+  }
+
+  async #place(disk: VirtualDisk, node: string): Promise<void> {
+    const { resources, clock, log } = this.#deps
+    const target = { ...nameOf(disk), uid: disk.metadata.uid }
+    log.info({ disk: toKey(nameOf(disk)), node }, 'a disk that no machine names is given to a host')
+    const change = (status: VirtualDisk['status'], current: VirtualDisk): VirtualDisk['status'] => {
+      const before = clusterStatusOf<ClusterDiskStatus>(current)
+      // A machine was faster.
+      if (before.placement !== undefined) return status
+      const { epoch: _, ...kept } = before
+      const placement = { node, epoch: nextEpoch(before), since: timestamp(clock.now()) }
+      return { ...status, berth: { ...kept, placement } } as VirtualDisk['status']
+    }
+    await resources.modifyStatus<VirtualDisk>(DISKS, target, change, HOSTS_FINALIZER)
+  }
+
+  async #say(disk: VirtualDisk, condition: ClusterDiskCondition, waits: boolean): Promise<void> {
+    const { resources, clock } = this.#deps
+    const target = { ...nameOf(disk), uid: disk.metadata.uid }
+    await resources.modifyStatus<VirtualDisk>(DISKS, target, (status, current) => {
+      const { placement } = clusterStatusOf<ClusterDiskStatus>(current)
+      // Its host has begun to speak of it.
+      if ((placement !== undefined) !== (condition.reason === 'NodeStatusUnknown')) return status
+      const { generation } = current.metadata
+      const conditions = [...CLUSTER_DISK_CONDITIONS.set(status?.conditions, condition, generation, clock.now())]
+      if (placement !== undefined) return { ...status, conditions }
+      return { ...status, phase: waits ? 'WaitForFirstConsumer' : 'Pending', progress: '0%', conditions }
+    })
+  }
+}
+
+/** Hosts that have, or shall have, the image that the disk is made from. */
+function imageNodes(disk: VirtualDisk, reader: Pick<Reader, 'get'>): readonly string[] {
+  const { objectRef } = disk.spec.dataSource ?? {}
+  if (objectRef === undefined) return []
+  const isCluster = objectRef.kind === 'ClusterVirtualImage'
+  const name = { namespace: isCluster ? '' : (disk.metadata.namespace ?? ''), name: objectRef.name }
+  return clusterStatusOf<ClusterImageStatus>(reader.get(isCluster ? CLUSTER_IMAGES : IMAGES, name)).nodes ?? []
+}

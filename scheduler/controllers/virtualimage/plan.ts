@@ -1,0 +1,101 @@
+// Which hosts shall have an image, and from where each has its content. Pure.
+//
+// INVARIANTS
+// - One host at a time asks the image's own source; every other waits until that one has the content, and copies it by its digest.
+// - A host that has the content keeps it until the image is deleted, and what it was told stays as it is while others come and go.
+import type { BindingImage, ClusterImageStatus } from '../../../schemas/index.ts'
+
+/** What a host told of its copy. */
+export interface ImageCopy {
+  readonly node: string
+  /** It can be asked now: it is heard of, and what it told is new. */
+  readonly alive: boolean
+  readonly url: string | null
+  readonly phase: string | null
+  /** SHA-256 of the stored file; null while it has none. */
+  readonly digest: string | null
+  /** Its binding as it is now. */
+  readonly told: BindingImage | null
+}
+
+/** A host that may import. */
+export interface Candidate {
+  readonly node: string
+  /** A machine or a disk there needs it. */
+  readonly isUser: boolean
+  readonly freeBytes: bigint
+}
+
+export type ImageAim =
+  | { readonly do: 'keep' }
+  | { readonly do: 'set'; readonly status: ClusterImageStatus }
+  /** No host can import it. */
+  | { readonly do: 'none' }
+
+const hasContent = ({ phase, digest }: Pick<ImageCopy, 'phase' | 'digest'>): boolean =>
+  phase === 'Ready' && digest !== null
+
+/** @param candidates hosts that are ready to be given something */
+export function aimImage(
+  before: ClusterImageStatus,
+  copies: readonly ImageCopy[],
+  candidates: readonly Candidate[],
+): ImageAim {
+  const { nodes = [] } = before
+  const digest = digestOf(before, copies)
+  const isSource = ({ alive, ...copy }: ImageCopy) => alive && hasContent(copy)
+  const kept = [...new Set([...nodes, ...copies.filter(hasContent).map(({ node }) => node)])]
+  if (copies.some(isSource)) return aim(before, kept, digest)
+  const [importer] = nodes
+  // While nobody has it, one alone asks the source: one that was chosen before and is away is not asked to any more.
+  if (digest === undefined) {
+    if (importer !== undefined && isCandidate(candidates, importer)) return aim(before, [importer], digest)
+    const chosen = elected(candidates)
+    return chosen === undefined ? { do: 'none' } : aim(before, [chosen.node], digest)
+  }
+  if (importer !== undefined && isCandidate(candidates, importer)) return aim(before, kept, digest)
+  const chosen = elected(candidates)
+  return chosen === undefined ? { do: 'none' } : aim(before, [...new Set([chosen.node, ...kept])], digest)
+}
+
+function aim(before: ClusterImageStatus, nodes: readonly string[], digest: string | undefined): ImageAim {
+  const same = digest === before.digest && nodes.join() === (before.nodes ?? []).join()
+  return same ? { do: 'keep' } : { do: 'set', status: { nodes, ...(digest === undefined ? {} : { digest }) } }
+}
+
+/** That of the hosts that have it; once known it stays while anybody has it, or while nobody says otherwise. */
+function digestOf({ digest }: ClusterImageStatus, copies: readonly ImageCopy[]): string | undefined {
+  const known = copies.filter(hasContent).sort((a, b) => (a.node < b.node ? -1 : 1))
+  if (known.length === 0 || known.some((copy) => copy.digest === digest)) return digest
+  return known[0]?.digest ?? digest
+}
+
+const isCandidate = (candidates: readonly Candidate[], name: string): boolean =>
+  candidates.some(({ node }) => node === name)
+
+/** Where it is needed anyway, then where most room is, then by name. */
+const elected = (candidates: readonly Candidate[]): Candidate | undefined =>
+  candidates.toSorted(
+    (a, b) =>
+      Number(b.isUser) - Number(a.isUser) ||
+      (a.freeBytes === b.freeBytes ? 0 : a.freeBytes < b.freeBytes ? 1 : -1) ||
+      (a.node < b.node ? -1 : 1),
+  )[0]
+
+/** Where one host has the content from. `wait`: not yet; undefined: from the image's own source. */
+export function contentFor(
+  node: string,
+  { nodes = [], digest }: ClusterImageStatus,
+  copies: readonly ImageCopy[],
+): BindingImage | 'wait' | undefined {
+  const own = copies.find((copy) => copy.node === node)
+  if (own !== undefined && hasContent(own)) return own.told ?? undefined
+  if (digest === undefined) return node === nodes[0] ? undefined : 'wait'
+  const sources = copies
+    .filter((copy) => copy.node !== node && copy.digest === digest && hasContent(copy) && copy.url !== null)
+    .sort((a, b) => Number(b.alive) - Number(a.alive) || (a.node < b.node ? -1 : 1))
+  const hasLive = sources.some(({ alive }) => alive)
+  if (!hasLive && node === nodes[0]) return undefined
+  if (sources.length === 0) return 'wait'
+  return { digest, sources: sources.map((copy) => ({ node: copy.node, url: copy.url ?? '' })) }
+}
