@@ -4,7 +4,9 @@ import { NodeReconciler } from './controllers/node/controller.ts'
 import type { Definitions } from './controllers/virtualmachine/definitions.ts'
 import type { AgentCore } from './core.ts'
 import { hostAddresses } from './host/addresses.ts'
+import { hostModelXml } from './host/cpu-features.ts'
 import { type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
+import { spaceFor } from './images/space.ts'
 import { allDomains } from './inventory.ts'
 import { findStrays } from './strays.ts'
 
@@ -42,6 +44,8 @@ export function nodeReconciler({
         log.warn({ err: error }, 'the hardware inventory could not be read')
         return null
       })
+      const { hostModel } = survey.capabilities
+      const space = await spaceFor(config.stateDir).catch(() => undefined)
       return {
         nodeName: config.nodeName,
         berthVersion: version,
@@ -53,6 +57,8 @@ export function nodeReconciler({
         checks: await runHostChecks(survey.checkContext, clock, signal),
         addresses: hostAddresses(),
         cpuOvercommit: config.capacity.cpuOvercommit,
+        ...(space === undefined ? {} : { freeBytes: space }),
+        ...(hostModel === undefined ? {} : { hostModel: hostModelXml(hostModel) }),
         strays: findStrays(await allDomains(libvirt, signal, definitions), { reader, files: strayFiles }),
       }
     },

@@ -10,9 +10,10 @@ import type { Store } from '../lib/store/store.ts'
 import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, NODES, VMS } from '../schemas/resources.ts'
 import { Binder } from './binder/binder.ts'
 import { Refusals } from './binder/refusals.ts'
-import type { WishDeps } from './binder/wishes.ts'
 import { createPower } from './controllers/power/controller.ts'
 import { createRelease } from './controllers/release/controller.ts'
+import { DiskPlaces } from './controllers/virtualdisk/controller.ts'
+import { ImagePlaces } from './controllers/virtualimage/controller.ts'
 import { VmPlacement } from './controllers/virtualmachine/controller.ts'
 import { BOUND_RESOURCES, byPlace, byUid } from './indexes.ts'
 import type { AgentClients } from './links/clients.ts'
@@ -41,7 +42,6 @@ export interface HostingDeps {
   readonly heardAt?: (node: string) => number | null
   /** More reasons why a host is given nothing, in words; null when there is none. */
   readonly notReady?: (node: string) => string | null
-  readonly imageFor?: WishDeps['imageFor']
   /** A host did not take this machine: `namespace/name`. */
   readonly onRefused?: (key: string) => void
 }
@@ -77,6 +77,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     onChange: (node) => {
       mirror.enqueueNode(node)
       placement.refresh(node)
+      disks.turned(node)
     },
   })
   const priorities = prioritiesBy(reader)
@@ -97,7 +98,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     log,
     ...observed,
     urlOf: (node) => clients.urlOf(node),
-    ...(deps.imageFor === undefined ? {} : { imageFor: deps.imageFor }),
+    imageFor: (image, node) => images.contentFor(image, node),
     onRefused: ({ uid }) => {
       for (const vm of reader.byIndex(byUid(VMS), uid)) {
         machines.controller.enqueue(toKey(nameOf(vm)))
@@ -116,6 +117,15 @@ export function createHosting(deps: HostingDeps): Hosting {
     silence: (node) => health.silence(node),
     isMember: (node) => clients.clientFor(node) !== null,
   })
+  const notReady = (node: string) => notReadyWords(node, deps, { agents, ruler, health })
+  const places = { reader, resources, nodes: () => clients.nodes(), notReady, clock, log, ...observed }
+  const images = new ImagePlaces({
+    ...places,
+    agents,
+    urlOf: (node) => clients.urlOf(node),
+    bind: (node, resource, uid) => binder.enqueue(node, resource, uid),
+  })
+  const disks = new DiskPlaces({ ...places, silence: (node) => health.silence(node) })
   const copier = new EventCopier({ reader, resources, clock, log })
   const machines = new VmPlacement({
     reader,
@@ -160,6 +170,7 @@ export function createHosting(deps: HostingDeps): Hosting {
   const turned = (node: string) => {
     placement.refresh(node)
     mirror.enqueueNode(node)
+    disks.turned(node)
     const view = agents.view(node)
     if (view === null) return void binder.drop(node)
     if (!view.inSync) return
@@ -185,7 +196,14 @@ export function createHosting(deps: HostingDeps): Hosting {
       priorityOf: priorities,
       refusals: (uid) => refusals.of(uid),
     },
-    controllers: [machines.controller, mirror.controller, power, ...releases.values()],
+    controllers: [
+      machines.controller,
+      mirror.controller,
+      power,
+      disks.controller,
+      ...images.controllers,
+      ...releases.values(),
+    ],
     start: () => {
       placement.start()
       unsubscribe = [
@@ -196,6 +214,8 @@ export function createHosting(deps: HostingDeps): Hosting {
           for (const node of clients.nodes()) turned(node)
           machines.hope()
         }),
+        images.start(),
+        disks.start(),
         wake({ reader, binder, agents, machines: machines.controller, power, releases }),
       ]
       binder.start()

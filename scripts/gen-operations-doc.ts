@@ -25,6 +25,8 @@ import { TROUBLE_ADVICE } from '../lib/store/troubles.ts'
 import { DRAIN_CONDITIONS } from '../scheduler/controllers/drain/conditions.ts'
 import { DRAIN_EVENTS } from '../scheduler/controllers/drain/events.ts'
 import { POWER_CONDITIONS } from '../scheduler/controllers/power/conditions.ts'
+import { CLUSTER_DISK_CONDITIONS } from '../scheduler/controllers/virtualdisk/conditions.ts'
+import { CLUSTER_IMAGE_CONDITIONS } from '../scheduler/controllers/virtualimage/conditions.ts'
 import { MOVE_CONDITIONS } from '../scheduler/controllers/virtualmachineoperation/conditions.ts'
 import { MOVE_EVENTS } from '../scheduler/controllers/virtualmachineoperation/events.ts'
 import { MOVING_CONDITIONS } from '../scheduler/controllers/virtualmachineoperation/vm-conditions.ts'
@@ -51,6 +53,8 @@ export const CONDITIONS: readonly Catalogue[] = [
   DRAIN_CONDITIONS,
   CLUSTER_VM_CONDITIONS,
   CLUSTER_NODE_CONDITIONS,
+  CLUSTER_DISK_CONDITIONS,
+  CLUSTER_IMAGE_CONDITIONS,
   BINDING_CONDITIONS,
   NAMESPACE_CONDITIONS,
 ]

@@ -22,10 +22,14 @@ export interface NodeFacts {
   readonly accelerator: AcceleratorDecision
   readonly capabilities?: DomainCapabilities
   readonly cpuFeatures: readonly string[]
+  /** libvirt's XML of the CPU that guests can have here; absent when libvirt does not tell. */
+  readonly hostModel?: string
   readonly checks: readonly CheckResult[]
   /** Addresses of the host that others may reach it at. */
   readonly addresses: readonly string[]
   readonly cpuOvercommit: number
+  /** Bytes free below the state folder; absent when that could not be told. */
+  readonly freeBytes?: bigint
   /** Machines and files of Berth that the database does not know; absent when they were not looked for. */
   readonly strays?: readonly string[]
 }
@@ -98,6 +102,10 @@ export function nodeStatus(
       kubeletVersion: berthVersion,
     },
     ...(inventory === undefined ? {} : { hardware: inventory }),
+    berth: {
+      ...(facts.freeBytes === undefined ? {} : { storage: { freeBytes: String(facts.freeBytes) } }),
+      ...(facts.hostModel === undefined ? {} : { cpu: { hostModel: facts.hostModel } }),
+    },
   }
 }
 
