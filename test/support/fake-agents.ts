@@ -1,5 +1,6 @@
 // Fakes of hosts' agents for tests of a scheduler: real API servers over real stores and sockets, with a stand-in for what an agent does
 // with a binding. It knows no libvirt: a machine "runs" as soon as it is bound and wanted.
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { createApiServer } from '../../lib/apiserver/index.ts'
@@ -21,7 +22,15 @@ import {
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../schemas/index.ts'
-import { HOST_BINDINGS, NAMESPACES, NODES, VM_OPERATIONS, VMS } from '../../schemas/resources.ts'
+import {
+  CLUSTER_IMAGES,
+  HOST_BINDINGS,
+  IMAGES,
+  NAMESPACES,
+  NODES,
+  VM_OPERATIONS,
+  VMS,
+} from '../../schemas/resources.ts'
 
 export interface FakeAgent {
   readonly node: string
@@ -134,6 +143,9 @@ async function ensure(server: ApiServer, resource: string, object: object): Prom
   })
 }
 
+/** Two imports of one source are never quite the same file. */
+const digestOf = (node: string): string => createHash('sha256').update(node).digest('hex')
+
 /** What an agent does with a binding, as far as a scheduler sees it. */
 async function carryOut({ resources }: ApiServer, reader: Cache, node: string, uid: string): Promise<void> {
   const binding = reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })
@@ -156,11 +168,13 @@ async function carryOut({ resources }: ApiServer, reader: Cache, node: string, u
   for (const object of others) {
     if (object.kind === 'VirtualMachineOperation') await copy(resources, reader, VM_OPERATIONS, object, uid)
   }
+  const isImage = subject.resource === IMAGES || subject.resource === CLUSTER_IMAGES
   if (subject.resource === VMS) await run(resources, reader, node, uid, name)
   else
     await resources.modifyStatus(subject.resource, { ...name, uid }, (status) => ({
       ...(status as object),
       phase: 'Ready',
+      ...(isImage ? { berth: { digest: binding.spec.image?.digest ?? digestOf(node) } } : {}),
     }))
   await say('Accepted')
 }
