@@ -29,6 +29,8 @@ const disk = (name: string, creationTimestamp: string, spec: object = {}) => ({
 })
 const fromImage = { dataSource: { type: 'ObjectRef', objectRef: { kind: 'ClusterVirtualImage', name: 'base' } } }
 const EARLIER = '2026-01-01T00:00:00Z'
+/** Its machine comes in a moment. */
+const NOW = new Date().toISOString()
 
 const imageOf = ({ reader }: SchedulerWorld) =>
   reader.get<ClusterVirtualImage>(CLUSTER_IMAGES, { namespace: '', name: 'base' })
@@ -50,7 +52,7 @@ it('an image is imported by one host and copied by those that need it', async ()
   expect(nodes).toHaveLength(1)
   // A machine on another host.
   const other = ['h1', 'h2', 'h3'].find((node) => node !== nodes?.[0]) ?? ''
-  await world.resources.recreate(DISKS, disk('root', EARLIER, fromImage) as never)
+  await world.resources.recreate(DISKS, disk('root', NOW, fromImage) as never)
   await createVm(world, 'web', { disks: ['root'], spec: { nodeSelector: { 'kubernetes.io/hostname': other } } })
   await soon(() => vmOf(world, 'web')?.status?.nodeName).toBe(other)
   const told = () =>
