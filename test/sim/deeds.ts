@@ -2,6 +2,7 @@
 import type { Resources } from '../../lib/apiserver/resources.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { KubeObject } from '../../lib/object.ts'
+import { DRAIN, REQUESTED } from '../../scheduler/controllers/drain/plan.ts'
 import type { Node, VirtualMachine } from '../../schemas/index.ts'
 import { NODES, VM_OPERATIONS, VMS } from '../../schemas/resources.ts'
 import { type Draft, machineOf, NAMESPACE, operationOf, resourceOf } from './objects.ts'
@@ -139,6 +140,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
         return { ...vm, spec: { ...vm.spec, runPolicy: value as VirtualMachine['spec']['runPolicy'] } }
       return { ...vm, metadata: { ...vm.metadata, annotations: { ...vm.metadata.annotations, [key]: value } } }
     }).then(() => undefined)
+  },
+  drain: async ([name], doing) => {
+    await VERBS.cordon?.([name], doing)
+    await VERBS.annotate?.([name, `${DRAIN}=${REQUESTED}`], doing)
   },
   cordon: ([name], doing) =>
     changeNode(name, doing, (node) => ({ ...node, spec: { ...node.spec, unschedulable: true } })).then(() => undefined),

@@ -6,7 +6,7 @@ import type { LeaseAnswer, LeaseAsk, LeaseEvidence } from '../../schemas/cluster
 import { EVIDENCE_KINDS } from '../../schemas/cluster/leaserenewal.ts'
 import { durationsOf } from './durations.ts'
 import { SimHost } from './host/host.ts'
-import type { Peer, Verdict } from './host/migration.ts'
+import type { Peer } from './host/migration.ts'
 import { Invariants } from './invariants.ts'
 import { Journal } from './journal.ts'
 import { Network, type Party } from './network.ts'
@@ -209,16 +209,17 @@ export class World {
 
   #peer(node: string, other: string): Peer {
     const [host, peer] = [this.host(node), this.host(other)]
-    const call = (work: (agent: NonNullable<SimHost['agent']>) => Promise<Verdict>) =>
+    const call = <T>(work: (agent: NonNullable<SimHost['agent']>) => Promise<T>): Promise<T> =>
       this.network.call(host, peer, () => {
         if (peer.agent === null) throw new Error('nobody listens')
         return work(peer.agent)
       })
     return {
+      prepare: (uid, id) => call((agent) => agent.migrations.prepare(uid, id)),
       finish: (uid, id) => call((agent) => agent.migrations.finish(uid, id)),
       abort: (uid, id) => call((agent) => agent.migrations.abort(uid, id)),
       runOf: (uid) => peer.machine.domain(uid)?.run ?? null,
-      streams: (uid) => this.network.reaches(node, other) && peer.machine.powered && peer.takesOrSends(uid),
+      takes: (uid) => this.network.reaches(node, other) && peer.machine.domain(uid)?.state === 'incoming',
     }
   }
 }

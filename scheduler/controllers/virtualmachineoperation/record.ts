@@ -172,11 +172,13 @@ export const isUnknown = ({
   record.phase === 'Transferring' &&
   (!source.inSync || !target.inSync || (record.cancel === true && isLate(record, now)))
 
+/** Over when the source has nothing of it and the guest goes on at the target: both do that as parts of the move, which they must know. */
 function committed(facts: RecordFacts): Remembered | null {
-  const { source } = facts
-  if (source.told?.phase === 'Cleaned' || (source.inSync && source.told === null) || source.dead !== null)
-    return { migration: over(facts, 'Cleaned') }
-  return null
+  const { source, target } = facts
+  const isGone = source.told?.phase === 'Cleaned' || (source.inSync && source.told === null) || source.dead !== null
+  const goesOn =
+    target.told === null ? target.inSync : target.told.phase !== 'Committed' || Boolean(target.told.endTime)
+  return isGone && (goesOn || target.dead !== null) ? { migration: over(facts, 'Cleaned') } : null
 }
 
 /** The target has it. The epoch goes above one that a decision for the source may have given. */

@@ -2,6 +2,7 @@
 // Power is judged by the agent's real rules.
 
 import { refuseOld } from '../../../agent/cluster/binding-admission.ts'
+import { migrationRefusal } from '../../../agent/cluster/migration-gate.ts'
 import { claimRefusal } from '../../../agent/cluster/ruler.ts'
 import { startRefusal } from '../../../agent/cluster/standing.ts'
 import { settle } from '../../../agent/controllers/virtualmachine/power.ts'
@@ -18,7 +19,7 @@ import { isVm, needOf, type Room, roomRefusal, sumOf, takesRoom, vmOf } from './
 import type { AgentDisk } from './disk.ts'
 import { Lease } from './lease.ts'
 import { LibvirtError, type Machine } from './machine.ts'
-import { isOpen, Migrations, type Peer } from './migration.ts'
+import { isMoving, Migrations, type Peer } from './migration.ts'
 import { copyOf, powerOf, readyStatus, vmStatus } from './objects.ts'
 import { takeOperations, tellOperations } from './operations.ts'
 
@@ -196,8 +197,12 @@ export class SimAgent {
     if (binding === null) return
     const { role, deleted } = binding.spec
     if (role === 'Released') return this.#release(binding)
-    if (role === 'Target') return this.#migrations.target(binding)
-    if (isVm(binding) && isOpen(binding)) return this.#migrations.source(binding)
+    if (isMoving(binding) && binding.spec.migration.side === 'Target') {
+      await this.#migrations.target(binding)
+      if (role === 'Target') return
+    }
+    if (isMoving(binding) && binding.spec.migration.side === 'Source' && migrationRefusal(binding) !== null)
+      return this.#migrations.source(binding)
     if (deleted === true) return this.#release(binding)
     this.#materialise(binding)
     this.#told(uid, { phase: 'Accepted' })

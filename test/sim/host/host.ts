@@ -67,12 +67,6 @@ export class SimHost implements Party {
     return () => this.#ended.delete(hear)
   }
 
-  /** A guest's memory arrives here, or leaves. */
-  takesOrSends(uid: string): boolean {
-    const migrations = this.#agent?.migrations
-    return migrations !== undefined && (migrations.streams(uid) || migrations.sends(uid))
-  }
-
   /** Starts an agent, if the host runs and has none. */
   startAgent(): void {
     if (!this.machine.powered || this.#agent !== null) return

@@ -35,6 +35,7 @@ export interface MachineOptions {
 }
 
 const CALL_MS = { least: 2, most: 20 }
+const SEND_LOOK_MS = 250
 const START_MS = { least: 200, most: 600 }
 
 export class Machine {
@@ -51,6 +52,7 @@ export class Machine {
   /** Definitions are on disk. */
   readonly #defined = new Map<string, { readonly epoch: number }>()
   readonly #ends = new Map<string, ShutoffReason>()
+  readonly #sending = new Set<string>()
 
   constructor(options: MachineOptions) {
     this.name = options.name
@@ -135,6 +137,37 @@ export class Machine {
     })
   }
 
+  /**
+   * Sends a guest's memory elsewhere, as libvirt does by itself once it was told: when all of it is sent the guest is paused. While
+   * `may` says no, or libvirt ends, the guest runs on. @returns whether all was sent
+   */
+  send(uid: string, ms: number, may: () => boolean, caller: Life): Promise<boolean> {
+    const ends = this.clock.boottime() + ms
+    this.#sending.add(uid)
+    return new Promise((resolve) => {
+      const look = () => {
+        const domain = this.#domains.get(uid)
+        const goesOn = domain !== undefined && this.#sending.has(uid) && this.#libvirt !== 'down' && may()
+        if (goesOn && this.clock.boottime() < ends) return void this.#life.after(SEND_LOOK_MS, look)
+        this.#sending.delete(uid)
+        if (goesOn) {
+          domain.state = 'paused'
+          this.#options.say(`${domain.name} is paused: all of it is sent`)
+        }
+        caller.whenAwake(() => resolve(goesOn))
+      }
+      this.#life.after(SEND_LOOK_MS, look)
+    })
+  }
+
+  sends(uid: string): boolean {
+    return this.#sending.has(uid)
+  }
+
+  abortSend(uid: string): void {
+    this.#sending.delete(uid)
+  }
+
   /** Without libvirt: the agent's last means against its own guests. */
   killByPidfd(uid: string, why: string): void {
     this.#end(uid, `is killed: ${why}`, 'crashed')
@@ -157,6 +190,7 @@ export class Machine {
     this.#powered = false
     this.#domains.clear()
     this.#ends.clear()
+    this.#sending.clear()
     this.#life.end()
   }
 

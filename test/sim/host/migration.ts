@@ -1,6 +1,9 @@
-// Live migration as two simulated agents do it: the source transfers and pauses, the target alone decides and keeps its decision on disk.
+// Live migration at a simulated host: the agent's real plans (agent/migration), done on a simulated libvirt.
+import { type MoveBinding, mayFollow, recordOf } from '../../../agent/migration/records.ts'
+import { planSource } from '../../../agent/migration/source-plan.ts'
+import { planTarget } from '../../../agent/migration/target-plan.ts'
 import { timestamp } from '../../../lib/clock.ts'
-import type { BindingMigrationStatus, HostBinding, VirtualMachine } from '../../../schemas/index.ts'
+import type { HostBinding, MigrationPhase, VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../../schemas/resources.ts'
 import type { Life } from '../time.ts'
 import { needOf, vmOf } from './admission.ts'
@@ -12,12 +15,14 @@ export type Verdict = 'Committed' | 'Failed'
 
 /** The agent at the other end. Calls reject when there is no answer. */
 export interface Peer {
-  /** The whole guest is there: go on with it. */
+  /** Let QEMU wait for the guest. */
+  prepare(uid: string, id: string): Promise<'Prepared' | 'Failed'>
+  /** The whole guest is there: decide. */
   finish(uid: string, id: string): Promise<Verdict>
   /** Give it up, if it can still be given up. */
   abort(uid: string, id: string): Promise<Verdict>
-  /** Whether bytes arrive now, and somebody takes them. */
-  streams(uid: string): boolean
+  /** Whether the guest's memory can be sent there now. */
+  takes(uid: string): boolean
   /** Which run of the guest is there. */
   runOf(uid: string): number | null
 }
@@ -29,35 +34,21 @@ export interface MigrationOptions {
   readonly peer: (node: string, life: Life) => Peer
   readonly say: (words: string) => void
   readonly poke: (uid: string, afterMs?: number) => void
+  readonly onFault: (error: unknown) => void
 }
 
 const MIB = 1_048_576
-const LOOK_MS = 500
-const RETRY_MS = 2_000
+const LEAST_TRANSFER_MS = 1_000
+const PREPARE_MS = 100
 
-type Phase = BindingMigrationStatus['phase']
-
-/** The record of the migration that the binding speaks of. */
-const recordOf = ({ spec, status }: HostBinding): BindingMigrationStatus | null =>
-  spec.migration !== undefined && status?.migration?.id === spec.migration.id ? status.migration : null
-
-/**
- * Whether the owner's machine is on its way, or may be, or has gone: nothing else is done with it then. It comes back only by another
- * word of the scheduler.
- */
-export const isOpen = ({ spec, status }: HostBinding): boolean => {
-  const { migration } = spec
-  if (migration?.side !== 'Source') return false
-  return status?.migration?.id !== migration.id || status.migration.phase !== 'Failed'
-}
+export const isMoving = (binding: HostBinding): binding is MoveBinding => binding.spec.migration !== undefined
 
 export class Migrations {
   readonly #options: MigrationOptions
-  /** Transfers that this process drives, by uid. */
-  readonly #driven = new Set<string>()
-  /** Guests that this process has prepared, by uid. */
-  readonly #prepared = new Set<string>()
-  readonly #arriving = new Set<string>()
+  /** Of the source: transfers that this process drives. Of the target: questions that it works on. By uid. */
+  readonly #busy = new Set<string>()
+  /** Guests that QEMU waits for, on a connection of this process. */
+  readonly #incoming = new Set<string>()
 
   constructor(options: MigrationOptions) {
     this.#options = options
@@ -65,231 +56,255 @@ export class Migrations {
 
   // The source.
 
-  async source(binding: HostBinding): Promise<void> {
+  async source(binding: MoveBinding): Promise<void> {
+    const { machine, poke } = this.#options
     const uid = binding.metadata.name
-    const { migration } = binding.spec
-    const { life, machine, say } = this.#options
-    if (migration === undefined || this.#driven.has(uid)) return
-    const record = recordOf(binding)
-    if (record === null) {
-      if (machine.domain(uid) === null) return this.#tell(binding, 'Failed', 'NotRunning', 'the machine does not run')
-      this.#tell(binding, 'Preparing')
-      return this.#options.poke(uid)
-    }
-    if (migration.resolution === 'KeepSource')
-      return this.#goOn(binding, 'Resolved', 'goes on here: somebody decided so')
-    if (migration.resolution === 'KeepTarget') return this.#leave(binding)
-    if (record.phase === 'Preparing') {
-      if (migration.cancel === true) return this.#tell(binding, 'Failed', 'Cancelled', 'cancelled before the transfer')
-      if (migration.go !== true) return
-      this.#tell(binding, 'Transferring')
-      this.#driven.add(uid)
-      say(`${binding.spec.subject.name} is transferred to ${migration.peer.node}`)
-      // In the background: another look at this object must be possible.
-      void this.#transfer(binding).finally(() => {
-        this.#driven.delete(uid)
-        this.#options.poke(uid)
+    if (!machine.libvirtAnswers) throw new LibvirtError('libvirt does not answer')
+    const seen = (target: Verdict | 'Undecided' | null) => {
+      const state = machine.domain(uid)?.state
+      return planSource({
+        spec: binding.spec.migration,
+        phase: recordOf(binding)?.phase ?? null,
+        busy: this.#busy.has(uid),
+        domain: state === 'running' ? 'running' : state === 'paused' ? 'handed' : 'absent',
+        job: machine.sends(uid),
+        target,
+        full: null,
       })
-      return
     }
-    if (record.phase !== 'Transferring') return
-    // Nobody drives it any more: an earlier process did, or the end of it is not known.
-    await this.#askForTheEnd(binding, 'abort')
-    if (life.alive) this.#options.poke(uid, RETRY_MS)
-  }
-
-  async #transfer(binding: HostBinding): Promise<void> {
-    const { machine, life, disk } = this.#options
-    const uid = binding.metadata.name
-    const { migration } = binding.spec
-    const domain = machine.domain(uid)
-    if (migration === undefined || domain === null) return
-    const peer = this.#options.peer(migration.peer.node, life)
-    const cap = migration.options.bandwidthMiBps ?? 640
-    const ends = life.monotonic() + Math.max(LOOK_MS, (domain.memoryBytes / MIB / Math.max(1, cap)) * 1000)
-    while (life.monotonic() < ends) {
-      await life.sleep(LOOK_MS)
-      const now = disk.binding(uid)
-      const lost = !peer.streams(uid)
-      if (machine.domain(uid) === null)
-        return this.#tell(binding, 'Failed', 'GuestEnded', 'the guest ended during the transfer')
-      if (lost || now?.spec.migration?.cancel === true) {
-        // The guest was never whole at the target: it cannot run there.
-        const words = lost ? 'the connection to the target was lost' : 'cancelled'
-        this.#tell(binding, 'Failed', lost ? 'TransferFailed' : 'Cancelled', words)
-        await peer.abort(uid, migration.id).catch(() => undefined)
+    let step = seen(null)
+    if (step.do === 'ask-target') step = seen(await this.#askToAbort(binding))
+    switch (step.do) {
+      case 'nothing':
+      case 'ask-target':
         return
-      }
+      case 'wait':
+        if (step.why.startsWith('the outcome') && recordOf(binding)?.message !== step.why)
+          this.#options.say(`${binding.spec.subject.name}: ${step.why}`)
+        this.#write(binding, recordOf(binding)?.phase ?? 'Preparing', { message: step.why })
+        return poke(uid, step.afterMs)
+      case 'abort-job':
+        machine.abortSend(uid)
+        return poke(uid, 500)
+      case 'transfer':
+        this.#busy.add(uid)
+        void this.#transfer(binding)
+          .catch((error) => this.#failed(error))
+          .finally(() => {
+            this.#busy.delete(uid)
+            poke(uid)
+          })
+        return
+      case 'keep':
+        return this.#keep(binding, step.reason, step.message)
+      case 'end-here':
+        return this.#endHere(binding)
     }
-    await machine.setState(uid, 'paused', 'is paused for the switch', life)
-    await this.#askForTheEnd(binding, 'finish')
   }
 
-  /** The target decides. No answer: the guest stays paused. */
-  async #askForTheEnd(binding: HostBinding, how: 'finish' | 'abort'): Promise<void> {
-    const { life, say } = this.#options
-    const { migration, subject } = binding.spec
-    if (migration === undefined) return
-    const peer = this.#options.peer(migration.peer.node, life)
-    let verdict: Verdict
-    try {
-      verdict = await peer[how](binding.metadata.name, migration.id)
-    } catch {
-      const told = recordOf(this.#options.disk.binding(binding.metadata.name) ?? binding)?.reason === 'Unknown'
-      if (!told) say(`${subject.name} stays paused: ${migration.peer.node} does not say how it ended`)
-      return this.#tell(binding, 'Transferring', 'Unknown', `${migration.peer.node} does not say how it ended`)
-    }
-    if (verdict === 'Committed') await this.#leave(binding)
-    else await this.#goOn(binding, 'TargetFailed', 'the target gave up')
-  }
-
-  async #goOn(binding: HostBinding, reason: string, words: string): Promise<void> {
-    const { machine, life } = this.#options
+  async #transfer(binding: MoveBinding): Promise<void> {
+    const { machine, life, disk, say } = this.#options
     const uid = binding.metadata.name
-    if (machine.domain(uid)?.state === 'paused') await machine.setState(uid, 'running', 'goes on', life)
-    this.#tell(binding, 'Failed', reason, words)
-    this.#options.poke(uid)
+    const { id, options, peer: other } = binding.spec.migration
+    const peer = this.#options.peer(other.node, life)
+    this.#write(binding, 'Transferring')
+    if ((await peer.prepare(uid, id).catch(() => 'Failed')) === 'Failed')
+      return this.#keep(binding, 'TargetFailed', 'the target does not take the machine now')
+    const domain = machine.domain(uid)
+    if (domain === null) return this.#keep(binding, 'SourceNotRunning', 'the guest ended')
+    say(`${domain.name} is sent to ${other.node}`)
+    const cap = Math.max(1, options.bandwidthMiBps ?? 640)
+    const ms = Math.max(LEAST_TRANSFER_MS, (domain.memoryBytes / MIB / cap) * 1_000)
+    const wanted = () => {
+      const now = disk.binding(uid)?.spec.migration
+      return peer.takes(uid) && (!life.alive || (now?.id === id && now.cancel !== true))
+    }
+    const sent = await machine.send(uid, ms, wanted, life)
+    if (!sent) return this.#keep(binding, 'Failed', 'the transfer broke off, or was called off')
+    this.#write(binding, 'Finishing')
+    const verdict = await peer.finish(uid, id).catch(() => null)
+    if (verdict === 'Committed') this.#write(binding, 'Committed')
+    if (verdict === 'Failed') this.#write(binding, 'Failed', { reason: 'TargetFailed', message: 'the target gave up' })
   }
 
-  async #leave(binding: HostBinding): Promise<void> {
+  async #askToAbort(binding: MoveBinding): Promise<Verdict | 'Undecided'> {
+    const { life } = this.#options
+    const { id, peer } = binding.spec.migration
+    return await this.#options
+      .peer(peer.node, life)
+      .abort(binding.metadata.name, id)
+      .catch(() => 'Undecided' as const)
+  }
+
+  async #keep(binding: MoveBinding, reason: string, message: string): Promise<void> {
+    const { machine, life, poke } = this.#options
+    const uid = binding.metadata.name
+    if (recordOf(this.#options.disk.binding(uid) as MoveBinding)?.phase !== 'Failed')
+      this.#write(binding, 'Failed', reason === '' ? {} : { reason, message })
+    if (machine.domain(uid)?.state === 'paused') await machine.setState(uid, 'running', 'goes on', life)
+    void this.#askToAbort(binding)
+    poke(uid)
+  }
+
+  async #endHere(binding: MoveBinding): Promise<void> {
     const { machine, life } = this.#options
+    this.#write(binding, 'Committed')
     await machine.destroy(binding.metadata.name, life)
     await machine.undefine(binding.metadata.name, life)
-    this.#tell(binding, 'Cleaned')
+    this.#write(binding, 'Cleaned')
   }
 
   // The target.
 
-  async target(binding: HostBinding): Promise<void> {
-    const { machine, life, disk } = this.#options
+  async target(binding: MoveBinding): Promise<void> {
+    const { machine, poke } = this.#options
     const uid = binding.metadata.name
-    const { migration } = binding.spec
-    const vm = vmOf(binding)
-    if (migration === undefined || vm === null) return
     const record = recordOf(binding)
-    if (record === null) {
-      if (migration.cancel === true)
-        return this.#tell(binding, 'Failed', 'Cancelled', 'cancelled before it was prepared')
-      this.#tell(binding, 'Preparing')
-      const copy = copyOf(binding, null)
-      if (copy !== null) disk.putObject(VMS, copy)
-      this.#prepared.add(uid)
-      const domain = { uid, name: vm.metadata.name, epoch: migration.epoch, ...needOf(vm as VirtualMachine) }
-      try {
-        const run = this.#options.peer(migration.peer.node, life).runOf(uid)
-        if (run === null) throw new LibvirtError('the guest does not run at the source')
-        await machine.prepare(domain, run, life)
-      } catch (error) {
-        if (!(error instanceof LibvirtError)) throw error
-        return this.#tell(binding, 'Failed', 'PrepareFailed', error.message)
-      }
-      this.#tell(binding, 'Prepared')
-      return this.#options.poke(uid, LOOK_MS)
+    if (!machine.libvirtAnswers) throw new LibvirtError('libvirt does not answer')
+    const state = machine.domain(uid)?.state
+    const step = planTarget({
+      spec: binding.spec.migration,
+      phase: record?.phase ?? null,
+      busy: this.#busy.has(uid),
+      incoming: this.#incoming.has(uid) && machine.domain(uid) !== null,
+      domain: state === undefined ? 'absent' : state === 'running' ? 'running' : 'paused',
+      settled: typeof record?.endTime === 'string',
+      full: null,
+    })
+    switch (step.do) {
+      case 'nothing':
+        return
+      case 'wait':
+        return poke(uid, step.afterMs)
+      case 'prepare':
+        return this.#prepareFiles(binding)
+      case 'refuse':
+        return this.#refuse(binding, step.reason, step.message)
+      case 'settle':
+        return this.#settle(binding)
     }
-    if (record.phase === 'Preparing' && this.#prepared.has(uid)) return
-    if (record.phase === 'Finishing' && this.#prepared.has(uid)) return
-    if (record.phase === 'Finishing') return void (await this.#afterAll(binding))
-    if (record.phase === 'Committed') return this.#resume(binding)
-    if (record.phase !== 'Preparing' && record.phase !== 'Prepared') return
-    const lost = !this.#prepared.has(uid) || machine.domain(uid) === null
-    const broken = this.#arriving.has(uid) && !this.#options.peer(migration.peer.node, life).streams(uid)
-    if (lost || broken || migration.cancel === true) {
-      const words = migration.cancel === true ? 'cancelled' : lost ? 'the prepared guest is gone' : 'the source is gone'
-      await this.#giveUp(binding, migration.cancel === true ? 'Cancelled' : 'TransferFailed', words)
-    } else this.#options.poke(uid, 2 * LOOK_MS)
+  }
+
+  async #prepareFiles(binding: MoveBinding): Promise<void> {
+    const { disk, life, machine, poke } = this.#options
+    const copy = copyOf(binding, disk.object(VMS, binding.metadata.name))
+    this.#write(binding, 'Preparing')
+    if (copy !== null) disk.putObject(VMS, copy)
+    await life.sleep(PREPARE_MS)
+    if (machine.storage) this.#write(binding, 'Prepared', { address: '192.0.2.1' })
+    else await this.#refuse(binding, 'TargetPreparingFailed', 'the storage does not answer')
+    poke(binding.metadata.name)
   }
 
   /** Asked by the source. */
-  async finish(uid: string, id: string): Promise<Verdict> {
-    const { disk, machine, life } = this.#options
-    const binding = disk.binding(uid)
-    const record = binding === null ? null : recordOf(binding)
-    if (binding === null || record?.id !== id) return 'Failed'
-    if (record.phase === 'Committed') return 'Committed'
-    if (record.phase !== 'Prepared' || machine.domain(uid)?.state !== 'incoming') return this.abort(uid, id)
-    this.#tell(binding, 'Finishing')
+  async prepare(uid: string, id: string): Promise<'Prepared' | 'Failed'> {
+    const { machine, life } = this.#options
+    const binding = this.#known(uid, id)
+    const vm = binding === null ? null : vmOf(binding)
+    if (binding === null || vm === null || recordOf(binding)?.phase !== 'Prepared') return 'Failed'
+    const run = this.#options.peer(binding.spec.migration.peer.node, life).runOf(uid)
     try {
+      if (run === null) throw new LibvirtError('the guest does not run at the source')
+      const { name } = vm.metadata
+      await machine.prepare(
+        { uid, name, epoch: binding.spec.migration.epoch, ...needOf(vm as VirtualMachine) },
+        run,
+        life,
+      )
+    } catch (error) {
+      this.#failed(error)
+      await this.#refuse(binding, 'TargetPreparingFailed', 'libvirt did not take it')
+      return 'Failed'
+    }
+    this.#incoming.add(uid)
+    return 'Prepared'
+  }
+
+  async finish(uid: string, id: string): Promise<Verdict> {
+    const { machine, life, poke } = this.#options
+    const binding = this.#known(uid, id)
+    if (binding === null) return 'Failed'
+    const phase = recordOf(binding)?.phase
+    if (phase === 'Committed') return 'Committed'
+    if (phase !== 'Prepared' || machine.domain(uid)?.state !== 'incoming') return this.abort(uid, id)
+    this.#busy.add(uid)
+    try {
+      this.#write(binding, 'Finishing')
       // It arrives paused: nothing runs here before that is decided.
       await machine.setState(uid, 'paused', 'has arrived', life)
+      this.#write(binding, 'Committed')
+      return 'Committed'
     } catch (error) {
-      if (!(error instanceof LibvirtError)) throw error
-      return this.#afterAll(binding)
+      this.#failed(error)
+      await this.#refuse(binding, 'TargetFailed', 'the guest did not come')
+      return 'Failed'
+    } finally {
+      this.#busy.delete(uid)
+      poke(uid, 0)
     }
-    return this.#commit(binding)
-  }
-
-  #commit(binding: HostBinding): Verdict {
-    this.#tell(binding, 'Committed')
-    this.#options.poke(binding.metadata.name, 0)
-    return 'Committed'
-  }
-
-  /** Decided, and the guest does not run yet: an earlier process was killed in between, or libvirt was away. */
-  async #resume(binding: HostBinding): Promise<void> {
-    const { machine, life } = this.#options
-    const uid = binding.metadata.name
-    if (machine.domain(uid)?.state === 'paused')
-      await machine.setState(uid, 'running', `goes on here (epoch ${binding.spec.migration?.epoch})`, life)
   }
 
   async abort(uid: string, id: string): Promise<Verdict> {
-    const binding = this.#options.disk.binding(uid)
-    const record = binding === null ? null : recordOf(binding)
-    if (binding === null || record?.id !== id) return 'Failed'
-    if (record.phase === 'Committed') return 'Committed'
-    if (record.phase === 'Finishing') return this.#afterAll(binding)
-    if (record.phase !== 'Failed') await this.#giveUp(binding, 'Aborted', 'the source gave it up')
+    const binding = this.#known(uid, id)
+    if (binding === null) return 'Failed'
+    const phase = recordOf(binding)?.phase
+    if (phase === 'Committed') return 'Committed'
+    if (this.#busy.has(uid)) throw new LibvirtError('it is being decided')
+    if (phase !== 'Failed') await this.#refuse(binding, 'Aborted', 'the source called it off')
     return 'Failed'
   }
 
-  streams(uid: string): boolean {
-    const incoming = this.#options.machine.domain(uid)?.state === 'incoming'
-    if (incoming) this.#arriving.add(uid)
-    return incoming
+  /** QEMU waits here for the guest. */
+  takes(uid: string): boolean {
+    return this.#options.machine.domain(uid)?.state === 'incoming'
   }
 
-  /** Whether a transfer of it goes out from here. */
-  sends(uid: string): boolean {
-    return this.#driven.has(uid) && this.#options.machine.domain(uid) !== null
+  async #settle(binding: MoveBinding): Promise<void> {
+    const { machine, life } = this.#options
+    const uid = binding.metadata.name
+    if (machine.domain(uid)?.state === 'paused')
+      await machine.setState(uid, 'running', `goes on here (epoch ${binding.spec.migration.epoch})`, life)
+    this.#write(binding, 'Committed', { endTime: timestamp(life.now()) })
   }
 
-  /** Killed between the switch and its record: the guest tells. */
-  async #afterAll(binding: HostBinding): Promise<Verdict> {
-    const { machine } = this.#options
-    if (!machine.libvirtAnswers) throw new LibvirtError('libvirt does not answer')
-    if (machine.domain(binding.metadata.name)?.state === 'paused') return this.#commit(binding)
-    await this.#giveUp(binding, 'FinishFailed', 'the guest did not go on here')
-    return 'Failed'
-  }
-
-  async #giveUp(binding: HostBinding, reason: string, words: string): Promise<void> {
+  async #refuse(binding: MoveBinding, reason: string, message: string): Promise<void> {
     const { machine, life, disk } = this.#options
     const uid = binding.metadata.name
+    this.#write(binding, 'Failed', reason === '' ? {} : { reason, message })
+    this.#incoming.delete(uid)
     await machine.destroy(uid, life)
     disk.removeObject(VMS, uid)
-    this.#tell(binding, 'Failed', reason, words)
   }
 
-  #tell({ metadata: { name: uid }, spec }: HostBinding, phase: Phase, reason?: string, message?: string): void {
+  #known(uid: string, id: string): MoveBinding | null {
+    const binding = this.#options.disk.binding(uid)
+    return binding !== null && isMoving(binding) && binding.spec.migration.id === id ? binding : null
+  }
+
+  /** libvirt's refusals are part of the play. */
+  #failed(error: unknown): void {
+    if (!(error instanceof LibvirtError)) this.#options.onFault(error)
+  }
+
+  #write(
+    binding: MoveBinding,
+    phase: MigrationPhase,
+    more: { reason?: string; message?: string; address?: string; endTime?: string } = {},
+  ): void {
     const { disk, life, say } = this.#options
-    const before = disk.binding(uid)
-    if (before === null || spec.migration === undefined) return
-    const { id, side } = spec.migration
-    const known = before.status?.migration?.id === id ? before.status.migration : { startTime: timestamp(life.now()) }
-    const ended = phase === 'Committed' || phase === 'Cleaned' || phase === 'Failed'
-    if (phase !== before.status?.migration?.phase || before.status.migration.id !== id)
-      say(`${spec.subject.name} as ${side.toLowerCase()}: ${phase}${message === undefined ? '' : ` (${message})`}`)
-    disk.setStatus(uid, {
-      ...before.status,
-      migration: {
-        ...known,
-        id,
-        phase,
-        ...(reason === undefined ? {} : { reason }),
-        ...(message === undefined ? {} : { message }),
-        ...(ended ? { endTime: timestamp(life.now()) } : {}),
-        ...(side === 'Target' ? { address: '192.0.2.1' } : {}),
-      },
-    })
+    const uid = binding.metadata.name
+    const { id, side } = binding.spec.migration
+    const now = this.#known(uid, id)
+    if (now === null) return
+    const record = recordOf(now)
+    if (!mayFollow(record?.phase ?? null, phase)) return
+    const { message: _, reason: __, ...kept } = record ?? { startTime: timestamp(life.now()) }
+    const ended = phase === 'Cleaned' || phase === 'Failed'
+    if (record?.phase !== phase)
+      say(
+        `${binding.spec.subject.name} as ${side.toLowerCase()}: ${phase}${more.message === undefined ? '' : ` (${more.message})`}`,
+      )
+    const end = ended ? { endTime: timestamp(life.now()) } : {}
+    disk.setStatus(uid, { ...now.status, migration: { ...kept, id, phase, ...more, ...end } })
   }
 }

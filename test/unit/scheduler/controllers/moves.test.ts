@@ -80,7 +80,7 @@ test('a machine is moved: its record, its disks, its operation, its events', asy
   await settle()
   expect(said(world, 'move')).toBe('InProgress Syncing 27%')
 
-  world.agents.tellMigration('h2', uid, id, 'Committed')
+  world.agents.tellMigration('h2', uid, id, 'Committed', { endTime: '2026-01-01T00:00:30Z' })
   await settle()
   expect(berthOf(world, 'web')).toMatchObject({
     placement: { node: 'h2', epoch: 2 },
@@ -158,7 +158,7 @@ test('a scheduler that dies between any two steps goes on where it was', async (
   expect(berthOf(second.world, 'web').migration?.phase).toBe('Transferring')
   await second.world.end()
   const third = await moves(dir)
-  third.world.agents.tellMigration('h2', uid, id, 'Committed')
+  third.world.agents.tellMigration('h2', uid, id, 'Committed', { endTime: '2026-01-01T00:00:30Z' })
   third.world.agents.tellMigration('h1', uid, id, 'Cleaned')
   await third.settle()
   expect(said(third.world, 'move')).toBe('Completed OperationCompleted 100%')

@@ -244,6 +244,18 @@ describe('a move under way', () => {
       null,
       'InProgress TargetResumed',
     ],
+    [
+      'committed, source cleaned, the guest does not go on yet',
+      at('Committed', { sides: { h1: told('Cleaned'), h2: told('Committed') } }),
+      null,
+      'InProgress TargetResumed',
+    ],
+    [
+      'committed, source cleaned, the guest goes on',
+      at('Committed', { sides: { h1: told('Cleaned'), h2: told('Committed', { endTime: '2026-01-01T00:00:30Z' }) } }),
+      'Cleaned',
+      'Completed null',
+    ],
     ['committed, source cleaned', at('Committed', { sides: { h1: told('Cleaned') } }), 'Cleaned', 'Completed null'],
     [
       'committed, source dead',
