@@ -29,9 +29,11 @@ import { ContentRead } from './images/content-read.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
 import { Lifeline } from './lifeline.ts'
 import { heldForScheduler } from './membership/held.ts'
+import { leaseDoor } from './membership/lease-door.ts'
 import { Membership } from './membership/membership.ts'
 import { membershipRequests } from './membership/requests.ts'
 import { AGENT_METRICS } from './metrics/catalogue.ts'
+import { leaseCollector } from './metrics/host.ts'
 import { collectAgent, countCalls } from './metrics/index.ts'
 import { handoverKind } from './migration/handover.ts'
 import { DELETION_ORDER } from './names.ts'
@@ -108,11 +110,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }),
   ]
   const cluster = await openCluster({
-    stateDir,
+    config,
     reader,
     clock,
+    log,
+    events: recordEvent,
     host: () => lifeline.host(),
-    scheduler: () => membership.member?.server ?? null,
+    membership: () => leaseDoor(membership),
   })
   const membership: Membership = await Membership.open({
     config,
@@ -203,6 +207,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...createBindingControllers(core),
   ]
   const { imports } = storage
+  metrics.collect(leaseCollector(cluster.lease))
   collectAgent(metrics, { reader, libvirt, networks, imports })
   await openListeners(server, config, access, () => membership.identity)
   const keeping = new AbortController()
@@ -211,6 +216,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   events.start()
   lifeline.start()
   membership.start()
+  await cluster.start()
   const unwatch = watchStore(store, { onFailed, resync: () => [...controllers, ...lifeline.controllers] })
   return {
     settled: lifeline.settled,
@@ -222,13 +228,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       keeping.abort()
       await server.close()
       await audit?.close()
+      await cluster.stop()
       await membership.stop()
       await lifeline.stop()
       await Promise.all(controllers.map((controller) => controller.stop()))
       await storage.imports.stop()
       await events.stop()
       await Promise.all([libvirt.close(), networks.close()])
-      cluster.holdings.close()
       reader.stop()
       await store.close()
     },

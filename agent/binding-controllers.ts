@@ -1,10 +1,10 @@
 // The controllers that obey a scheduler. They need no libvirt: what libvirt is to do follows from the objects that they make.
-import { nameOf, toKey } from '../lib/object.ts'
+import { type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
 import type { Change } from '../lib/store/store.ts'
-import type { HostBinding } from '../schemas/index.ts'
+import { type HostBinding, ORPHANED } from '../schemas/index.ts'
 import { HostBindingReconciler } from './controllers/hostbinding/controller.ts'
 import { ALL, UnneededReconciler } from './controllers/hostbinding/unneeded.ts'
 import type { AgentCore } from './core.ts'
@@ -29,6 +29,7 @@ const ALONG = [SECRETS, CONFIG_MAPS, VM_CLASSES, PRIORITY_CLASSES, STORAGE_CLASS
 export function createBindingControllers({
   reader,
   resources,
+  events,
   clock,
   log,
   observer,
@@ -38,7 +39,7 @@ export function createBindingControllers({
     ...shared,
     name: 'hostbinding',
     concurrency: CONCURRENCY,
-    reconciler: new HostBindingReconciler({ reader, resources, clock }),
+    reconciler: new HostBindingReconciler({ reader, resources, clock, events }),
     keys: () => reader.list(HOST_BINDINGS).map((object) => toKey(nameOf(object))),
   })
   const unneeded = new Controller({
@@ -61,7 +62,12 @@ export function wireBindings(reader: Reader, sink: KeySink): void {
 
 /** Not what this host says of it itself. */
 const asksOtherwise = (change: Change): boolean =>
-  change.type === 'delete' || change.previous?.metadata.generation !== change.entry.value.metadata.generation
+  change.type === 'delete' ||
+  change.previous === null ||
+  change.previous.metadata.generation !== change.entry.value.metadata.generation ||
+  orphaned(change.previous) !== orphaned(change.entry.value)
+
+const orphaned = ({ metadata }: KubeObject): string | undefined => metadata.annotations?.[ORPHANED]
 
 /** A copy that is gone or going; with one that is gone, whoever waits for its name. */
 function subjectKeys(reader: Reader, change: Change): readonly string[] {

@@ -111,6 +111,36 @@ export const AgentConfigSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    failover: Type.Object(
+      {
+        selfFencing: Type.Union([Type.Literal('off'), Type.Literal('timeout')], {
+          default: 'off',
+          description:
+            '`timeout`: a machine with the annotation `berth/failover: enabled` is ended by this host when the lease with the scheduler ran out, `boundSeconds` later, so that another host may start it. The weakest evidence that it is dead: it trusts this host’s kernel.',
+        }),
+        boundSeconds: Type.Integer({
+          default: 10,
+          minimum: 1,
+          maximum: 600,
+          description: 'So long after the end of the lease (15 s without the scheduler) such a machine is ended.',
+        }),
+        watchdog: Type.Optional(
+          Type.String({
+            pattern: '^/',
+            description:
+              'Device of a kernel watchdog, such as `/dev/watchdog`: armed while a machine that may be failed over is here, and fed only while the lease holds. Without the lease the kernel resets this host, with all machines on it. Nobody else may use the device. Default: none.',
+          }),
+        ),
+        watchdogSeconds: Type.Integer({
+          default: 60,
+          minimum: 1,
+          maximum: 3600,
+          description:
+            'Seconds after which the watchdog resets the host, where the kernel does not say (`/sys/class/watchdog`).',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     migration: Type.Object(
       {
         address: Type.Optional(

@@ -69,6 +69,19 @@ export const AGENT_EVENTS = defineEvents({
     about: MACHINE,
     means: 'Its network interface had lost its bridge, as after `virsh net-destroy`, and is on it again.',
   },
+  Fenced: {
+    type: 'Warning',
+    about: MACHINE,
+    means:
+      'It was ended because the lease of its host ran out and it may be failed over. It is started again here only when the scheduler says that it is still here.',
+    todo: 'Look at the network between the host and the scheduler; see the condition SchedulerReachable of the Node.',
+  },
+  Orphaned: {
+    type: 'Warning',
+    about: MACHINE,
+    means: 'The scheduler does not know it. It runs on and is never deleted.',
+    todo: 'See the condition Orphaned of the machine.',
+  },
   LibvirtAway: {
     type: 'Warning',
     about: NODE,

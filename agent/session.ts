@@ -39,7 +39,7 @@ import { StartTurns } from './start-turns.ts'
 import type { Storage } from './storage/index.ts'
 import type { Volumes } from './storage/volumes.ts'
 import { findStrays, uidsOf } from './strays.ts'
-import { VMS_BY_MAC, VMS_BY_UID, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
+import { VMS_BY_MAC, VMS_BY_UID, waitingForLease, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
 
 /** Passes of VMs at a time: libvirt starts a few at once, and others wait for guests without holding it. */
 const VM_CONCURRENCY = 16
@@ -184,6 +184,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     libvirt: deps.libvirtTrouble(),
     network: network.problem(),
     overload: load.overload(),
+    scheduler: core.cluster.seen(),
   })
   const nodes = controller('node', NODES, nodeReconciler({ ...deps, troubles, definitions }), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
@@ -226,6 +227,10 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const forgetLedger = core.metrics.collect(ledgerCollector(ledger))
   const forgetWaits = core.metrics.collect(waitsCollector(turns, machines.pulse))
   wireVirtualMachines(reader, vms)
+  const forgetLease = core.cluster.onLease(({ turned }) => {
+    if (turned) nodes.enqueue(nodeKey)
+    for (const key of waitingForLease(reader)) vms.enqueue(key)
+  })
   wireOperations(reader, operations)
   wireClasses(reader, classes)
   on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
@@ -246,6 +251,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     },
     stop: async () => {
       forgetLedger()
+      forgetLease()
       forgetWaits()
       guests.close()
       await moves.stop()

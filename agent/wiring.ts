@@ -162,6 +162,15 @@ const wordOf = (object: KubeObject): readonly unknown[] => {
 
 const isWaiting = ({ status }: VirtualMachine): boolean => status?.phase === 'Pending'
 
+/** Machines that may be failed over and do not run: what the scheduler says in its lease decides. */
+export const waitingForLease = (reader: Reader): readonly string[] =>
+  reader
+    .list<HostBinding>(HOST_BINDINGS)
+    .filter(({ spec }) => spec.failover === true)
+    .flatMap(({ metadata }) => reader.byIndex<VirtualMachine>(VMS_BY_UID, metadata.name))
+    .filter(isWaiting)
+    .map((vm) => toKey(nameOf(vm)))
+
 /** Those that a change of the host can help: every VM that waits for its start. */
 const waitingVms = (reader: Reader): readonly string[] =>
   reader

@@ -3,11 +3,15 @@
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { type HostBinding, isBound, type VirtualMachine } from '../../schemas/index.ts'
 import { HOST_BINDINGS } from '../names.ts'
+import type { Fencing } from './fencing/fencing.ts'
+import type { LeaseKeeper } from './lease.ts'
 import { migrationRefusal } from './migration-gate.ts'
 
 export interface StandingDeps {
   readonly reader: Reader
   readonly vmOf: (uid: string) => VirtualMachine | null
+  /** In words, why a machine that may be failed over may not be started without its scheduler; null when it may. */
+  readonly leaseRefusal: (binding: HostBinding) => string | null
 }
 
 /** What the scheduler's word means for a machine of this host. */
@@ -33,10 +37,10 @@ export function requireStart(standing: Standing, uid: string): void {
 export const bindingOf = (reader: Reader, uid: string): HostBinding | null =>
   reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })
 
-export const standingOf = ({ reader, vmOf }: StandingDeps): Standing => ({
+export const standingOf = ({ reader, vmOf, leaseRefusal }: StandingDeps): Standing => ({
   mayStart: (uid) => {
     const binding = bindingOf(reader, uid)
-    if (binding !== null) return startRefusal(binding)
+    if (binding !== null) return startRefusal(binding) ?? leaseRefusal(binding)
     const vm = vmOf(uid)
     return vm === null || !isBound(vm) ? null : FORGOTTEN
   },
@@ -63,3 +67,22 @@ export function startRefusal(binding: HostBinding): string | null {
 
 /** Its objects were here as asked by this epoch. */
 export const isTaken = ({ spec, status }: HostBinding): boolean => (status?.epoch ?? 0) >= spec.epoch
+
+/**
+ * A machine that may be failed over is started only while the lease holds and the scheduler has said in it that the machine is here: another
+ * host may have it since this one was last heard.
+ */
+export function leaseRefusal(
+  { spec }: HostBinding,
+  lease: Pick<LeaseKeeper, 'state' | 'confirmed'>,
+  fencing: Pick<Fencing, 'enabled' | 'covers'>,
+): string | null {
+  if (spec.failover !== true) return null
+  const { state, message } = lease.state
+  if (state !== 'held') return `it may be failed over, and is started only while this host's lease holds: ${message}`
+  if (!lease.confirmed(spec.subject.uid, spec.epoch))
+    return `it may be failed over, and waits for the scheduler to say that it is still here by epoch ${spec.epoch}`
+  if (fencing.enabled && !fencing.covers(spec.subject.uid))
+    return 'it may be failed over, and the fencer that would end it without a lease does not watch over it yet'
+  return null
+}

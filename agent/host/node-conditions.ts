@@ -66,6 +66,24 @@ export const NODE_CONDITIONS = defineConditions('Node', {
       },
     },
   },
+  SchedulerReachable: {
+    means: 'The lease of this host with its scheduler holds. There only on a host that belongs to a cluster.',
+    reasons: {
+      LeaseHeld: { status: 'True', means: 'It does.' },
+      LeaseLost: {
+        status: 'False',
+        means:
+          'The scheduler was not heard for 15 s; the message has the last words. Machines run on and are looked after; those that may be failed over end, where `failover` of the configuration says so, and are not started before the scheduler is heard again.',
+        todo: 'Look at the scheduler and at the network to it.',
+      },
+      FencingNotReady: {
+        status: 'False',
+        means:
+          'The lease holds, and what `failover` of the configuration asks for does not work; the message says what. Machines that may be failed over are not started.',
+        todo: 'Mend what the message names: the watchdog’s device, the runtime folder, the program of the fencer.',
+      },
+    },
+  },
   Overloaded: {
     means: 'The agent does not keep up with its work. Guests are not disturbed.',
     reasons: {

@@ -41,6 +41,12 @@ export interface NodeTroubles {
   readonly network: string | null
   /** The agent does not keep up. */
   readonly overload: Overload | null
+  /** The lease with the scheduler; null on a host without one. */
+  readonly scheduler: SchedulerSeen | null
+}
+
+export type SchedulerSeen = Pick<Extract<NodeSays, { readonly type: 'SchedulerReachable' }>, 'status' | 'reason'> & {
+  readonly message: string
 }
 
 export interface Overload {
@@ -48,7 +54,7 @@ export interface Overload {
   readonly message: string
 }
 
-export const NO_TROUBLES: NodeTroubles = { libvirt: null, network: null, overload: null }
+export const NO_TROUBLES: NodeTroubles = { libvirt: null, network: null, overload: null, scheduler: null }
 
 export interface NodeCondition {
   readonly type: string
@@ -160,7 +166,7 @@ function since(condition: Finding, now: string, previous: readonly NodeCondition
 }
 
 /** A slow libvirt is told and still ready. */
-function liveConditions({ libvirt, network, overload }: NodeTroubles): readonly Live[] {
+function liveConditions({ libvirt, network, overload, scheduler }: NodeTroubles): readonly Live[] {
   return [
     libvirtCondition(libvirt),
     network === null
@@ -169,6 +175,7 @@ function liveConditions({ libvirt, network, overload }: NodeTroubles): readonly 
     overload === null
       ? { type: 'Overloaded', status: 'False', reason: 'KeepsUp', message: '' }
       : { type: 'Overloaded', status: 'True', ...overload },
+    ...(scheduler === null ? [] : [{ type: 'SchedulerReachable', ...scheduler } as Live]),
   ]
 }
 

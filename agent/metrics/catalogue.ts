@@ -33,6 +33,11 @@ export const VM_ENDS = counter(
 export const VM_SILENT = gauge('berth_vms_not_answering', 'Machines whose QEMU does not answer its monitor')
 export const STARTS_WAITING = gauge('berth_starts_waiting', 'Machines that wait for their turn to be started')
 
+export const LEASE_LEFT = gauge(
+  'berth_scheduler_lease_seconds',
+  'Seconds that the lease with the scheduler holds; 0 when it is lost, absent on a host that belongs to no cluster',
+)
+
 // Imports
 export const IMPORTS = gauge('berth_imports', 'Imports of images and disks: queued, running, failed', ['state'])
 export const IMPORT_OLDEST = gauge(
@@ -198,6 +203,7 @@ export const AGENT_METRICS: readonly MetricDef[] = [
   VM_ENDS,
   VM_SILENT,
   STARTS_WAITING,
+  LEASE_LEFT,
   IMPORTS,
   IMPORT_OLDEST,
   NODE_CPU,

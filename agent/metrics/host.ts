@@ -1,10 +1,12 @@
 import type { LibvirtPool } from '../../lib/libvirt/index.ts'
 import type { Collector } from '../../lib/metrics/metrics.ts'
+import type { LeaseKeeper } from '../cluster/lease.ts'
 import type { Ledger } from '../controllers/virtualmachine/ledger.ts'
 import type { ImportQueue } from '../images/import-queue.ts'
 import {
   IMPORT_OLDEST,
   IMPORTS,
+  LEASE_LEFT,
   LIBVIRT_CONNECTED,
   NODE_CPU,
   NODE_MEMORY,
@@ -26,6 +28,11 @@ export const importsCollector = (imports: ImportQueue): Collector => ({
     for (const [state, count] of Object.entries({ queued, running, failed })) sink.add(IMPORTS, { state }, count)
     sink.add(IMPORT_OLDEST, {}, oldestMs / 1000)
   },
+})
+
+export const leaseCollector = (lease: Pick<LeaseKeeper, 'state' | 'secondsLeft'>): Collector => ({
+  name: 'lease',
+  collect: (sink) => sink.add(LEASE_LEFT, {}, lease.state.state === 'none' ? undefined : lease.secondsLeft()),
 })
 
 /** What machines hold of the host. */

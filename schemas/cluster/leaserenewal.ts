@@ -12,7 +12,7 @@ export const RENEW_EVERY_MS = 5_000
 export const LEASE_SECONDS = 15
 
 /**
- * What a host can show for a copy being dead when its lease ran out. `timeout`: its own clock ends failover machines `seconds` after the
+ * What a host can show for a copy of a machine that was `fenced` in its last renewal being dead when its lease ran out. `timeout`: its own clock ends failover machines `seconds` after the
  * end of the lease. `watchdog`: the kernel's watchdog resets the host `seconds` after the end of the lease at the latest.
  */
 export const EVIDENCE_KINDS = ['timeout', 'watchdog'] as const
@@ -21,10 +21,23 @@ const Ask = Type.Object({
   node: Name(),
   bootId: Type.String({ minLength: 1, description: 'Of the host: another one after each boot.' }),
   machines: Type.Optional(
-    Type.Array(Type.Object({ uid: Name(), epoch: Type.Integer({ minimum: 1 }) }), {
-      default: [],
-      description: 'Machines that the host may not start before the scheduler says again that they are its own.',
-    }),
+    Type.Array(
+      Type.Object({
+        uid: Name(),
+        epoch: Type.Integer({ minimum: 1 }),
+        fenced: Type.Optional(
+          Type.Boolean({
+            default: false,
+            description:
+              'What `evidence` says holds for this machine: it is among those that are ended with the lease.',
+          }),
+        ),
+      }),
+      {
+        default: [],
+        description: 'Machines that the host may not start before the scheduler says again that they are its own.',
+      },
+    ),
   ),
   evidence: Type.Optional(
     Type.Array(

@@ -1,12 +1,16 @@
 // HostBinding: makes of a scheduler's word what it says. Every step is found anew by looking, so a kill between any two costs nothing.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
+import { isTrue, removeCondition } from '../../../lib/conditions.ts'
+import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
 import { ApiError, isApiError, messageOf } from '../../../lib/errors.ts'
 import { fromKey, type KubeObject, nameOf } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
-import type { HostBinding, HostBindingStatus, VirtualMachine } from '../../../schemas/index.ts'
+import { type HostBinding, type HostBindingStatus, ORPHANED, type VirtualMachine } from '../../../schemas/index.ts'
+import { AGENT_EVENTS } from '../../events.ts'
 import { HOST_BINDINGS, NAMESPACES, VMS } from '../../names.ts'
+import { VM_CONDITIONS } from '../virtualmachine/conditions.ts'
 import { BINDING_CONDITIONS } from './conditions.ts'
 import { type BindingPlan, type BindingStep, planBinding, withHandedOver } from './plan.ts'
 import { neededUids } from './unneeded.ts'
@@ -15,6 +19,7 @@ export interface HostBindingDeps {
   readonly reader: Reader
   readonly resources: Resources
   readonly clock: Clock
+  readonly events: Pick<EventRecorder, 'record'>
 }
 
 /** A copy that is held by its finalizers is seen to go by its change; this is for the case that the wake was lost. */
@@ -38,6 +43,7 @@ export class HostBindingReconciler implements Reconciler {
     })
     const refused = await this.#run(plan.steps)
     await this.#say(binding, refused === null ? plan : refusedPlan(refused))
+    await this.#sayOrphaned(binding)
     if (refused !== null && refused.code >= 500) throw refused
     if (refused !== null) return again(LOOK_AGAIN_MS, refused.message)
     // The deletion of what held nothing is over at once.
@@ -81,6 +87,29 @@ export class HostBindingReconciler implements Reconciler {
       case 'delete':
         return resources.delete(step.resource, nameOf(step.object), { uid: step.object.metadata.uid })
     }
+  }
+
+  /** The scheduler says whether it knows the machine; the machine's status is this host's to write. */
+  async #sayOrphaned({ metadata, spec }: HostBinding): Promise<void> {
+    const { reader, resources, clock, events } = this.#deps
+    const { subject } = spec
+    if (subject.resource !== VMS) return
+    const words = metadata.annotations?.[ORPHANED]
+    const name = { namespace: subject.namespace ?? '', name: subject.name }
+    const vm = reader.get<VirtualMachine>(VMS, name)
+    if (vm === null || vm.metadata.uid !== subject.uid) return
+    const told = isTrue(vm.status?.conditions, 'Orphaned')
+    if (words === undefined && !told) return
+    const { generation } = vm.metadata
+    await resources.modifyStatus<VirtualMachine>(VMS, { ...name, uid: subject.uid }, (status) => {
+      const state = { type: 'Orphaned', status: 'True', reason: 'UnknownToScheduler', message: words ?? '' } as const
+      const conditions =
+        words === undefined
+          ? removeCondition(status?.conditions, 'Orphaned')
+          : VM_CONDITIONS.set(status?.conditions, state, generation, clock.now())
+      return { ...status, conditions } as VirtualMachine['status']
+    })
+    if (words !== undefined && !told) events.record(vm, AGENT_EVENTS.text('Orphaned', words))
   }
 
   async #say(binding: HostBinding, { phase, condition }: BindingPlan): Promise<void> {

@@ -134,6 +134,16 @@ export const VM_CONDITIONS = defineConditions('VirtualMachine', {
       NoRestartRequired: { status: 'False', means: 'Nothing waits.' },
     },
   },
+  Orphaned: {
+    means: 'The scheduler that gave this machine to its host does not know it any more. There only while it is so.',
+    reasons: {
+      UnknownToScheduler: {
+        status: 'True',
+        means: 'It does not: its database is an older copy, or was lost. The machine runs on, and nothing deletes it.',
+        todo: '`berth-scheduler --rebuild` takes it up again. To be rid of it, delete its HostBinding and then the machine at the agent.',
+      },
+    },
+  },
   ConfigurationApplied: {
     means: 'The running machine is what the spec says.',
     reasons: {

@@ -46,7 +46,8 @@ export interface DomainInputs {
 }
 
 /** libvirt's name of the domain. */
-export const domainName = (vm: VirtualMachine): string => `${vm.metadata.namespace}.${vm.metadata.name}`
+export const domainName = (vm: { readonly metadata: { readonly namespace?: string; readonly name: string } }): string =>
+  `${vm.metadata.namespace}.${vm.metadata.name}`
 
 export function buildDomainPlan(inputs: DomainInputs): DomainPlan {
   const { vm, facts } = inputs

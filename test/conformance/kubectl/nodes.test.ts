@@ -42,7 +42,7 @@ withKubectls(inFull(), (world) => {
       resources,
       clock: systemClock,
       nodeName: name(),
-      troubles: () => ({ libvirt: null, network: null, overload: null }),
+      troubles: () => ({ libvirt: null, network: null, overload: null, scheduler: null }),
       facts: async () => facts,
     })
     await reconciler.reconcile(`/${name()}`, AbortSignal.timeout(10_000))

@@ -112,7 +112,7 @@ describe('the Node object', () => {
 
   it('says which troubles the host has now; a slow libvirt can still be worked with', () => {
     const ready = (libvirt: NodeTroubles['libvirt'], network: string | null) =>
-      nodeConditions(facts, NOW, [], { libvirt, network, overload: null })
+      nodeConditions(facts, NOW, [], { libvirt, network, overload: null, scheduler: null })
         .slice(0, 3)
         .map(({ type, status, reason, message }) => [type, status, reason, message])
     expect(ready({ reason: 'LibvirtHangs', message: 'hangs' }, 'no bridge')).toEqual([
@@ -130,7 +130,7 @@ describe('the Node object', () => {
   it('of a host that cannot be looked at keeps what was found before, but does not call it ready', () => {
     const before = nodeConditions(facts, BEFORE)
     const after = nodeConditionsBlind(
-      { libvirt: { reason: 'LibvirtAway', message: 'away' }, network: null, overload: null },
+      { libvirt: { reason: 'LibvirtAway', message: 'away' }, network: null, overload: null, scheduler: null },
       NOW,
       before,
     )
