@@ -6,6 +6,7 @@ import type { Controller } from '../lib/reconcile/controller.ts'
 import { type ClusterVmStatus, clusterStatusOf, lastEpoch } from '../schemas/index.ts'
 import { VMS } from '../schemas/resources.ts'
 import type { SchedulerCore } from './core.ts'
+import { deathOn } from './failover/death.ts'
 import { createHosting } from './hosting.ts'
 import { byUid } from './indexes.ts'
 import { LeaseTable } from './leases.ts'
@@ -44,6 +45,8 @@ export function createCluster(core: SchedulerCore): Cluster {
     owns: (node, { uid, epoch }) => {
       const [vm] = reader.byIndex(byUid(VMS), uid)
       const status = clusterStatusOf<ClusterVmStatus>(vm ?? null)
+      // Just back from the dead: its machines may be on their way to another host at this moment.
+      if (deathOn(reader, node) !== null) return false
       return status.placement?.node === node && status.placement.epoch === epoch && lastEpoch(status) === epoch
     },
   })
@@ -54,7 +57,7 @@ export function createCluster(core: SchedulerCore): Cluster {
     heardAt: (node) => leases.get(node)?.heardAt ?? null,
     onRefused: (key) => operations.refused(key),
   })
-  const operations: Operations = createOperations({ ...core, hosting })
+  const operations: Operations = createOperations({ ...core, hosting, leases })
   const streams = schedulerStreams({ reader, log, clientFor: (node) => members.clientFor(node) })
   return {
     api: {

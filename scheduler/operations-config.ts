@@ -59,3 +59,47 @@ export const MigrationConfigSchema = Type.Object(
 )
 
 export type MigrationConfig = Static<typeof MigrationConfigSchema>
+
+const Command = (description: string) =>
+  Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 64, description })
+
+export const FailoverConfigSchema = Type.Object(
+  {
+    graceSeconds: Type.Integer({
+      default: 6,
+      minimum: 0,
+      maximum: 3_600,
+      description:
+        'After the end of the lease of a host, before it is fenced: hosts that are lost by the same cause are seen by then.',
+    }),
+    timeoutCounts: Type.Boolean({
+      default: false,
+      description:
+        "Whether an agent's promise to end machines by its own clock counts as evidence that they are dead. The weakest evidence.",
+    }),
+    fencing: Type.Object(
+      {
+        command: Type.Optional(
+          Command(
+            'Program and arguments that power a host off (IPMI, Redfish); `{node}` is its name. Exit code 0: it is off. Run without a shell, as the user of the scheduler.',
+          ),
+        ),
+        nodes: Type.Record(Type.String(), Command('The same for the host of that name.'), {
+          default: {},
+          description: 'Commands of single hosts, by name.',
+        }),
+        deadlineSeconds: Type.Integer({
+          default: 20,
+          minimum: 1,
+          maximum: 3_600,
+          description: 'The command is killed after so long, and has failed.',
+        }),
+        retrySeconds: Type.Integer({ default: 30, minimum: 1, maximum: 3_600, description: 'After one that failed.' }),
+      },
+      { ...closed, default: {} },
+    ),
+  },
+  { ...closed, default: {} },
+)
+
+export type FailoverConfig = Static<typeof FailoverConfigSchema>

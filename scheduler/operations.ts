@@ -1,4 +1,4 @@
-// What is done to machines that have a host: moves, drains. Made once; cluster.ts plugs it in.
+// What is done to machines that have a host: moves, drains, failover. Made once; cluster.ts plugs it in.
 import type { VirtualKind } from '../lib/apiserver/virtual.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
@@ -7,17 +7,24 @@ import { DrainReconciler, drainKeys } from './controllers/drain/controller.ts'
 import { helpWords } from './controllers/drain/help.ts'
 import { drainPreview } from './controllers/drain/question.ts'
 import { wireDrains } from './controllers/drain/watch.ts'
+import { wantsToRun } from './controllers/virtualmachine/wants.ts'
 import { MoveReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import { moveKeys } from './controllers/virtualmachineoperation/gather.ts'
 import { wireMoves } from './controllers/virtualmachineoperation/watch.ts'
 import type { SchedulerCore } from './core.ts'
+import { deathOn, wholeDeath } from './failover/death.ts'
+import { createFailover } from './failover/index.ts'
 import type { Hosting } from './hosting.ts'
+import type { Leases } from './leases.ts'
 import { prioritiesBy } from './placement/priorities.ts'
 import { Targets } from './placement/targets.ts'
 
 export interface OperationsDeps
   extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config'> {
   readonly hosting: Pick<Hosting, 'agents' | 'refusals' | 'placement' | 'ruler'>
+  readonly leases: Leases
+  /** Hosts that have joined. */
+  readonly members: { nodes(): readonly string[] }
 }
 
 export interface Operations {
@@ -48,7 +55,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       ...deps,
       agents,
       refusals,
-      deathOf: () => null,
+      deathOf: (node) => wholeDeath(deathOn(reader, node)),
       priorityOf,
       targetOf: targets.targetOf,
       limits: config.migration,
@@ -70,16 +77,25 @@ export function createOperations(deps: OperationsDeps): Operations {
     }),
     () => drainKeys(reader),
   )
+  const failover = createFailover({
+    ...deps,
+    members: () => deps.members.nodes(),
+    wantsToRun: (vm) => wantsToRun(vm, reader),
+    placeOf: (vm, not) => targets.placeOf(vm, not),
+    frozen,
+  })
   let unsubscribe: readonly (() => void)[] = []
   return {
-    controllers: [moves, drains],
+    controllers: [moves, drains, failover.controller],
     virtual: [drainPreview({ reader, cluster: placement.cluster, targets })],
     refused: (key) => moves.enqueue(key),
     start: () => {
       unsubscribe = [wireMoves(reader, agents, moves), wireDrains(reader, drains)]
+      failover.start()
     },
     stop: () => {
       for (const each of unsubscribe) each()
+      failover.stop()
     },
   }
 }

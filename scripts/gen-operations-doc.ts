@@ -32,6 +32,8 @@ import { MOVE_EVENTS } from '../scheduler/controllers/virtualmachineoperation/ev
 import { MOVING_CONDITIONS } from '../scheduler/controllers/virtualmachineoperation/vm-conditions.ts'
 import { SCHEDULER_EVENTS } from '../scheduler/events.ts'
 import { EXIT as SCHEDULER_EXIT, EXIT_ADVICE as SCHEDULER_EXIT_ADVICE } from '../scheduler/exit-codes.ts'
+import { FAILOVER_CONDITIONS, HOST_DEAD_CONDITIONS } from '../scheduler/failover/conditions.ts'
+import { FAILOVER_EVENTS } from '../scheduler/failover/events.ts'
 import { CLUSTER_NODE_CONDITIONS, CLUSTER_VM_CONDITIONS } from '../scheduler/mirror/conditions.ts'
 
 interface Catalogue {
@@ -51,6 +53,8 @@ export const CONDITIONS: readonly Catalogue[] = [
   MOVE_CONDITIONS,
   MOVING_CONDITIONS,
   DRAIN_CONDITIONS,
+  HOST_DEAD_CONDITIONS,
+  FAILOVER_CONDITIONS,
   CLUSTER_VM_CONDITIONS,
   CLUSTER_NODE_CONDITIONS,
   CLUSTER_DISK_CONDITIONS,
@@ -65,6 +69,7 @@ export const EVENTS: readonly Readonly<Record<string, EventAdvice>>[] = [
   SCHEDULER_EVENTS.table,
   MOVE_EVENTS.table,
   DRAIN_EVENTS.table,
+  FAILOVER_EVENTS.table,
 ]
 
 const HEAD = `# Operations: what Berth says, what it means, what to do

@@ -46,6 +46,14 @@ export class Targets {
     return decide(this.#deps.state.cluster, ask, { reserve: false })
   }
 
+  /** Where a machine whose host is dead can be started. */
+  placeOf(vm: VirtualMachine, dead: string): TargetChoice {
+    const { reader, state, priorityOf } = this.#deps
+    const ask: Ask = { vm: factsOf(vm, reader, priorityOf(vm)), not: new Map([[dead, 'it is dead']]) }
+    const decision = decide(state.cluster, ask, { reserve: false })
+    return decision.node === null ? { node: null, message: decision.message } : { node: decision.node }
+  }
+
   readonly targetOf = (vm: VirtualMachine, wish: TargetWish): TargetChoice => {
     const decision = this.decide(vm, wish)
     return decision.node === null ? { node: null, message: decision.message } : { node: decision.node }
