@@ -82,7 +82,9 @@ export function diskWishes(disk: VirtualDisk, facts: DiskFacts): Wishes {
 /** Any number of hosts may have an image; the epoch only tells an earlier copy on the same host from a later one. */
 export function imageWishes(image: KubeObject, facts: ImageFacts): Wishes {
   const { nodes = [] } = clusterStatusOf<ClusterImageStatus>(image)
-  const roles = [...new Set([...nodes, ...facts.users])].flatMap((node): HostRole[] => {
+  // A host keeps it until it is deleted: disks there read through it.
+  const having = [...facts.holders].flatMap(([node, { spec }]) => (spec.role === 'Owner' ? [node] : []))
+  const roles = [...new Set([...nodes, ...facts.users, ...having])].flatMap((node): HostRole[] => {
     const known = facts.holders.get(node)?.spec
     const isNew = known === undefined || known.role === 'Released'
     // One that is being deleted comes to no further host.
