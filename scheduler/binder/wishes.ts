@@ -89,15 +89,15 @@ function migrationOf(disk: VirtualDisk, reader: WishDeps['reader']): MigrationRe
   return null
 }
 
-/** Hosts with a machine, or with a disk that is being made, of this image. */
+/** Hosts with a machine, or with a disk, of this image. */
 export function usersOf(resource: string, image: KubeObject, reader: WishDeps['reader']): ReadonlySet<string> {
   return new Set(
     referrers(resource, image, reader).flatMap((user) => {
       const { placement, migration } = clusterStatusOf<ClusterVmStatus & ClusterDiskStatus>(user)
       if (placement === undefined) return []
-      const isMade = user.kind === 'VirtualDisk' && (user as VirtualDisk).status?.phase === 'Ready'
-      const to = migration !== undefined && migration.phase !== 'Failed' ? [migration.to] : []
-      return isMade ? [] : [placement.node, ...to]
+      // A disk that is made keeps its image in use: it is an overlay of it.
+      const open = migration !== undefined && migration.phase !== 'Failed' ? [migration.to] : []
+      return [placement.node, ...open]
     }),
   )
 }
