@@ -13,13 +13,16 @@ const DEFAULT_CONFIG = '/etc/berth/scheduler.yaml'
 
 const USAGE = `berth-scheduler [--config FILE] [--state-dir DIR]   run the scheduler (configuration: ${DEFAULT_CONFIG})
 berth-scheduler --check-config [--config FILE]   whether the scheduler would take the configuration; exit code 2 when not
-${certsUsage(SCHEDULER)}${backupUsage(SCHEDULER)}berth-scheduler --version
+${certsUsage(SCHEDULER)}${backupUsage(SCHEDULER)}berth-scheduler --rebuild [--missing] NODE=URL...   make a lost database anew from what hosts have; --missing adds to one
+berth-scheduler --version
 `
 
 const OPTIONS = {
   config: { type: 'string' },
   'state-dir': { type: 'string' },
   'check-config': { type: 'boolean' },
+  rebuild: { type: 'boolean' },
+  missing: { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -31,6 +34,8 @@ async function main(): Promise<number> {
   const { values, positionals } = argumentsOf(OPTIONS)
   if (values.help) return print(USAGE)
   if (values.version) return print(`berth-scheduler ${version}\n`)
+  if (values.rebuild) return rebuildMain(await configOf(values), positionals, values.missing ?? false)
+  if (values.missing) throw new ConfigError('command line', `--missing belongs to --rebuild\n${USAGE}`)
   const [verb, ...words] = positionals
   if (verb === 'backup') return print(await backup(SCHEDULER, await configOf(values), words))
   if (verb === 'restore') return print(await restore(SCHEDULER, await configOf(values), words, systemClock.now()))
@@ -53,6 +58,13 @@ async function certsMain(): Promise<number> {
   if (first !== 'certs') throw new ConfigError('command line', `unknown argument ${first}\n${USAGE}`)
   if (values.help) return print(certsUsage(SCHEDULER))
   return print(await certs(SCHEDULER, servedOf(await configOf(values)), words, values))
+}
+
+async function rebuildMain(config: SchedulerConfig, hosts: readonly string[], missing: boolean): Promise<number> {
+  process.umask(UMASK)
+  // A running scheduler does without.
+  const { rebuild } = await import('./recovery/rebuild.ts')
+  return print(await rebuild({ config, clock: systemClock, version, hosts, missing }))
 }
 
 const run = (config: SchedulerConfig): Promise<number> =>
