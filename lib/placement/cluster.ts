@@ -145,6 +145,11 @@ export class Cluster {
     return this.#selections.including(vm)
   }
 
+  /** Uids of placed VMs that may be too near to others by required anti-affinity; a look at each of them tells. */
+  suspects(): ReadonlySet<string> {
+    return this.#selections.suspects((key) => this.topology(key))
+  }
+
   /** Forgets what is only kept for speed; called between decisions. */
   trim(): void {
     if (this.#depth === 0) this.#selections.trim()

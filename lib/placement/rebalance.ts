@@ -108,13 +108,17 @@ class Planner {
 
   #mendAll(): boolean {
     let moved = false
-    for (const host of this.#hosts())
-      for (const vm of this.#cluster.vmsOn(host.name)) if (this.#mend(vm, host)) moved = true
+    const suspects = this.#cluster.suspects()
+    for (const host of this.#hosts()) {
+      const some = [...host.held.values()].some(({ vm }) => mayBreak(vm, host) || suspects.has(vm.uid))
+      for (const vm of some ? this.#cluster.vmsOn(host.name) : [])
+        if ((mayBreak(vm, host) || suspects.has(vm.uid)) && this.#mend(vm, host)) moved = true
+    }
     return moved
   }
 
   #mend(vm: VmFacts, host: KnownHost): boolean {
-    const broken = this.#mayBreak(vm, host) ? this.#broken(vm, host, RULES) : null
+    const broken = this.#broken(vm, host, RULES)
     if (broken === null) return false
     const kept = this.#keptBy(vm)
     const to = kept === null && !this.#full ? this.#target(vm, host, 'if need be') : null
@@ -122,13 +126,6 @@ class Planner {
     else if (kept !== null) this.#stay(vm, host, `${broken}; ${kept}`)
     else if (!this.#full) this.#stay(vm, host, `${broken}; no other node is fit for it`)
     return to !== null
-  }
-
-  /** Most VMs have no rule that could be broken, and are not looked at any closer. */
-  #mayBreak(vm: VmFacts, { facts }: KnownHost): boolean {
-    const rules = vm.near.length + vm.apart.length + Object.keys(vm.nodeSelector).length + facts.taints.length
-    if (rules > 0 || vm.classSelector !== null || vm.nodeAffinity !== null) return true
-    return this.#cluster.selectionsWith(vm).some(({ banners }) => banners.size > 0)
   }
 
   /** Sheds VMs of every host that is too full, the fullest first. Whether anything moved. */
@@ -248,6 +245,14 @@ class Planner {
     this.#stuck.set(vm.uid, { vm, node: name, message })
   }
 }
+
+/** Most VMs have no rule of their own that could be broken, and are not looked at any closer. */
+const mayBreak = (vm: VmFacts, { facts }: KnownHost): boolean =>
+  vm.near.length > 0 ||
+  vm.classSelector !== null ||
+  vm.nodeAffinity !== null ||
+  facts.taints.length > 0 ||
+  Object.keys(vm.nodeSelector).length > 0
 
 /** `h1 has 91 % of its CPU requested, more than 80 %` */
 function fullWords(host: KnownHost, threshold: number): string {

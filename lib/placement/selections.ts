@@ -3,6 +3,7 @@
 import type { VmFacts } from './facts.ts'
 import type { Held, Host } from './host.ts'
 import { isSelected, markOf, marksOf, type SelectionSpec, selectionOf } from './terms.ts'
+import type { Topology } from './topology.ts'
 import type { LabelsOfNamespace } from './types.ts'
 
 /** What a placed VM demands of the neighbourhood of a selection's VMs, in the domains of a node label. */
@@ -146,6 +147,35 @@ export class Selections {
     }
     for (const selection of this.#including(held.vm, marks)) selection.delete(held)
     for (const claim of held.claims) claim.selection.unclaim(held, claim)
+  }
+
+  /**
+   * Uids of placed VMs that may be too near to others by required anti-affinity of one of them: of every domain with somebody who bans and
+   * somebody else who is banned, all of both. Found by the bans, not by looking at all VMs.
+   */
+  suspects(topologyOf: (key: string) => Topology): ReadonlySet<string> {
+    const found = new Set<string>()
+    for (const { banners, members } of this.#byKey.values())
+      for (const [key, holders] of banners) {
+        const topology = topologyOf(key)
+        const domains = new Map<number, Set<string>>()
+        for (const [host, banning] of holders) {
+          const domain = topology.domainOf(host)
+          if (domain >= 0) for (const { vm } of banning) entrySet(domains, domain).add(vm.uid)
+        }
+        const banned = new Set<number>()
+        for (const [host, all] of members) {
+          const uids = domains.get(topology.domainOf(host))
+          if (uids === undefined) continue
+          banned.add(topology.domainOf(host))
+          for (const { vm } of all) uids.add(vm.uid)
+        }
+        for (const domain of banned) {
+          const uids = domains.get(domain)
+          if (uids !== undefined && uids.size > 1) for (const uid of uids) found.add(uid)
+        }
+      }
+    return found
   }
 
   /** Forgets the oldest unclaimed ones. Never while a change may still be taken back: what it brings back has claims. */
