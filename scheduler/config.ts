@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { checked, closed, loadConfigFile, mapping, serverKeys } from '../lib/server/config.ts'
 import type { Served } from '../lib/server/listen.ts'
-import { FailoverConfigSchema, MigrationConfigSchema } from './operations-config.ts'
+import { FailoverConfigSchema, MigrationConfigSchema, RebalanceConfigSchema } from './operations-config.ts'
 
 /** Schema of `/etc/berth/scheduler.yaml`. Descriptions are the documentation of each key. */
 export const SchedulerConfigSchema = Type.Object(
@@ -17,6 +17,7 @@ export const SchedulerConfigSchema = Type.Object(
     ),
     migration: MigrationConfigSchema,
     failover: FailoverConfigSchema,
+    rebalance: RebalanceConfigSchema,
     ...serverKeys({
       stateDir: '/var/lib/berth-scheduler',
       stateHolds: 'Database, keys, kubeconfig.',

@@ -103,3 +103,38 @@ export const FailoverConfigSchema = Type.Object(
 )
 
 export type FailoverConfig = Static<typeof FailoverConfigSchema>
+
+export const RebalanceConfigSchema = Type.Object(
+  {
+    enabled: Type.Boolean({
+      default: false,
+      description:
+        'Machines of hosts that are too full are moved to others. Machines whose placement rules their host breaks are moved in any case.',
+    }),
+    intervalSeconds: Type.Integer({
+      default: 300,
+      minimum: 15,
+      maximum: 86_400,
+      description: 'Load is looked at so often.',
+    }),
+    movesPerHour: Type.Integer({
+      default: 10,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Moves for load in an hour, in the whole cluster.',
+    }),
+    restSeconds: Type.Integer({
+      default: 3_600,
+      minimum: 0,
+      maximum: 604_800,
+      description: 'A machine is not moved for load so soon after it came to its host.',
+    }),
+    threshold: Type.Number({
+      default: 0.8,
+      minimum: 0.1,
+      maximum: 1,
+      description: 'A host is too full when a greater share of its CPU or memory is requested.',
+    }),
+  },
+  { ...closed, default: {} },
+)

@@ -1,13 +1,17 @@
-// What is done to machines that have a host: moves, drains, failover. Made once; cluster.ts plugs it in.
+// What is done to machines that have a host: moves, drains, failover, rebalancing. Made once; cluster.ts plugs it in.
 import type { VirtualKind } from '../lib/apiserver/virtual.ts'
+import { proposeMoves } from '../lib/placement/index.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
 import type { VirtualMachine } from '../schemas/index.ts'
+import { VMS } from '../schemas/resources.ts'
 import { DrainReconciler, drainKeys } from './controllers/drain/controller.ts'
 import { helpWords } from './controllers/drain/help.ts'
 import { drainPreview } from './controllers/drain/question.ts'
 import { wireDrains } from './controllers/drain/watch.ts'
-import { wantsToRun } from './controllers/virtualmachine/wants.ts'
+import { REBALANCE_KEY, RebalanceReconciler } from './controllers/rebalance/controller.ts'
+import { rebalanceProposal } from './controllers/rebalance/question.ts'
+import { isOn, wantsToRun } from './controllers/virtualmachine/wants.ts'
 import { MoveReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import { moveKeys } from './controllers/virtualmachineoperation/gather.ts'
 import { wireMoves } from './controllers/virtualmachineoperation/watch.ts'
@@ -15,6 +19,7 @@ import type { SchedulerCore } from './core.ts'
 import { deathOn, wholeDeath } from './failover/death.ts'
 import { createFailover } from './failover/index.ts'
 import type { Hosting } from './hosting.ts'
+import { byUid } from './indexes.ts'
 import type { Leases } from './leases.ts'
 import { prioritiesBy } from './placement/priorities.ts'
 import { Targets } from './placement/targets.ts'
@@ -38,6 +43,8 @@ export interface Operations {
 }
 
 const RESYNC_MS = 60_000
+/** Moves that are thought of at once. */
+const REBALANCE_BUDGET = 20
 
 export function createOperations(deps: OperationsDeps): Operations {
   const { reader, config, clock, log, observer, hosting } = deps
@@ -77,6 +84,28 @@ export function createOperations(deps: OperationsDeps): Operations {
     }),
     () => drainKeys(reader),
   )
+  const { enabled, intervalSeconds, movesPerHour, restSeconds, threshold } = config.rebalance
+  const propose = (budget: number) =>
+    proposeMoves(placement.cluster, {
+      budget,
+      threshold,
+      now: clock.now(),
+      askOf: (facts, node) => targets.askOf(facts, node),
+      fixed: (facts) => fixedWords(reader.byIndex<VirtualMachine>(byUid(VMS), facts.uid)[0]),
+    })
+  const rebalance = controller(
+    'rebalance',
+    new RebalanceReconciler({
+      ...deps,
+      propose: () => propose(REBALANCE_BUDGET),
+      enabled,
+      intervalMs: intervalSeconds * 1000,
+      movesPerHour,
+      restMs: restSeconds * 1000,
+      frozen,
+    }),
+    () => [REBALANCE_KEY],
+  )
   const failover = createFailover({
     ...deps,
     members: () => deps.members.nodes(),
@@ -86,8 +115,8 @@ export function createOperations(deps: OperationsDeps): Operations {
   })
   let unsubscribe: readonly (() => void)[] = []
   return {
-    controllers: [moves, drains, failover.controller],
-    virtual: [drainPreview({ reader, cluster: placement.cluster, targets })],
+    controllers: [moves, drains, failover.controller, rebalance],
+    virtual: [drainPreview({ reader, cluster: placement.cluster, targets }), rebalanceProposal(propose)],
     refused: (key) => moves.enqueue(key),
     start: () => {
       unsubscribe = [wireMoves(reader, agents, moves), wireDrains(reader, drains)]
@@ -98,4 +127,11 @@ export function createOperations(deps: OperationsDeps): Operations {
       failover.stop()
     },
   }
+}
+
+/** A machine that does not run has nothing to take anywhere. */
+function fixedWords(vm: VirtualMachine | undefined): string | null {
+  if (vm === undefined || !isOn(vm)) return 'it does not run'
+  const said = vm.status?.conditions?.find(({ type, status }) => type === 'Migratable' && status === 'False')
+  return said === undefined ? null : said.message || said.reason
 }

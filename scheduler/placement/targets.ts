@@ -2,7 +2,9 @@
 import { type Ask, type Decision, decide, type VmFacts } from '../../lib/placement/index.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { type ClusterVmStatus, clusterStatusOf, type VirtualMachine } from '../../schemas/index.ts'
+import { VMS } from '../../schemas/resources.ts'
 import type { TargetChoice } from '../controllers/virtualmachineoperation/facts.ts'
+import { byUid } from '../indexes.ts'
 import { factsOf } from './facts.ts'
 import type { PriorityOf } from './priorities.ts'
 import type { PlacementState } from './state.ts'
@@ -44,6 +46,12 @@ export class Targets {
       ...(wish.not === undefined || wish.not.size === 0 ? {} : { not: wish.not }),
     }
     return decide(this.#deps.state.cluster, ask, { reserve: false })
+  }
+
+  /** The request for a move of a machine that has its place on `node`. */
+  askOf(facts: VmFacts, node: string): Ask {
+    const [vm] = this.#deps.reader.byIndex<VirtualMachine>(byUid(VMS), facts.uid)
+    return { vm: vm === undefined ? facts : this.factsOf(vm), current: node, migrate: true }
   }
 
   /** Where a machine whose host is dead can be started. */

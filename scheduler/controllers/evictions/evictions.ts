@@ -11,6 +11,8 @@ export type EvictionKind = 'evacuation' | 'nodeplacement-update' | 'rebalance'
 
 /** Of an operation: what for, such as the node that is drained. */
 const CAUSE = 'berth/eviction-cause'
+/** Of an operation: why, for people. */
+const WHY = 'berth/eviction-reason'
 const FIRST_RETRY_MS = 30_000
 const LAST_RETRY_MS = 300_000
 
@@ -47,6 +49,7 @@ export async function createEviction(
   vm: VirtualMachine,
   kind: EvictionKind,
   cause: string,
+  why?: string,
 ): Promise<void> {
   const force = forceFor(vm.spec.liveMigrationPolicy)
   await resources.create<VirtualMachineOperation>(VM_OPERATIONS, {
@@ -55,7 +58,7 @@ export async function createEviction(
     metadata: {
       generateName: prefixOf(kind, vm),
       namespace: vm.metadata.namespace ?? '',
-      annotations: { [CAUSE]: cause },
+      annotations: { [CAUSE]: cause, ...(why === undefined ? {} : { [WHY]: why }) },
     },
     spec: {
       type: 'Evict',
