@@ -11,7 +11,7 @@ interface Tier {
   readonly shared?: boolean
 }
 
-/** One project per tier (design: unit, libvirt, e2e, conformance); `scripts/test` runs them in that order. */
+/** One project per tier (design: unit, libvirt, e2e, cluster, conformance); `scripts/test` runs them in that order. */
 const tier = (name: string, options: Tier) => ({
   test: {
     name,
@@ -33,6 +33,7 @@ export default defineConfig({
       tier('libvirt', { timeout: 60_000, parallel: false }),
       tier('e2e', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
       tier('kill', { timeout: 600_000, parallel: false }),
+      tier('cluster', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
       tier('conformance', { timeout: 180_000, parallel: false }),
     ],
   },

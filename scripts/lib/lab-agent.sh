@@ -9,6 +9,9 @@ ALLOW=()
 ACCELERATOR=emulation
 # shellcheck disable=SC2034
 AGENT=$ROOT/bin/berth-agent AGENT_PAUSE=1
+# Whether there is a SCHEDULER that the hosts join.
+# shellcheck disable=SC2034
+SCHEDULER=''
 
 # agent_config NAME: the configuration file's text
 agent_config() {
@@ -17,7 +20,7 @@ agent_config() {
   cat <<Y
 # Made by scripts/lab.
 nodeName: $name
-stateDir: $(yaml "$dir/state")
+stateDir: $(if [ -n "$SCHEDULER" ]; then echo /var/lib/berth; else yaml "$dir/state"; fi)
 socketPath: /run/berth/agent.sock
 listen: ["127.0.0.1:8750", "$(host_address "$name"):8750"]
 libvirt:
@@ -53,7 +56,7 @@ agent_start() {
   (
     cgroup_join "$(host_cgroup "$name")"
     become_daemon "$dir/agent-loop.pid"
-    exec setsid "$ROOT/scripts/lib/lab-agent-loop.sh" "$(host_init_pid "$name")" "$dir" "$AGENT" "$AGENT_PAUSE"
+    exec setsid "$ROOT/scripts/lib/lab-loop.sh" "$(host_init_pid "$name")" "$dir" agent "$AGENT" "$AGENT_PAUSE"
   ) </dev/null >>"$dir/agent.log" 2>&1 &
   daemon_recorded "$dir/agent-loop.pid" $!
 }

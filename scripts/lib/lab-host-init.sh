@@ -28,6 +28,16 @@ mount --bind "$run" /run
 # A lab has no name server. Without this libvirt asks one for its own name at each start of a guest, and waits 10 s.
 mount --bind "$folder/hosts" /etc/hosts
 if [ ! -L /etc/resolv.conf ] && [ -e /etc/resolv.conf ]; then mount --bind /dev/null /etc/resolv.conf; fi
+mount_here() {
+  if [ -d "$1" ]; then mkdir -p "$2"; else [ -e "$2" ] || touch "$2"; fi
+  mount --bind "$1" "$2"
+}
+mount_here "$folder/machine-id" /etc/machine-id
+# The same paths on all hosts: machines that move take theirs along.
+mount_here "$folder/state" /var/lib/berth
+mount_here "$(dirname "$(dirname "$folder")")/shared" /var/lib/berth-shared
+mount_here "$folder/pki" /etc/pki/qemu
+if [ -e "$folder/unlocked" ]; then "$(dirname "$(readlink -f "$0")")/lab-unlocked-qemu.sh" "$folder/qemu"; fi
 mkdir -p /run/berth "$folder"/libvirt/{lib/images,lib/qemu,lib/boot,cache,log/qemu,etc}
 for pair in lib:/var/lib cache:/var/cache log:/var/log etc:/etc; do
   mkdir -p "${pair#*:}/libvirt"

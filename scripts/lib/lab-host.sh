@@ -3,6 +3,9 @@
 # under tini. tini reaps: where the machine's PID 1 does not, libvirt's QEMU probe waits 30 s twice per start.
 # Needs common.sh, cgroup.sh and lab-names.sh.
 
+# Whether QEMU is to take no locks on disks.
+UNLOCKED=''
+
 host_alive() { recorded_pid "$(host_dir "$1")/host.pid" >/dev/null; }
 
 # host_init_pid NAME: tini, the host's PID 1, as seen from here (the only child of `unshare`)
@@ -30,12 +33,16 @@ host_libvirt_config() {
   local dir=$1
   mkdir -p "$dir/libvirt/etc"
   [ -e "$dir/uuid" ] || cat /proc/sys/kernel/random/uuid >"$dir/uuid"
+  # Hosts of a cluster are told apart by it.
+  tr -d - <"$dir/uuid" >"$dir/machine-id"
   cat >"$dir/libvirt/etc/qemu.conf" <<'Q'
 user = "root"
 group = "root"
 remember_owner = 0
 security_driver = "none"
 namespaces = []
+migrate_tls_x509_cert_dir = "/etc/pki/qemu"
+migrate_tls_x509_verify = 1
 Q
   cat >"$dir/libvirt/etc/libvirtd.conf" <<Q
 host_uuid = "$(cat "$dir/uuid")"
@@ -50,7 +57,9 @@ host_start() {
   local name=$1 dir run
   dir=$(host_dir "$name") run=$SOCKETS/$name
   host_clean "$name"
-  mkdir -p "$dir" "$run"
+  mkdir -p "$dir"/{state,pki} "$LAB/shared" "$run"
+  rm -f "$dir/unlocked"
+  [ -z "$UNLOCKED" ] || touch "$dir/unlocked"
   ln -sfn "$run" "$dir/run"
   ln -sfn "$run/berth/agent.sock" "$dir/agent.sock"
   host_libvirt_config "$dir"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The lab as a whole: up, down, exec, status. Needs common.sh, cgroup.sh, lab-names.sh, lab-host.sh and lab-agent.sh.
+# The lab as a whole: up, down, exec, status. Needs common.sh, cgroup.sh, lab-names.sh, lab-host.sh, lab-agent.sh and lab-scheduler.sh.
 
 lab_up() {
   local count=$1
@@ -32,10 +32,15 @@ lab_up_locked() {
       fresh+=("$name")
     fi
   done
+  if [ -n "$SCHEDULER" ]; then scheduler_start; fi
   for name in "${fresh[@]}"; do host_wait "$name"; done
   if [ -n "$AGENTS" ]; then
     for ((i = 1; i <= count; i++)); do agent_start "h$i"; done
     for ((i = 1; i <= count; i++)); do agent_wait "h$i"; done
+  fi
+  if [ -n "$SCHEDULER" ]; then
+    scheduler_wait
+    for ((i = 1; i <= count; i++)); do host_join "h$i"; done
   fi
   say "$count host(s) up, lab $RUN, bridge $BRIDGE $(gateway_address)"
 }
@@ -77,12 +82,18 @@ lab_down() {
   local name
   need_root
   for name in $(lab_leftovers); do host_clean "$name"; done
+  scheduler_clean
   if ip link show "$BRIDGE" >/dev/null 2>&1; then ip link del "$BRIDGE"; fi
   rm -rf "$SOCKETS"
 }
 
 lab_status() {
   local name dir agent state
+  if agent=$(recorded_pid "$(scheduler_dir)/scheduler.pid"); then
+    state=up
+    if scheduler_answers; then state=answers; fi
+    printf 'scheduler %s, pid %s, %s\n' "$(scheduler_address)" "$agent" "$state"
+  fi
   printf '%-6s %-16s %-10s %-10s %s\n' HOST ADDRESS LIBVIRTD AGENT STATE
   for name in $(hosts); do
     dir=$(host_dir "$name")

@@ -16,10 +16,16 @@ export interface LabOptions {
   readonly agent?: string
   /** Seconds between an agent's end and the next one's start; 1 as in production when left out. */
   readonly pauseSeconds?: number
+  /** A scheduler too, which the hosts join. */
+  readonly scheduler?: boolean
+  /** QEMU takes no locks on disks. */
+  readonly unlocked?: boolean
 }
 
 export interface Lab {
   readonly dir: string
+  /** In the names of its interfaces and namespaces. */
+  readonly run: string
   /** The lab's own address, seen from its hosts. */
   readonly gateway: string
   /** h1, h2, … */
@@ -39,7 +45,9 @@ export async function openLab(count: number, place?: LabPlace, options: LabOptio
   const { dir, port } = place ?? (await labPlace())
   const image = await guestImage()
   await scriptsLab(['up', String(count), '--dir', dir, '--allow', `gateway:${port}`, ...flagsOf(options)])
-  const gateway = /^gateway=(.*)$/m.exec(readFileSync(join(dir, 'lab.env'), 'utf8'))?.[1]
+  const facts = readFileSync(join(dir, 'lab.env'), 'utf8')
+  const gateway = /^gateway=(.*)$/m.exec(facts)?.[1]
+  const run = /^run=(.*)$/m.exec(facts)?.[1] ?? ''
   const hosts = Array.from({ length: count }, (_, index) => new LabHost(dir, `h${index + 1}`))
   const [host] = hosts
   if (gateway === undefined || host === undefined) throw new Error(`no lab in ${dir}`)
@@ -59,12 +67,14 @@ export async function openLab(count: number, place?: LabPlace, options: LabOptio
     await close()
     await endLab(dir)
   }
-  return { dir, gateway, hosts, host, served, close, down }
+  return { dir, run, gateway, hosts, host, served, close, down }
 }
 
-const flagsOf = ({ agent, pauseSeconds }: LabOptions): readonly string[] => [
+const flagsOf = ({ agent, pauseSeconds, scheduler, unlocked }: LabOptions): readonly string[] => [
   ...(agent === undefined ? [] : ['--agent', agent]),
   ...(pauseSeconds === undefined ? [] : ['--agent-pause', String(pauseSeconds)]),
+  ...(scheduler ? ['--scheduler'] : []),
+  ...(unlocked ? ['--unlocked'] : []),
 ]
 
 /** The small bootable guest, built once per checkout. */
