@@ -32,13 +32,15 @@ export interface MoveFacts {
   readonly disks: readonly string[]
   /** QEMU's TLS; off only where the configuration says so. */
   readonly tls: boolean
+  /** The name that the other QEMU's certificate must have; told by the source. */
+  readonly peerName?: string
 }
 
 /**
  * UNSAFE: whether both hosts see a disk in the same place is for Berth to know, by its class; libvirt would guess by the type of the file
  * system. CHANGE_PROTECTION: nobody changes the domain between Begin and Confirm.
  */
-export function moveCalls({ options, disks, tls }: MoveFacts): MoveCalls {
+export function moveCalls({ options, disks, tls, peerName }: MoveFacts): MoveCalls {
   const { postCopy = false, autoConverge = false, parallelConnections = 0, bandwidthMiBps = 640 } = options
   const common =
     Flag.LIVE |
@@ -53,6 +55,8 @@ export function moveCalls({ options, disks, tls }: MoveFacts): MoveCalls {
     [Names.MIGRATE_PARAM_MIGRATE_DISKS]: disks.length > 0 ? disks : undefined,
     [Names.MIGRATE_PARAM_BANDWIDTH]: bandwidthMiBps > 0 ? BigInt(bandwidthMiBps) : undefined,
     [Names.MIGRATE_PARAM_PARALLEL_CONNECTIONS]: parallelConnections > 0 ? parallelConnections : undefined,
+    // The host of the address would be checked otherwise, and not even that by disks beside several connections.
+    [Names.MIGRATE_PARAM_TLS_DESTINATION]: tls ? peerName : undefined,
   }
   return {
     source: common | Flag.CHANGE_PROTECTION | (autoConverge ? Flag.AUTO_CONVERGE : 0),

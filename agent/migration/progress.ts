@@ -42,11 +42,14 @@ function percentOf(total: number | undefined, remaining: number | undefined, ite
   return Math.round(from + (to - from) * done)
 }
 
-/** The guest's pause and the whole time, as libvirt measured them. */
-export function timesOf(stats: JobStats): Pick<Progress, 'downtimeMs' | 'totalMs'> {
-  const downtimeMs = numberIn(stats, 'downtime')
-  const totalMs = numberIn(stats, 'time_elapsed')
-  return { ...(downtimeMs === undefined ? {} : { downtimeMs }), ...(totalMs === undefined ? {} : { totalMs }) }
+/** The guest's pause and the whole time: as libvirt measured them, and `longerMs` that came after its measure. */
+export function timesOf(stats: JobStats, longerMs = 0): Pick<Progress, 'downtimeMs' | 'totalMs'> {
+  const pause = numberIn(stats, 'downtime')
+  const total = numberIn(stats, 'time_elapsed')
+  return {
+    ...(pause === undefined ? {} : { downtimeMs: Math.round(pause + longerMs) }),
+    ...(total === undefined ? {} : { totalMs: Math.round(total + longerMs) }),
+  }
 }
 
 /** What a watch over one transfer remembers; times are of a clock that only goes forward. */

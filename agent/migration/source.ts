@@ -5,6 +5,7 @@
 // - Once the target was asked, the guest is let go on here only by the target's Failed, or by the scheduler's resolution.
 // - Begin, Perform and Confirm go over one connection: libvirt's own record of the migration ends with it, and the guest stays paused.
 import type { Clock } from '../../lib/clock.ts'
+import { nodeServerName } from '../../lib/cluster/identity.ts'
 import { ApiError, messageOf } from '../../lib/errors.ts'
 import { type Dedicated, isNoDomain, type LibvirtPool, Names } from '../../lib/libvirt/index.ts'
 import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
@@ -172,7 +173,8 @@ export class SourceMoves {
     const uid = binding.metadata.name
     try {
       const { disks, bytes } = await luggage(uid, dom, signal)
-      const calls = moveCalls({ options: this.#options(binding), disks, tls })
+      const peerName = nodeServerName(binding.spec.migration.peer.node)
+      const calls = moveCalls({ options: this.#options(binding), disks, tls, peerName })
       const begun = await connection.call(
         'DomainMigrateBegin3Params',
         { dom, params: calls.params(), flags: calls.source },

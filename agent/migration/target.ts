@@ -185,7 +185,7 @@ export class TargetMoves {
   }
 
   async #finish(binding: MoveBinding, { cookie }: HandoverAsk, signal: AbortSignal): Promise<HandoverAnswer> {
-    const { records, log } = this.#deps
+    const { records, log, clock } = this.#deps
     const uid = binding.metadata.name
     const { id, options } = binding.spec.migration
     const incoming = this.#incoming.get(uid)
@@ -212,15 +212,22 @@ export class TargetMoves {
       else await this.#refuse(binding, 'TargetFailed', messageOf(error), signal)
       return this.#state(uid, id)
     }
+    const finishedAt = clock.monotonic()
     if (!postCopy) await records.write(uid, id, 'Committed')
     // It is decided: the source is told, whatever becomes of what is left to do.
-    await this.#settle(binding, incoming, signal).catch((error: unknown) =>
+    await this.#settle(binding, incoming, signal, finishedAt).catch((error: unknown) =>
       log.warn({ uid, err: error }, `migration: ${messageOf(error)}; it is tried again`),
     )
     return { ...this.#state(uid, id), phase: 'Committed', cookie: toBase64(ended) }
   }
 
-  async #settle(binding: MoveBinding, incoming: Incoming | null, signal: AbortSignal): Promise<'settled' | 'wait'> {
+  /** `finishedAt`: when libvirt had the whole guest, on the clock that only goes forward; its own figure of the pause ends there. */
+  async #settle(
+    binding: MoveBinding,
+    incoming: Incoming | null,
+    signal: AbortSignal,
+    finishedAt?: number,
+  ): Promise<'settled' | 'wait'> {
     const { libvirt, records, clock, log } = this.#deps
     const uid = binding.metadata.name
     const { id } = binding.spec.migration
@@ -238,14 +245,16 @@ export class TargetMoves {
       await records.write(uid, id, 'Committed', { reason: 'PostCopyFailed', message, ...end })
       return 'settled'
     }
-    if (seen.domain === 'paused' || seen.domain === 'handed') await resume(libvirt, dom, signal)
+    const paused = seen.domain === 'paused' || seen.domain === 'handed'
+    if (paused) await resume(libvirt, dom, signal)
+    const longerMs = paused && finishedAt !== undefined ? clock.monotonic() - finishedAt : 0
     const stats = await finishedJob(libvirt, dom, signal)
     if (seen.domain !== 'absent')
       await this.#define(binding, dom, incoming, signal).catch((error: unknown) =>
         log.warn({ uid, err: error }, `migration: the definition names files of the other host: ${messageOf(error)}`),
       )
     const known = recordOf(this.#deps.records.get(uid) ?? binding)?.progress ?? {}
-    const progress = { ...known, percent: 100, ...(stats === null ? {} : timesOf(stats)) }
+    const progress = { ...known, percent: 100, ...(stats === null ? {} : timesOf(stats, longerMs)) }
     await records.write(uid, id, 'Committed', { ...end, progress })
     this.#incoming.delete(uid)
     void incoming?.connection.close()

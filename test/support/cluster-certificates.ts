@@ -15,7 +15,8 @@ export interface HostIdentity {
 export interface TestAuthority {
   /** PEM. */
   readonly ca: string
-  issue(user: string, groups?: readonly string[]): Promise<HostIdentity>
+  /** `names`: for whoever checks them, as QEMU does: `DNS:name`, `IP:10.0.0.1`. */
+  issue(user: string, groups?: readonly string[], names?: readonly string[]): Promise<HostIdentity>
 }
 
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256']
@@ -41,7 +42,7 @@ export async function testAuthority(folder: string, name = 'test'): Promise<Test
   let serial = 0
   return {
     ca,
-    issue: async (user, groups = ['system:nodes']) => {
+    issue: async (user, groups = ['system:nodes'], names = []) => {
       serial += 1
       const [key, csr, cert, ext] = ['key', 'csr', 'crt', 'ext'].map((end) => at(`${serial}.${end}`)) as [
         string,
@@ -49,7 +50,8 @@ export async function testAuthority(folder: string, name = 'test'): Promise<Test
         string,
         string,
       ]
-      await writeFile(ext, 'basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n')
+      const alternatives = names.length === 0 ? '' : `subjectAltName=${names.join(',')}\n`
+      await writeFile(ext, `basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n${alternatives}`)
       const subject = `${groups.map((group) => `/O=${group}`).join('')}/CN=${user}`
       await exec('openssl', ['req', '-new', ...KEY, '-subj', subject, '-keyout', key, '-out', csr])
       const signer = ['-CA', caCert, '-CAkey', caKey, '-set_serial', String(serial), '-days', '2', '-extfile', ext]

@@ -51,3 +51,12 @@ it('several connections', () => {
   expect(has(source | target, Flag.TLS)).toBe(false)
   expect(fromParams(params())['parallel.connections']).toBe(4)
 })
+
+it('the other QEMU is known by its name in the cluster', () => {
+  const named = (tls: boolean) =>
+    fromParams(moveCalls({ options: {}, disks: [], tls, peerName: 'h2.node.cluster.berth' }).params())[
+      'tls.destination'
+    ]
+  expect(named(true)).toBe('h2.node.cluster.berth')
+  expect(named(false)).toBeUndefined()
+})

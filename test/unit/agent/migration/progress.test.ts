@@ -25,6 +25,7 @@ describe('progress', () => {
 
   it('takes the times that libvirt measured', () => {
     expect(timesOf({ downtime: 42n, time_elapsed: 1300n })).toEqual({ downtimeMs: 42, totalMs: 1300 })
+    expect(timesOf({ downtime: 42n, time_elapsed: 1300n }, 8.4)).toEqual({ downtimeMs: 50, totalMs: 1308 })
     expect(timesOf({})).toEqual({})
   })
 })

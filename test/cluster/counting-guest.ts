@@ -1,0 +1,40 @@
+// A guest that shows whether it lived on unharmed: it counts on its console, changes its memory, and writes files whose sums it checks.
+
+/** `COUNT n`, five times a second; `SUMS ok n` or `SUMS bad n` after each file; some MiB of its memory are written anew all the time. */
+export const COUNTING_GUEST = `#!/bin/sh
+(
+  n=0
+  while :; do
+    n=$((n + 1))
+    echo "COUNT $n" >/dev/ttyS0
+    usleep 200000
+  done
+) &
+(
+  f=0
+  mkdir -p /data/files
+  while :; do
+    f=$((f + 1))
+    dd if=/dev/urandom of=/data/files/$((f % 8)) bs=64k count=4 2>/dev/null
+    (cd /data/files && md5sum $((f % 8)) >/data/sum.$((f % 8)))
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    if (cd /data/files && cat /data/sum.* | md5sum -c >/dev/null 2>&1); then said=ok; else said=bad; fi
+    echo "SUMS $said $f" >/dev/ttyS0
+    sleep 1
+  done
+) &
+(
+  while :; do
+    dd if=/dev/zero of=/run/load bs=1M count=16 conv=notrunc 2>/dev/null
+    usleep 100000
+  done
+) &
+`
+
+const numbers = (text: string, pattern: RegExp): readonly number[] =>
+  [...text.matchAll(pattern)].map(([, number]) => Number(number))
+
+export const countsIn = (text: string): readonly number[] => numbers(text, /^COUNT (\d+)\r?$/gm)
+export const goodSumsIn = (text: string): readonly number[] => numbers(text, /^SUMS ok (\d+)\r?$/gm)
+export const badSumsIn = (text: string): readonly number[] => numbers(text, /^SUMS bad (\d+)\r?$/gm)
