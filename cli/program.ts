@@ -3,6 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import type { Shell } from './completion/scripts.ts'
 import { parseDuration } from './duration.ts'
 import type { Io } from './io.ts'
+import { addMoves } from './moves.ts'
 import { type GlobalOptions, type Session, withSession } from './session.ts'
 import { packageVersion } from './version.ts'
 
@@ -113,6 +114,8 @@ export function buildProgram(io: Io): Command {
       .addOption(timeout('how long to wait', '5m'))
       .action(action(async () => (await import('./commands/operate.ts')).operate(type)))
   }
+
+  addMoves({ verb, action, timeout, count })
 
   verb('console', 'connect to the serial console of a virtual machine; Ctrl-] leaves')
     .argument('<vm>', 'NAME or NAME.NAMESPACE')

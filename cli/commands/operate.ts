@@ -1,4 +1,4 @@
-// `berth start|stop|restart`: makes a VirtualMachineOperation and tells what became of it.
+// `berth start|stop|restart`, `berth migrate`: makes a VirtualMachineOperation and tells what became of it.
 
 import { printedName, type ResourceInfo } from '../../lib/client/paths.ts'
 import type { Condition, KubeObject } from '../../lib/object.ts'
@@ -18,7 +18,13 @@ interface Operation extends KubeObject {
   readonly status?: { readonly phase?: string; readonly conditions?: readonly Condition[] }
 }
 
-type Type = 'Start' | 'Stop' | 'Restart'
+type Type = 'Start' | 'Stop' | 'Restart' | 'Migrate'
+
+/** What an operation has beyond its type and `force`. */
+export interface OperationExtras {
+  readonly spec?: object
+  readonly annotations?: Readonly<Record<string, string>>
+}
 
 const GROUP = 'virtualization.deckhouse.io'
 const KIND = `virtualmachineoperations.${GROUP}`
@@ -26,7 +32,7 @@ const ENDS = ['Completed', 'Failed', 'Superseded']
 
 /** Without `--wait` it returns as soon as the operation has begun, or was refused. */
 export const operate =
-  (type: Type) =>
+  (type: Type, { spec, annotations }: OperationExtras = {}) =>
   async (session: Session, options: OperateOptions, vm: string): Promise<void> => {
     const { client, io, namespace } = session
     const catalog = await client.catalog(io.signal)
@@ -37,9 +43,13 @@ export const operate =
       { signal: io.signal },
     )
     const resource = catalog.resolve(KIND)
-    const made = await client.objects.create<Operation>(resource, draft(resource, type, vm, namespace, options), {
-      signal: io.signal,
-    })
+    const plain = draft(resource, type, vm, namespace, options)
+    const asked = {
+      ...plain,
+      metadata: { ...plain.metadata, ...(annotations === undefined ? {} : { annotations }) },
+      spec: { ...plain.spec, ...spec },
+    }
+    const made = await client.objects.create<Operation>(resource, asked, { signal: io.signal })
     const name = printedName(resource, made.metadata.name)
     print(io, `${name} created`)
 
@@ -67,7 +77,7 @@ function draft(resource: ResourceInfo, type: Type, vm: string, namespace: string
     kind: resource.kind,
     // Generated names append 5 characters, and a name has 63 at most.
     metadata: { generateName: `${vm.slice(0, 48)}-${type.toLowerCase()}-`, namespace },
-    spec: { type, virtualMachineName: vm, ...(force ? { force } : {}) },
+    spec: { type, virtualMachineName: vm, ...(force === undefined ? {} : { force }) },
   }
 }
 

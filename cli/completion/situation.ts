@@ -52,7 +52,9 @@ export function situationOf(program: Command, words: readonly string[]): Situati
   if (pending !== null) return { given, ...ofOption(pending) }
   if (current.startsWith('-') && !onlyPositionals) return { given, wants: 'words', words: flags(command, program) }
   const verbs = command.commands.map((one) => one.name())
-  if (verbs.length > 0 && positionals.length === 0) return { given, wants: 'words', words: verbs }
+  // A command may have sub-commands and arguments of its own.
+  const own = command.registeredArguments[0]?.argChoices ?? []
+  if (verbs.length > 0 && positionals.length === 0) return { given, wants: 'words', words: [...own, ...verbs] }
   return { given, ...ofArgument(command, positionals, current) }
 }
 
@@ -86,6 +88,8 @@ function ofArgument(command: Command, before: readonly string[], current: string
       return ofKind(command, before, current)
     case 'vm':
       return { wants: 'names', kind: 'virtualmachines', taken: before }
+    case 'node':
+      return { wants: 'names', kind: 'nodes', taken: before }
     case 'shell':
       return { wants: 'words', words: argument.argChoices ?? [] }
     default:

@@ -1,0 +1,70 @@
+// `berth migrate vm NAME`: an operation Migrate. `berth migrate resolve vm NAME`: decides one whose outcome is unknown.
+import type { KubeObject } from '../../lib/object.ts'
+import { print } from '../io.ts'
+import type { Session } from '../session.ts'
+import { type OperateOptions, operate } from './operate.ts'
+
+export interface MigrateOptions extends OperateOptions {
+  readonly to?: string
+  readonly postCopy?: boolean
+  readonly bandwidth?: string
+}
+
+const GROUP = 'virtualization.deckhouse.io'
+const HOST_LABEL = 'kubernetes.io/hostname'
+
+export async function migrate(session: Session, options: MigrateOptions, _kind: string, name: string): Promise<void> {
+  const { to, postCopy, bandwidth } = options
+  const annotations = {
+    ...(postCopy === true ? { 'berth/migration-post-copy': 'true' } : {}),
+    ...(bandwidth === undefined ? {} : { 'berth/migration-bandwidth': bandwidth }),
+  }
+  const spec = to === undefined ? {} : { migrate: { nodeSelector: { [HOST_LABEL]: to } } }
+  if (to !== undefined) await mustExist(session, to)
+  await operate('Migrate', { spec, annotations })(session, options, name)
+}
+
+/** A name that nobody has would be waited for in vain. */
+async function mustExist({ client, io }: Session, node: string): Promise<void> {
+  const catalog = await client.catalog(io.signal)
+  await client.objects.get(catalog.resolve('nodes'), { namespace: '', name: node }, { signal: io.signal })
+}
+
+interface Machine extends KubeObject {
+  readonly status?: { readonly berth?: { readonly migration?: Migration } }
+}
+
+interface Migration {
+  readonly operation: string
+  readonly from: string
+  readonly to: string
+  readonly phase: string
+}
+
+export async function resolve(
+  { client, io, namespace }: Session,
+  { keep }: { readonly keep: 'source' | 'target' },
+  _kind: string,
+  name: string,
+): Promise<void> {
+  const catalog = await client.catalog(io.signal)
+  const call = { signal: io.signal }
+  const vm = await client.objects.get<Machine>(catalog.resolve(`virtualmachines.${GROUP}`), { namespace, name }, call)
+  const migration = vm.status?.berth?.migration
+  if (migration?.phase !== 'Transferring')
+    throw new Error(
+      `${name} has no move whose outcome is unknown${migration === undefined ? '' : `: the last one is ${migration.phase}`}`,
+    )
+  const { operation, from, to } = migration
+  const patch = { metadata: { annotations: { 'berth/migration-resolution': keep } } }
+  await client.objects.mergePatch(
+    catalog.resolve(`virtualmachineoperations.${GROUP}`),
+    { namespace, name: operation },
+    patch,
+    call,
+  )
+  print(
+    io,
+    `${name}: its copy on ${keep === 'source' ? from : to} goes on, the one on ${keep === 'source' ? to : from} is given up`,
+  )
+}
