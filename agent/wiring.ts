@@ -7,13 +7,14 @@ import type { Reader } from '../lib/reconcile/reader.ts'
 import { itself, type KeySink, type KeysOf, on, referredBy } from '../lib/reconcile/sources.ts'
 import { keyOf } from '../lib/store/change.ts'
 import type { Change } from '../lib/store/store.ts'
-import type {
-  ClusterVirtualImage,
-  HostBinding,
-  VirtualDisk,
-  VirtualImage,
-  VirtualMachine,
-  VirtualMachineOperation,
+import {
+  type ClusterVirtualImage,
+  DISCOVERED_FEATURES,
+  type HostBinding,
+  type VirtualDisk,
+  type VirtualImage,
+  type VirtualMachine,
+  type VirtualMachineOperation,
 } from '../schemas/index.ts'
 import { berthOf } from './controllers/virtualmachine/status.ts'
 import { VMS_BY_CLASS } from './controllers/virtualmachineclass/controller.ts'
@@ -119,8 +120,11 @@ const heirsOf = (reader: Reader): KeysOf =>
 const lacksDevices = ({ status }: VirtualMachine): boolean =>
   getCondition(status?.conditions, 'BlockDevicesReady')?.status === 'False'
 
-/** Counts the changes of what a class asks for. */
-const generation = ({ metadata }: KubeObject): readonly unknown[] => [metadata.generation]
+/** Counts the changes of what a class asks for, and what CPU was found for it. */
+const generation = ({ metadata }: KubeObject): readonly unknown[] => [
+  metadata.generation,
+  metadata.annotations?.[DISCOVERED_FEATURES],
+]
 
 export function wireVirtualMachines(reader: Reader, sink: KeySink): void {
   on(reader, VMS, (change) => (needsLook(change) ? itself(change) : []), sink)

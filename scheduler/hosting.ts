@@ -15,6 +15,7 @@ import { createRelease } from './controllers/release/controller.ts'
 import { DiskPlaces } from './controllers/virtualdisk/controller.ts'
 import { ImagePlaces } from './controllers/virtualimage/controller.ts'
 import { VmPlacement } from './controllers/virtualmachine/controller.ts'
+import { Classes } from './controllers/virtualmachineclass/controller.ts'
 import { BOUND_RESOURCES, byPlace, byUid } from './indexes.ts'
 import type { AgentClients } from './links/clients.ts'
 import { Links } from './links/links.ts'
@@ -125,6 +126,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     urlOf: (node) => clients.urlOf(node),
     bind: (node, resource, uid) => binder.enqueue(node, resource, uid),
   })
+  const classes = new Classes(places)
   const disks = new DiskPlaces({ ...places, silence: (node) => health.silence(node) })
   const copier = new EventCopier({ reader, resources, clock, log })
   const machines = new VmPlacement({
@@ -201,6 +203,7 @@ export function createHosting(deps: HostingDeps): Hosting {
       mirror.controller,
       power,
       disks.controller,
+      classes.controller,
       ...images.controllers,
       ...releases.values(),
     ],
@@ -216,6 +219,7 @@ export function createHosting(deps: HostingDeps): Hosting {
         }),
         images.start(),
         disks.start(),
+        classes.start(),
         wake({ reader, binder, agents, machines: machines.controller, power, releases }),
       ]
       binder.start()

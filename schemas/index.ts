@@ -92,6 +92,7 @@ export type {
   VirtualMachinePhase,
   VirtualMachineStatus,
 } from './virtualmachine/status.ts'
+export { DISCOVERED_FEATURES, discoveredOf, withDiscovered } from './virtualmachineclass/discovered.ts'
 export type {
   SizingPolicy,
   VirtualMachineClass,

@@ -2,7 +2,7 @@
 import { type KubeObject, type NamespacedName, nameOf, toKey } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import type { StorageClass, VirtualDisk, VirtualMachine, VirtualMachineOperation } from '../../schemas/index.ts'
-import { DISKS, SECRETS, STORAGE_CLASSES, VM_CLASSES } from '../../schemas/resources.ts'
+import { DISKS, PRIORITY_CLASSES, SECRETS, STORAGE_CLASSES, VM_CLASSES } from '../../schemas/resources.ts'
 import { OPERATIONS_BY_VM } from '../indexes.ts'
 
 type Find = Pick<Reader, 'get' | 'list' | 'byIndex'>
@@ -51,6 +51,7 @@ export function needsOfVm(vm: VirtualMachine, reader: Find): readonly KubeObject
   return [
     ...disks,
     ...classes,
+    ...[vm.spec.priorityClassName ?? []].flat().flatMap((name) => find(PRIORITY_CLASSES, { namespace: '', name })),
     ...[find(VM_CLASSES, { namespace: '', name: vm.spec.virtualMachineClassName })].flat(),
     ...[userDataRef, sysprepRef].flatMap((ref) =>
       ref === undefined ? [] : find(SECRETS, { namespace, name: ref.name }),

@@ -4,6 +4,7 @@ import type { Reader } from '../../lib/reconcile/reader.ts'
 import {
   type ClusterImageStatus,
   clusterStatusOf,
+  discoveredOf,
   type VirtualDisk,
   type VirtualImage,
   type VirtualMachine,
@@ -17,11 +18,14 @@ export type FactsReader = Pick<Reader, 'get' | 'list'>
 /** @throws QuantityError for a memory size that the API server would not have stored */
 export function factsOf(vm: VirtualMachine, reader: FactsReader, extras: FactsExtras): VmFacts {
   const disks = disksOf(vm, reader)
+  const className = vm.spec.virtualMachineClassName
+  const vmClass = reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: className })
   return vmFactsOf(vm, {
-    vmClass: reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: vm.spec.virtualMachineClassName }),
+    vmClass,
+    discovered: (vmClass === null ? null : discoveredOf(vmClass)) ?? [],
     disks: disks.map((disk) => ({
       ...diskFactsOf(disk, isShared(disk, reader)),
-      storageClass: className(disk, reader),
+      storageClass: storageClassName(disk, reader),
     })),
     images: disks.flatMap((disk) => imageNeed(disk, reader)),
     ...extras,
@@ -39,7 +43,7 @@ export type FactsExtras = Priority & Pick<VmExtras, 'runsOn'>
 export const isShared = (disk: VirtualDisk, reader: FactsReader): boolean =>
   storageClassOf(disk, reader)?.parameters?.shared === 'true'
 
-const className = (disk: VirtualDisk, reader: FactsReader): string | null =>
+const storageClassName = (disk: VirtualDisk, reader: FactsReader): string | null =>
   disk.status?.storageClassName ?? storageClassOf(disk, reader)?.metadata.name ?? null
 
 /** The image of a disk that is yet to be made. */

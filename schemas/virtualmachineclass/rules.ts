@@ -101,10 +101,6 @@ export const placementIsValid: Check = ({ spec }) => [
   ...tolerationProblems('spec.tolerations', spec.tolerations),
 ]
 
-/** The features common to several hosts are the cluster's to find. */
-export const discoveryIsBuilt: Check = ({ spec }) =>
-  when(spec.cpu.type === 'Discovery', () => notBuilt('spec.cpu.type', 'the CPU type Discovery'))
-
 export const autoCoreFractionIsBuilt = eachPolicy(({ defaultCoreFraction }, path) =>
   when(defaultCoreFraction === 'Auto', () => notBuilt(`${path}.defaultCoreFraction`, 'the core fraction Auto')),
 )
@@ -120,6 +116,5 @@ export const VIRTUAL_MACHINE_CLASS_RULES: readonly Rule[] = [
   policiesAreContiguous,
   memoryRangesAreValid,
   placementIsValid,
-  discoveryIsBuilt,
   autoCoreFractionIsBuilt,
 ].map(ruleOf)

@@ -1,10 +1,18 @@
 // VirtualMachineClass: whether its virtual machines can run on this host, and that it is not deleted under them.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
-import { fromKey } from '../../../lib/object.ts'
+import { fromKey, nameOf } from '../../../lib/object.ts'
+import { matchesNode } from '../../../lib/placement/class/cpu.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
-import type { Node, VirtualMachine, VirtualMachineClass } from '../../../schemas/index.ts'
+import {
+  discoveredOf,
+  isBound,
+  type Node,
+  type VirtualMachine,
+  type VirtualMachineClass,
+  withDiscovered,
+} from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { NODES, VM_CLASS_IN_USE, VM_CLASSES, VMS } from '../../names.ts'
 import { buildClassStatus } from './status.ts'
@@ -40,10 +48,21 @@ export class ClassReconciler implements Reconciler {
       return DONE
     }
     const node = reader.get<Node>(NODES, { namespace: '', name: facts.nodeName })
+    await this.#discover(vmClass, node)
     await resources.modifyStatus<VirtualMachineClass>(VM_CLASSES, target, (before, object) =>
       buildClassStatus({ vmClass: object, before, facts, node, usedBy, now: clock.now() }),
     )
     return DONE
+  }
+
+  /** Once, by what this host has; a class that came from a scheduler brings along what was found there. */
+  async #discover(vmClass: VirtualMachineClass, node: Node | null): Promise<void> {
+    if (vmClass.spec.cpu.type !== 'Discovery' || discoveredOf(vmClass) !== null || isBound(vmClass)) return
+    const { features } = this.#deps.facts.cpu
+    if (node === null || features.length === 0 || !matchesNode(vmClass.spec.cpu.discovery?.nodeSelector, node)) return
+    await this.#deps.resources.modify<VirtualMachineClass>(VM_CLASSES, nameOf(vmClass), (current) =>
+      current.metadata.uid === vmClass.metadata.uid ? withDiscovered(current, features) : current,
+    )
   }
 
   #users(name: string): readonly string[] {

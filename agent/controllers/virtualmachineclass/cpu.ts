@@ -1,6 +1,6 @@
 // A class's CPU -> the CPU of a domain on this host, or in words why it can't be had here. Pure.
 import type { CpuPlan } from '../../../lib/domain/index.ts'
-import type { VirtualMachineClass } from '../../../schemas/index.ts'
+import { discoveredOf, type VirtualMachineClass } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 
 /** DVP's base of the `Features` type. */
@@ -23,6 +23,13 @@ export function cpuOf(
         ? { plan: { kind: 'host-passthrough' } }
         : { refused: 'cpu.type HostPassthrough needs KVM; guests of this host are emulated' }
     case 'Discovery':
-      return { refused: 'cpu.type Discovery is not built yet' }
+      return discovered(vmClass)
   }
+}
+
+/** The same on every host: what was found goes with the class. */
+function discovered(vmClass: VirtualMachineClass): { readonly plan: CpuPlan } | { readonly refused: string } {
+  const features = discoveredOf(vmClass)
+  if (features === null) return { refused: 'cpu.type Discovery: the common CPU of its hosts is not found yet' }
+  return { plan: { kind: 'features', base: FEATURES_BASE, features } }
 }

@@ -1,11 +1,12 @@
 // What a class comes to on this host -> its status. Pure. Conditions and reasons are DVP's (vmclasscondition).
 import type { ConditionOf } from '../../../lib/conditions.ts'
 import type { CpuPlan } from '../../../lib/domain/index.ts'
+import { CLASS_CONDITIONS } from '../../../lib/placement/class/conditions.ts'
+import { enabledFeatures } from '../../../lib/placement/class/cpu.ts'
 import { linesOf, unsatisfied } from '../../../lib/placement/selectors.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
-import type { Node, VirtualMachineClass } from '../../../schemas/index.ts'
+import { discoveredOf, type Node, type VirtualMachineClass } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
-import { CLASS_CONDITIONS } from './conditions.ts'
 import { cpuOf } from './cpu.ts'
 
 export type ClassStatus = NonNullable<VirtualMachineClass['status']>
@@ -49,7 +50,7 @@ export function buildClassStatus(inputs: ClassInputs): ClassStatus {
   }
   if (problem === null) set({ type: 'Ready', status: 'True', reason: 'SuitableNodesFound' })
   else set({ type: 'Ready', status: 'False', reason: 'NoSuitableNodesFound', message: problem })
-  set({ type: 'Discovered', status: 'False', reason: 'DiscoverySkip' })
+  set(discovery(vmClass))
   set({
     type: 'InUse',
     status: usedBy.length > 0 ? 'True' : 'False',
@@ -63,10 +64,26 @@ export function buildClassStatus(inputs: ClassInputs): ClassStatus {
     conditions,
     observedGeneration: generation,
     availableNodes: problem === null ? [facts.nodeName] : [],
-    cpuFeatures: vmClass.spec.cpu.type === 'Features' ? { enabled: [...(vmClass.spec.cpu.features ?? [])] } : {},
+    cpuFeatures: cpuFeatures(vmClass, facts),
     maxAllocatableResources:
       problem === null ? { cpu: String(facts.cores), memory: formatBytes(facts.memoryBytes) } : {},
   } as ClassStatus
+}
+
+type Said = ConditionOf<typeof CLASS_CONDITIONS.table>
+
+function discovery(vmClass: VirtualMachineClass): Extract<Said, { type: 'Discovered' }> {
+  const type = 'Discovered'
+  if (vmClass.spec.cpu.type !== 'Discovery') return { type, status: 'False', reason: 'DiscoverySkip' }
+  if (discoveredOf(vmClass) !== null) return { type, status: 'True', reason: 'DiscoverySucceeded' }
+  const message = 'no host has the labels of cpu.discovery.nodeSelector and has told of its CPU'
+  return { type, status: 'False', reason: 'DiscoveryFailed', message }
+}
+
+function cpuFeatures(vmClass: VirtualMachineClass, { cpu }: HostFacts): ClassStatus['cpuFeatures'] {
+  const enabled = enabledFeatures(vmClass)
+  if (enabled.length === 0) return {}
+  return { enabled: [...enabled], notEnabledCommon: cpu.features.filter((feature) => !enabled.includes(feature)) }
 }
 
 /** The first few names, and how many more. */

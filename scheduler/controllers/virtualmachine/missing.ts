@@ -1,6 +1,6 @@
 // What a machine cannot be placed without.
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import type { VirtualMachine } from '../../../schemas/index.ts'
+import { discoveredOf, type VirtualMachine, type VirtualMachineClass } from '../../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, VM_CLASSES } from '../../../schemas/resources.ts'
 
 const RESOURCES: Readonly<Record<string, string>> = {
@@ -17,6 +17,9 @@ export function missingWords({ metadata, spec }: VirtualMachine, reader: Pick<Re
     ...(reader.get(VM_CLASSES, { namespace: '', name: className }) === null
       ? [`the VirtualMachineClass ${className}`]
       : []),
+    ...(isUndiscovered(reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: className }))
+      ? [`the common CPU of the VirtualMachineClass ${className}, which is not found yet`]
+      : []),
     ...(spec.blockDeviceRefs ?? []).flatMap(({ kind = '', name = '' }) => {
       const resource = RESOURCES[kind]
       if (resource === undefined) return []
@@ -29,3 +32,6 @@ export function missingWords({ metadata, spec }: VirtualMachine, reader: Pick<Re
   ]
   return missing.length === 0 ? null : `waits for ${missing.join(', ')}`
 }
+
+const isUndiscovered = (vmClass: VirtualMachineClass | null): boolean =>
+  vmClass?.spec.cpu.type === 'Discovery' && discoveredOf(vmClass) === null

@@ -6,9 +6,11 @@ import {
   type ClusterImageStatus,
   type ClusterVirtualImage,
   clusterStatusOf,
+  discoveredOf,
   type VirtualDisk,
+  type VirtualMachineClass,
 } from '../../../../schemas/index.ts'
-import { CLUSTER_IMAGES, DISKS } from '../../../../schemas/resources.ts'
+import { CLUSTER_IMAGES, DISKS, NODES, VM_CLASSES } from '../../../../schemas/resources.ts'
 import { ClusterWorld, createVm, type SchedulerWorld, vmOf } from './world.ts'
 
 const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
@@ -97,4 +99,36 @@ it('says which host imports, or why none does, while no host speaks', async () =
   const words = () => imageOf(world)?.status?.conditions?.find(({ type }) => type === 'Ready')?.message
   await soon(words).toBe('no host can import it now: the cluster has none')
   expect(imageOf(world)?.status?.phase).toBe('Pending')
+})
+
+it('a class of the type Discovery has the CPU that its hosts have in common, and takes it to them', async () => {
+  const cluster = new ClusterWorld()
+  const label = (...features: string[]) =>
+    Object.fromEntries(features.map((name) => [`cpu-feature.node.virtualization.deckhouse.io/${name}`, 'true']))
+  const h1 = await cluster.agent('h1', { labels: label('sse', 'avx') })
+  await cluster.agent('h2', { labels: { ...label('sse', 'aes'), gone: 'true' } })
+  const world = await cluster.scheduler()
+  await ready(world, 2)
+  await soon(
+    () => world.reader.list(NODES).filter(({ metadata }) => Object.keys(metadata.labels ?? {}).length > 1).length,
+  ).toBe(2)
+  await world.resources.create(VM_CLASSES, {
+    apiVersion: 'virtualization.deckhouse.io/v1alpha3',
+    kind: 'VirtualMachineClass',
+    metadata: { name: 'common' },
+    spec: { cpu: { type: 'Discovery' } },
+  } as never)
+  const status = () => world.reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: 'common' })?.status
+  await soon(status).toMatchObject({
+    phase: 'Ready',
+    availableNodes: ['h1', 'h2'],
+    cpuFeatures: { enabled: ['sse'], notEnabledCommon: [] },
+  })
+  const vm = await createVm(world, 'web', {
+    spec: { virtualMachineClassName: 'common', nodeSelector: { 'kubernetes.io/hostname': 'h1' } },
+  })
+  await soon(() => vmOf(world, 'web')?.status?.nodeName).toBe('h1')
+  const objects = h1.puts.find(({ metadata }) => metadata.name === vm.metadata.uid)?.objects ?? []
+  const sent = objects.find(({ kind }) => kind === 'VirtualMachineClass') as VirtualMachineClass
+  expect(discoveredOf(sent)).toEqual(['sse'])
 })

@@ -4,7 +4,6 @@ import {
   coresMaximumExceedsMinimum,
   coresMaximumExceedsStep,
   cpuIsImmutable,
-  discoveryIsBuilt,
   discoveryTakesOnlyDiscovery,
   featuresTakeOnlyFeatures,
   hostTakesNoDetails,
@@ -120,11 +119,6 @@ checkRules<VirtualMachineClass>([
       ],
       [virtualMachineClass({ tolerations: [{}] }), 'spec.tolerations[0].operator', /must be Exists/],
     ],
-  },
-  {
-    rule: discoveryIsBuilt,
-    good: [[cpu({ type: 'Host' })], [cpu({ type: 'HostPassthrough' })]],
-    bad: [[cpu({ type: 'Discovery' }), 'spec.cpu.type', /is not built yet in Berth$/]],
   },
   {
     rule: autoCoreFractionIsBuilt,

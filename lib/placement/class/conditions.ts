@@ -1,5 +1,5 @@
 // What a VirtualMachineClass's conditions may say. Types and reasons are DVP's (vmclasscondition).
-import { defineConditions } from '../../../lib/conditions.ts'
+import { defineConditions } from '../../conditions.ts'
 
 export const CLASS_CONDITIONS = defineConditions('VirtualMachineClass', {
   Ready: {
@@ -15,7 +15,19 @@ export const CLASS_CONDITIONS = defineConditions('VirtualMachineClass', {
   },
   Discovered: {
     means: 'A common CPU model was found for the hosts of the class.',
-    reasons: { DiscoverySkip: { status: 'False', means: 'Nothing is searched for: the class says what its CPU is.' } },
+    reasons: {
+      DiscoverySucceeded: {
+        status: 'True',
+        means:
+          'The features are in `status.cpuFeatures.enabled`. They were found once and stay, whatever hosts come later.',
+      },
+      DiscoveryFailed: {
+        status: 'False',
+        means: 'No host has the labels of `spec.cpu.discovery.nodeSelector` and has told of its CPU.',
+        todo: 'Label a Node, or create the class anew with another selector. It is tried again by itself.',
+      },
+      DiscoverySkip: { status: 'False', means: 'Nothing is searched for: the class says what its CPU is.' },
+    },
   },
   InUse: {
     means: 'Machines name the class; it cannot be deleted before them.',
