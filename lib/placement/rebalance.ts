@@ -120,7 +120,7 @@ class Planner {
   #mend(vm: VmFacts, host: KnownHost): boolean {
     const broken = this.#broken(vm, host, RULES)
     if (broken === null) return false
-    const kept = this.#keptBy(vm)
+    const kept = this.#keptBy(vm, host)
     const to = kept === null && !this.#full ? this.#target(vm, host, 'if need be') : null
     if (to !== null) this.#move(vm, host, to, { reason: 'RuleBroken', message: broken })
     else if (kept !== null) this.#stay(vm, host, `${broken}; ${kept}`)
@@ -143,7 +143,7 @@ class Planner {
     const { threshold } = this.#options
     const before = loadOf(host)
     for (const vm of this.#sheddable(host)) {
-      const kept = this.#keptBy(vm)
+      const kept = this.#keptBy(vm, host)
       if (kept !== null) {
         this.#stay(vm, host, `${fullWords(host, threshold)}; ${kept}`)
         continue
@@ -213,8 +213,9 @@ class Planner {
   }
 
   /** In words, why a VM stays where it is; null when it may move. */
-  #keptBy(vm: VmFacts): string | null {
+  #keptBy(vm: VmFacts, { facts }: KnownHost): string | null {
     const { fixed, movedAt, now, restMs } = this.#options
+    if (facts.notReady !== null) return `its node is not ready: ${facts.notReady}`
     if (this.#cluster.placesOf(vm.uid).length > 1) return 'it is being moved'
     const why = fixed(vm)
     if (why !== null) return why

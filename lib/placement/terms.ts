@@ -35,7 +35,7 @@ export function selectionOf(owner: Owner, term: Omit<NeighbourTerm, 'topologyKey
   const namespaces = own ? [owner.namespace] : listed.length > 1 ? [...new Set(listed)].sort() : listed
   const namespaceSelector = term.namespaceSelector ?? null
   const parts = [
-    namespaces.join(','),
+    JSON.stringify(namespaces),
     namespaceSelector === null ? '' : `?${lineKeys(linesOf(namespaceSelector))}`,
     lineKeys(lines),
   ]

@@ -13,6 +13,9 @@ import {
 import { hostNamed, hosts, namespaces, vmNamed, vms } from './arbitraries.ts'
 import { fits, othersHold, type Placed, placementExists, type World } from './oracle.ts'
 
+/** Hundreds of clusters each; a busy machine takes its time. */
+const SLOW = { timeout: 60_000 }
+
 /** Of properties without promises. */
 function holds<T>(property: fc.IProperty<T>, numRuns: number): void {
   void fc.assert(property, { numRuns })
@@ -44,7 +47,7 @@ const answers = (cluster: Cluster, vm: VmFacts) =>
     host.fit ? host : { node: host.node, reasons: host.reasons.map(({ words }) => words) },
   )
 
-describe('decisions, against looking at everything', () => {
+describe('decisions, against looking at everything', SLOW, () => {
   it('a host is fit exactly when every rule holds, and a VM is placed exactly when a host is fit', () => {
     holds(
       fc.property(worlds, (given) => {
@@ -83,7 +86,7 @@ describe('decisions, against looking at everything', () => {
   })
 })
 
-describe('the state', () => {
+describe('the state', SLOW, () => {
   type Change =
     | { readonly kind: 'node'; readonly host: NodeFacts }
     | { readonly kind: 'removeNode'; readonly name: string }
@@ -174,7 +177,7 @@ describe('the state', () => {
   })
 })
 
-describe('groups, against trying everything', () => {
+describe('groups, against trying everything', SLOW, () => {
   const given = fc.record({ hosts: hosts(3), vms: vms(4, { spread: false }), namespaces })
 
   it('are placed exactly when a placement exists', () => {
@@ -213,7 +216,7 @@ describe('groups, against trying everything', () => {
   })
 })
 
-describe('preemption, against trying every set of victims', () => {
+describe('preemption, against trying every set of victims', SLOW, () => {
   const subsets = <T>(list: readonly T[]): readonly (readonly T[])[] =>
     list.reduce<readonly (readonly T[])[]>((sets, each) => sets.concat(sets.map((set) => [...set, each])), [[]])
 
@@ -251,7 +254,7 @@ describe('preemption, against trying every set of victims', () => {
   })
 })
 
-describe('proposals to rebalance', () => {
+describe('proposals to rebalance', SLOW, () => {
   it('keep all rules, never overbook, and leave nothing to propose once they are done', () => {
     holds(
       fc.property(worlds, fc.infiniteStream(fc.nat()), (given, choices) => {

@@ -144,6 +144,16 @@ describe('rules that a host breaks by now', () => {
     })
   })
 
+  it('leave alone what a host that is not ready could not send', () => {
+    const cluster = clusterOf(
+      [host('h1', { notReady: 'its lease ran out', taints: [{ key: 'a', effect: 'NoExecute' }] }), host('h2')],
+      [[machine('vm'), 'h1']],
+    )
+    const { moves, stuck } = proposeMoves(cluster)
+    expect(moves).toEqual([])
+    expect(stuck[0]?.message).toMatch(/; its node is not ready: its lease ran out$/)
+  })
+
   it('leave a cordoned host alone', () => {
     expect(settled(clusterOf([host('h1', { unschedulable: true }), host('h2')], [[machine('vm'), 'h1']]))).toEqual([])
   })
