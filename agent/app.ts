@@ -112,6 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const cluster = await openCluster({
     config,
     reader,
+    storeId: store.id,
     clock,
     log,
     events: recordEvent,

@@ -166,11 +166,10 @@ const wordOf = (object: KubeObject): readonly unknown[] => {
 
 const isWaiting = ({ status }: VirtualMachine): boolean => status?.phase === 'Pending'
 
-/** Machines that may be failed over and do not run: what the scheduler says in its lease decides. */
+/** A scheduler's machines that wait: what it says in the lease may be what they wait for. */
 export const waitingForLease = (reader: Reader): readonly string[] =>
   reader
     .list<HostBinding>(HOST_BINDINGS)
-    .filter(({ spec }) => spec.failover === true)
     .flatMap(({ metadata }) => reader.byIndex<VirtualMachine>(VMS_BY_UID, metadata.name))
     .filter(isWaiting)
     .map((vm) => toKey(nameOf(vm)))

@@ -5,6 +5,7 @@ import type { Admission, WriteGuard } from '../../lib/apiserver/core/core.ts'
 import type { VirtualKind } from '../../lib/apiserver/virtual.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { EventRecorder } from '../../lib/controllers/event-recorder.ts'
+import { messageOf } from '../../lib/errors.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { CLAIM, type ClaimAsk, type HostBinding, type VirtualMachine } from '../../schemas/index.ts'
 import type { AgentConfig } from '../config.ts'
@@ -22,6 +23,7 @@ import { launchFencer } from './fencing/launch.ts'
 import { watchdogTimeout } from './fencing/watchdog.ts'
 import { Holdings } from './holdings.ts'
 import { LeaseKeeper, type Membership } from './lease.ts'
+import { RestoredMemory } from './restored.ts'
 import { RulerMemory } from './ruler.ts'
 import { leaseRefusal, type Standing, standingOf } from './standing.ts'
 
@@ -46,6 +48,8 @@ export interface ClusterSide {
 export interface ClusterDeps {
   readonly config: Pick<AgentConfig, 'stateDir' | 'socketPath' | 'nodeName' | 'failover'>
   readonly reader: Reader
+  /** Of the store. */
+  readonly storeId: string
   readonly clock: Clock
   readonly log: Log
   readonly events: Pick<EventRecorder, 'record'>
@@ -62,10 +66,12 @@ const PID_FILES = '/run/libvirt/qemu'
 export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
   const { config, reader, clock, log, events, host, membership } = deps
   const ruler = await RulerMemory.open(config.stateDir)
+  const restored = await RestoredMemory.open(config.stateDir, deps.storeId)
   const vmOf = (uid: string) => reader.byIndex<VirtualMachine>(VMS_BY_UID, uid)[0] ?? null
   const holdings = new Holdings({ reader, clock, vmOf })
   const bootId = readFileSync(BOOT_ID, 'utf8').trim()
-  const failover = () => reader.list<HostBinding>(HOST_BINDINGS).filter(mayFailOver)
+  const owned = () => reader.list<HostBinding>(HOST_BINDINGS).filter(isOwnedMachine)
+  const failover = () => owned().filter(mayFailOver)
   const listeners = new Set<(change: { readonly turned: boolean }) => void>()
   const { selfFencing, boundSeconds, watchdog = null, watchdogSeconds } = config.failover
   const fencing = new Fencing({
@@ -99,12 +105,19 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     bootId: () => bootId,
     membership,
     machines: () =>
-      failover().map(({ metadata: { name: uid }, spec }) => ({ uid, epoch: spec.epoch, fenced: fencing.covers(uid) })),
+      (restored.suspect ? owned() : failover()).map(({ metadata: { name: uid }, spec }) => ({
+        uid,
+        epoch: spec.epoch,
+        fenced: fencing.covers(uid),
+      })),
     evidence: () => fencing.evidence(),
     prepare: () => fencing.update({ holds: lease.holds(), until: lease.state.until }),
     term: () => ruler.known.term,
     onChange: ({ state, until, message }) => {
       void fencing.update({ holds: state === 'held', until })
+      const known = owned().every(({ metadata, spec }) => lease.confirmed(metadata.name, spec.epoch))
+      if (restored.suspect && state === 'held' && known)
+        void restored.settle().catch((error: unknown) => log.error({ err: error }, messageOf(error)))
       const now = `${state} ${fencing.problem() !== null}`
       if (state === 'lost' && last !== now) log.warn({}, `the lease with the scheduler is not held: ${message}`)
       for (const listener of listeners) listener({ turned: now !== last })
@@ -129,7 +142,11 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     ruler,
     holdings,
     lease,
-    standing: standingOf({ reader, vmOf, leaseRefusal: (binding) => leaseRefusal(binding, lease, fencing) }),
+    standing: standingOf({
+      reader,
+      vmOf,
+      leaseRefusal: (binding) => leaseRefusal(binding, lease, { fencing, restored }),
+    }),
     guard: boundGuard({ reader, scheduler }),
     admission: bindingAdmission({ reader, ruler, holdings, host }),
     virtual: [claims],
@@ -153,8 +170,10 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
 const FENCED = AGENT_EVENTS.text('Fenced', 'ended by its host, whose lease with the scheduler ran out')
 
 /** Machines that another host may be given when this one is not heard any more. */
-const mayFailOver = ({ spec }: HostBinding): boolean =>
-  spec.failover === true && spec.role === 'Owner' && spec.subject.resource === VMS
+const mayFailOver = ({ spec }: HostBinding): boolean => spec.failover === true && isOwnedMachine({ spec })
+
+const isOwnedMachine = ({ spec }: Pick<HostBinding, 'spec'>): boolean =>
+  spec.role === 'Owner' && spec.subject.resource === VMS
 
 function seenOf(lease: LeaseKeeper, fencing: Fencing): SchedulerSeen | null {
   const { state, message } = lease.state

@@ -6,6 +6,7 @@ import { HOST_BINDINGS } from '../names.ts'
 import type { Fencing } from './fencing/fencing.ts'
 import type { LeaseKeeper } from './lease.ts'
 import { migrationRefusal } from './migration-gate.ts'
+import type { RestoredMemory } from './restored.ts'
 
 export interface StandingDeps {
   readonly reader: Reader
@@ -75,14 +76,18 @@ export const isTaken = ({ spec, status }: HostBinding): boolean => (status?.epoc
 export function leaseRefusal(
   { spec }: HostBinding,
   lease: Pick<LeaseKeeper, 'state' | 'confirmed'>,
-  fencing: Pick<Fencing, 'enabled' | 'covers'>,
+  {
+    fencing,
+    restored,
+  }: { readonly fencing: Pick<Fencing, 'enabled' | 'covers'>; readonly restored: Pick<RestoredMemory, 'suspect'> },
 ): string | null {
-  if (spec.failover !== true) return null
+  if (spec.failover !== true && !restored.suspect) return null
+  const why = restored.suspect ? "this host's database is an older copy" : 'it may be failed over'
   const { state, message } = lease.state
-  if (state !== 'held') return `it may be failed over, and is started only while this host's lease holds: ${message}`
+  if (state !== 'held') return `${why}, and it is started only while this host's lease holds: ${message}`
   if (!lease.confirmed(spec.subject.uid, spec.epoch))
-    return `it may be failed over, and waits for the scheduler to say that it is still here by epoch ${spec.epoch}`
-  if (fencing.enabled && !fencing.covers(spec.subject.uid))
+    return `${why}, and it waits for the scheduler to say that it is still here by epoch ${spec.epoch}`
+  if (spec.failover === true && fencing.enabled && !fencing.covers(spec.subject.uid))
     return 'it may be failed over, and the fencer that would end it without a lease does not watch over it yet'
   return null
 }

@@ -1,9 +1,11 @@
 // From what is found on a host to the objects that it was made by. Pure. Everything found is hostile until the API's schema and rules have
 // taken it; here is checked what they cannot know: that a record and what it describes belong together.
+
 import { dirname } from 'node:path'
 import { timestamp } from '../../lib/clock.ts'
 import { diskOfAlias } from '../../lib/domain/index.ts'
 import type { KubeObject, ObjectMeta, OwnerReference } from '../../lib/object.ts'
+import { BOUND } from '../../schemas/cluster/bound.ts'
 import { CLUSTER_VIRTUAL_IMAGE_KIND } from '../controllers/clustervirtualimage/kind.ts'
 import { DISK_FINALIZERS } from '../controllers/virtualdisk/observe.ts'
 import { VIRTUAL_IMAGE_KIND } from '../controllers/virtualimage/kind.ts'
@@ -140,7 +142,7 @@ function machineCandidate(view: DomainView, devices: readonly Candidate[], input
   const what = `the domain ${observed.name} (${observed.uuid})`
   const { metadata } = observed
   if (metadata === undefined) return { what, why: 'it does not carry a record of Berth' }
-  const { namespace, name, uid, generation, specJson, startedAt } = metadata
+  const { namespace, name, uid, epoch, generation, specJson, startedAt } = metadata
   if (!UUID.test(uid) || uid !== observed.uuid) return { what, why: `its record is of another machine: uid ${uid}` }
   if (observed.name !== `${namespace}.${name}`)
     return { what, why: `its record is of the machine ${namespace}/${name}` }
@@ -156,6 +158,8 @@ function machineCandidate(view: DomainView, devices: readonly Candidate[], input
     generation: Math.max(1, generation),
     creationTimestamp: timestamp(Number.isNaN(started) ? inputs.now : started),
     finalizers: [VM_CLEANUP],
+    // A scheduler's: it starts when that says again that it is here.
+    ...(epoch > 0 ? { annotations: { [BOUND]: uid } } : {}),
   }
   return {
     resource: VMS,

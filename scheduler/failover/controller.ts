@@ -22,10 +22,10 @@ import {
 import { DISKS, NODES, VMS } from '../../schemas/resources.ts'
 import { disksOf } from '../binder/needs.ts'
 import { byPlace } from '../indexes.ts'
-import type { Leases } from '../leases.ts'
+import type { Lease, Leases } from '../leases.ts'
 import { isShared } from '../placement/facts.ts'
 import { FAILOVER_CONDITIONS, type FailoverCondition, HOST_DEAD_CONDITIONS } from './conditions.ts'
-import { type Death, deathOf, deathOn } from './death.ts'
+import { coversMachine, type Death, deathOf, deathOn } from './death.ts'
 import { FAILOVER_EVENTS } from './events.ts'
 import type { Fencings } from './fencings.ts'
 import { type FailoverLimits, type HostFacts, type HostVerdict, planHosts } from './plan-hosts.ts'
@@ -56,6 +56,10 @@ export interface FailoverDeps {
   readonly frozen: () => string | null
   readonly wake: (key: string) => void
 }
+
+/** Machines (uid -> epoch) that the host said end with its lease. */
+const coveredIn = (lease: Lease | null): Readonly<Record<string, number>> =>
+  Object.fromEntries((lease?.machines ?? []).flatMap(({ uid, epoch, fenced }) => (fenced ? [[uid, epoch]] : [])))
 
 type NodeStatus = NonNullable<Node['status']>
 const RETRY_MS = 5_000
@@ -118,8 +122,9 @@ export class FailoverReconciler implements Reconciler {
 
   /** True: what machines there wait for is another thing now. */
   async #say(node: Node, { death, condition }: HostVerdict): Promise<boolean> {
-    const { resources, clock, events } = this.#deps
+    const { resources, clock, events, leases } = this.#deps
     const before = getCondition(node.status?.conditions, 'HostDead')
+    const covers = coveredIn(leases.get(node.metadata.name))
     if (condition === null && before === undefined && death === null) return false
     const target = { namespace: '', name: node.metadata.name, uid: node.metadata.uid }
     await resources.modifyStatus<Node>(NODES, target, (status, current) => {
@@ -130,7 +135,8 @@ export class FailoverReconciler implements Reconciler {
       const { death: known, ...berth } = ((status as { readonly berth?: object })?.berth ?? {}) as {
         readonly death?: Death
       }
-      const next = death === 'back' ? undefined : death === null ? known : { ...death, since: timestamp(clock.now()) }
+      const next =
+        death === 'back' ? undefined : death === null ? known : { ...death, since: timestamp(clock.now()), covers }
       const had = (current.status as { readonly berth?: object } | undefined)?.berth !== undefined
       return {
         ...status,
@@ -175,10 +181,12 @@ export class FailoverReconciler implements Reconciler {
     if (placement === undefined) return DONE
     const node = reader.get<Node>(NODES, { namespace: '', name: placement.node })
     const condition = getCondition(node?.status?.conditions, 'HostDead')
+    const death = deathOf(node)
     const step = planMachine({
       node: placement.node,
       silence: condition?.message ?? null,
-      death: deathOf(node),
+      death,
+      covered: death !== null && coversMachine(death, vm.metadata.uid, placement.epoch),
       enabled: vm.metadata.annotations?.[FAILOVER] === 'enabled',
       localDisks: this.#localDisks(vm),
       wanted: wantsToRun(vm),

@@ -15,7 +15,16 @@ export interface Death {
   readonly since: string
   /** For people. */
   readonly message: string
+  /**
+   * Of `watchdog` and `timeout`: machines (uid -> epoch) of which the host said, when it was last heard, that they end with its lease. Nothing is
+   * known of others: one that was made fit for failover later, which the host may not have heard, may run there still.
+   */
+  readonly covers?: Readonly<Record<string, number>>
 }
+
+/** Whether the evidence is good for that machine. */
+export const coversMachine = ({ evidence, covers = {} }: Death, uid: string, epoch: number): boolean =>
+  evidence === 'fenced' || covers[uid] === epoch
 
 export const deathOf = (node: Pick<Node, 'status'> | null): Death | null =>
   (node?.status as { readonly berth?: { readonly death?: Death } } | undefined)?.berth?.death ?? null

@@ -7,6 +7,8 @@ export interface MachineFacts {
   /** In words, why nothing is known of the host; null: it is heard. */
   readonly silence: string | null
   readonly death: Death | null
+  /** What is known of the host's death holds for this machine. */
+  readonly covered: boolean
   /** It has the annotation. */
   readonly enabled: boolean
   /** Names of its disks that lie on the host alone, or are not known. */
@@ -32,7 +34,7 @@ const say = (reason: 'WaitingForHost' | 'WaitingForEvidence' | 'WaitingForPlace'
 })
 
 export function planMachine(facts: MachineFacts): MachineStep {
-  const { node, silence, death, enabled, localDisks, wanted, moving, failedOver } = facts
+  const { node, silence, death, covered, enabled, localDisks, wanted, moving, failedOver } = facts
   // How it came here stays said until it goes elsewhere, or its host is lost as well.
   if (silence === null && death === null) return failedOver ? { do: 'nothing' } : { do: 'say', condition: null }
   if (moving) return { do: 'nothing' }
@@ -46,6 +48,11 @@ export function planMachine(facts: MachineFacts): MachineStep {
   if (localDisks.length > 0)
     return say('WaitingForHost', `${lost}; the machine waits for the host: ${listed(localDisks)} on that host alone`)
   if (death === null) return say('WaitingForEvidence', lost)
+  if (!covered)
+    return say(
+      'WaitingForEvidence',
+      `${lost}; when the host was last heard, this machine was not among those that end with its lease (${death.evidence}): it may run there still, until the host is heard or fenced`,
+    )
   const choice = facts.choose()
   if (choice.node === null) return say('WaitingForPlace', `${node} is dead (${death.evidence}); ${choice.message}`)
   return {

@@ -82,7 +82,16 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
   const host = () => {
     throw new Error('no host was surveyed: no machine runs here')
   }
-  const cluster = await openCluster({ config, reader, clock, log, events, host, membership: () => null })
+  const cluster = await openCluster({
+    config,
+    reader,
+    storeId: store.id,
+    clock,
+    log,
+    events,
+    host,
+    membership: () => null,
+  })
   const membership = await Membership.open({
     config,
     version: '0.0.0',

@@ -66,8 +66,8 @@ export class SimAgent {
         disk
           .bindings()
           .flatMap(({ metadata: { name }, spec }) =>
-            spec.failover === true && spec.role === 'Owner' && !this.#confirmed.has(name)
-              ? [{ uid: name, epoch: spec.epoch }]
+            spec.failover === true && spec.role === 'Owner'
+              ? [{ uid: name, epoch: spec.epoch, fenced: evidence.length > 0 }]
               : [],
           ),
       ask: (ask) => renew(ask, this.life),

@@ -146,6 +146,7 @@ describe('a machine', () => {
     node: 'h1',
     silence: 'its lease ran out',
     death: DEATH,
+    covered: true,
     enabled: true,
     localDisks: [],
     wanted: true,
@@ -157,6 +158,7 @@ describe('a machine', () => {
   it.each<[string, Partial<MachineFacts>, string]>([
     ['of a dead host', {}, 'fail-over FailedOver'],
     ['whose host is not known dead', { death: null }, 'say WaitingForEvidence'],
+    ['of which the host had not said that it ends', { covered: false }, 'say WaitingForEvidence'],
     ['that has no annotation', { enabled: false }, 'say WaitingForHost'],
     ['with a disk of its host', { localDisks: ['root'] }, 'say WaitingForHost'],
     ['that is not to run', { wanted: false }, 'say WaitingForHost'],
