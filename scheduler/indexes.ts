@@ -72,7 +72,7 @@ export const operationVmKey = ({ metadata, spec }: VirtualMachineOperation): str
 /** Hosts that an object is meant for, or may still be on. */
 export const byPlace = (resource: string): string => `${resource}/placement`
 
-const placesOf: IndexFunction = (object) => {
+export const placesOf: IndexFunction = (object) => {
   const {
     placement,
     migration,
@@ -87,6 +87,20 @@ const placesOf: IndexFunction = (object) => {
   return [...new Set(all)]
 }
 
+/** `Kind/namespace/name` at a host -> VMs and disks there that refer to it: one image may have very many of them. */
+export const VMS_AT = `${VMS}/reference-at`
+export const DISKS_AT = `${DISKS}/reference-at`
+export const referenceAt = (reference: string, node: string): string => `${reference}|${node}`
+
+const at =
+  (referencesOf: (object: KubeObject) => readonly string[]): IndexFunction =>
+  (object) => {
+    const places = placesOf(object)
+    return places.length === 0
+      ? []
+      : referencesOf(object).flatMap((reference) => places.map((node) => referenceAt(reference, node)))
+  }
+
 /** Uid of a machine -> those that are stopped to make room for it. */
 export const VICTIMS_OF = `${VMS}/victims-of`
 
@@ -95,6 +109,8 @@ export const CLUSTER_INDEXES: Readonly<Record<string, IndexFunction>> = {
   ...Object.fromEntries(BOUND_RESOURCES.map((resource) => [byPlace(resource), placesOf])),
   [VMS_BY_REFERENCE]: vmReferences,
   [DISKS_BY_REFERENCE]: sourceReferences,
+  [VMS_AT]: at(vmReferences),
+  [DISKS_AT]: at(sourceReferences),
   [VICTIMS_OF]: (object) => {
     const { eviction } = clusterStatusOf<ClusterVmStatus>(object)
     return eviction === undefined ? [] : [eviction.for]

@@ -13,6 +13,7 @@ import {
   KIND_OF,
   OPERATIONS_BY_VM,
   operationVmKey,
+  placesOf,
   referenceOf,
   sourceReferences,
   VMS_BY_REFERENCE,
@@ -108,7 +109,8 @@ function reachReferred(change: Change, sleepers: Sleepers): void {
       const [kind = '', namespace = '', name = ''] = reference.split('/')
       const resource = BOUND.find((each) => KIND_OF[each] === kind)
       const found = resource === undefined ? null : reader.get(resource, { namespace, name })
-      if (resource !== undefined && found !== null) enqueueEverywhere(resource, found.metadata.uid, sleepers)
+      if (resource === undefined || found === null) continue
+      for (const node of placesOf(object)) sleepers.binder.enqueue(node, resource, found.metadata.uid)
     }
   }
 }

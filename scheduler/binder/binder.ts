@@ -116,7 +116,7 @@ export class Binder {
     const current = view.binding(uid)
     const object = reader.byIndex(byUid(resource), uid)[0] ?? null
     if (object === null) return current === null ? DONE : await this.#unknown(node, current, signal)
-    const wish = this.wishes(resource, object).get(node)
+    const wish = wishesOf(resource, object, this.#holders(uid), this.#deps, node).get(node)
     if (wish === undefined || wish === 'wait') return DONE
     const digest = digestOf(wish.spec, wish.objects)
     if (current?.metadata.annotations?.[PUT_DIGEST] === digest) return DONE

@@ -13,7 +13,15 @@ import {
 } from '../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, VMS } from '../../schemas/resources.ts'
 import { wantsToRun } from '../controllers/virtualmachine/wants.ts'
-import { DISKS_BY_REFERENCE, KIND_OF, referenceOf, VMS_BY_REFERENCE } from '../indexes.ts'
+import {
+  DISKS_AT,
+  DISKS_BY_REFERENCE,
+  KIND_OF,
+  referenceAt,
+  referenceOf,
+  VMS_AT,
+  VMS_BY_REFERENCE,
+} from '../indexes.ts'
 import { diskWishes, type ImageFacts, imageWishes, vmWishes, type Wishes } from './bindings.ts'
 import { disksOf, needsOfDisk, needsOfVm, storageClassOf } from './needs.ts'
 
@@ -26,11 +34,13 @@ export interface WishDeps {
 
 const FAILOVER = 'berth/failover'
 
+/** @param node right for this host alone, and cheaper where many refer to an object */
 export function wishesOf(
   resource: string,
   object: KubeObject,
   holders: ReadonlyMap<string, HostBinding>,
   deps: WishDeps,
+  node?: string,
 ): Wishes {
   const { reader } = deps
   switch (resource) {
@@ -60,7 +70,7 @@ export function wishesOf(
         resource,
         holders,
         needs: [],
-        users: usersOf(resource, object, reader),
+        users: node === undefined ? usersOf(resource, object, reader) : userAt(node, resource, object, reader),
         imageFor: (node) => deps.imageFor?.(object, node),
       })
     default:
@@ -87,6 +97,18 @@ function migrationOf(disk: VirtualDisk, reader: WishDeps['reader']): MigrationRe
     if (open !== null) return open
   }
   return null
+}
+
+/** That one host, if it has a machine or a disk of this image. */
+function userAt(
+  node: string,
+  resource: string,
+  { metadata }: KubeObject,
+  reader: WishDeps['reader'],
+): ReadonlySet<string> {
+  const reference = referenceOf(KIND_OF[resource] ?? '', metadata.namespace ?? '', metadata.name)
+  const isUser = [VMS_AT, DISKS_AT].some((index) => reader.byIndex(index, referenceAt(reference, node)).length > 0)
+  return new Set(isUser ? [node] : [])
 }
 
 /** Hosts with a machine, or with a disk, of this image. */
