@@ -29,7 +29,7 @@ export const SCHEDULER_EVENTS = defineEvents({
     type: 'Warning',
     about: 'Node',
     means: 'The host has an object of a scheduler that this one does not know. It runs on, and is never deleted.',
-    todo: 'See docs/cluster.md, "Orphans".',
+    todo: 'See docs/cluster-objects.md, "Orphans".',
   },
   NodeJoined: {
     type: 'Normal',

@@ -26,12 +26,12 @@ export const CLUSTER_VM_CONDITIONS = defineConditions('VirtualMachine (said by a
         status: 'Unknown',
         means:
           'Its host is no member of the cluster any more, and nobody has said that the machine does not run there.',
-        todo: 'Let the host join again under its name, or see docs/cluster.md, "A host that is gone".',
+        todo: 'Let the host join again under its name, or see docs/cluster-objects.md, "A host that is gone".',
       },
       StaleEpoch: {
         status: 'Unknown',
         means: 'Its host has obeyed a higher epoch than the scheduler knows: nothing is done to the machine.',
-        todo: 'Another scheduler, or an older copy of the database, is at work. See docs/cluster.md, "One scheduler".',
+        todo: 'Another scheduler, or an older copy of the database, is at work. See docs/cluster-objects.md, "One scheduler".',
       },
       Preempted: {
         status: 'False',
@@ -61,7 +61,7 @@ export const CLUSTER_NODE_CONDITIONS = defineConditions('Node (said by a schedul
       Orphaned: {
         status: 'False',
         means: 'The host has objects of a scheduler that this one does not know; they run on and are never deleted.',
-        todo: 'See docs/cluster.md, "Orphans": `berth-scheduler --rebuild` takes them up.',
+        todo: 'See docs/cluster-objects.md, "Orphans": `berth-scheduler --rebuild` takes them up.',
       },
     },
   },

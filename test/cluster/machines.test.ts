@@ -1,0 +1,112 @@
+// Machines of a real cluster: applied at the scheduler, started on its hosts, used through it, and gone from everywhere at the end.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Cluster, keepClusterEvidence, sharedCluster } from '../support/cluster.ts'
+import { GuestConsole } from '../support/guest-console.ts'
+import { waitFor } from '../support/wait.ts'
+
+interface Machine {
+  readonly metadata: { readonly name: string; readonly uid: string }
+  readonly status?: {
+    readonly phase?: string
+    readonly nodeName?: string
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[]
+  }
+}
+
+const NAMESPACE = 'tier'
+/** Six guests boot under emulation, on two cores. */
+const BOOT_SECONDS = 180
+
+let cluster: Cluster
+let file = ''
+
+beforeAll(async () => {
+  cluster = await sharedCluster()
+  const text = await readFile(join(import.meta.dirname, '../../examples/web-tier.yaml'), 'utf8')
+  const image = `${cluster.served.origin}/guest.qcow2`
+  file = join(cluster.dir, 'web-tier.yaml')
+  await writeFile(
+    file,
+    text
+      .replaceAll('http://127.0.0.1:18750/guest.qcow2', image)
+      .replaceAll('namespace: default', `namespace: ${NAMESPACE}`),
+  )
+  await cluster.kubectl('create', 'namespace', NAMESPACE)
+})
+beforeEach((context) => keepClusterEvidence(context, cluster))
+afterAll(async () => {
+  await cluster.kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=60s')
+})
+
+const machines = async (): Promise<readonly Machine[]> =>
+  JSON.parse(await cluster.kubectl('-n', NAMESPACE, 'get', 'vm', '-o', 'json')).items
+
+const machine = async (name: string): Promise<Machine | undefined> =>
+  (await machines()).find(({ metadata }) => metadata.name === name)
+
+const running = async (): Promise<readonly Machine[]> =>
+  (await machines()).filter(({ status }) => status?.phase === 'Running')
+
+const berth = (...args: readonly string[]) => cluster.berth('-n', NAMESPACE, ...args)
+
+it('spreads six machines over three hosts', async () => {
+  await cluster.kubectl('apply', '-f', file)
+  await waitFor('six machines that run', BOOT_SECONDS, async () => (await running()).length === 6)
+  const nodes = (await running()).map(({ status }) => status?.nodeName)
+  expect(nodes.toSorted()).toEqual(['h1', 'h1', 'h2', 'h2', 'h3', 'h3'])
+})
+
+it('opens the console of a guest through the scheduler, whichever host it is on', async () => {
+  const guest = await GuestConsole.open(cluster.scheduler.client, NAMESPACE, 'web-1')
+  expect(await guest.ask('echo from-$((6*7))')).toBe('from-42')
+  guest.close()
+  await expect(
+    cluster.scheduler.client.stream({
+      path: `/apis/subresources.virtualization.deckhouse.io/v1alpha2/namespaces/${NAMESPACE}/virtualmachines/nobody/console`,
+    }),
+  ).rejects.toThrow(/"nobody" not found/)
+})
+
+it('explains why each host takes a machine or does not', async () => {
+  const words = await berth('explain', 'vm', 'web-1', '--what-if', 'h2 down')
+  expect(words).toMatch(/h2 +refused .*it is down \(what if\)/)
+  expect(words).toMatch(/the disk web-1 lies on h\d/)
+})
+
+it('stops and starts by operations, and the scheduler’s death in between changes nothing', async () => {
+  await berth('stop', 'web-2', '--wait')
+  expect((await machine('web-2'))?.status?.phase).toBe('Stopped')
+  await berth('start', 'web-2')
+  await cluster.scheduler.restart()
+  await waitFor('web-2 that runs', BOOT_SECONDS, async () => (await machine('web-2'))?.status?.phase === 'Running')
+  expect((await running()).length).toBe(6)
+})
+
+it('says of the machines of a host that is not heard that nobody knows', async () => {
+  const node = (await machine('web-3'))?.status?.nodeName ?? ''
+  const host = cluster.hostOf(node)
+  const before = await host.virsh('list', '--uuid')
+  const condition = async () => (await machine('web-3'))?.status?.conditions?.find(({ type }) => type === 'Running')
+  await cluster.whileCutOff(host, async () => {
+    await waitFor('web-3 in doubt', 60, async () => (await condition())?.reason === 'NodeStatusUnknown')
+    expect((await machine('web-3'))?.status?.phase).toBe('Running')
+  })
+  await waitFor('web-3 known again', 60, async () => (await condition())?.status === 'True')
+  expect(await host.virsh('list', '--uuid')).toBe(before)
+})
+
+it('leaves nothing behind on any host', async () => {
+  await cluster.kubectl('delete', '-f', file, '--wait=false')
+  await waitFor('no machine, disk or image', 120, async () => {
+    const left = await cluster.kubectl('-n', NAMESPACE, 'get', 'vm,vd,vi', '-o', 'name')
+    return left.trim() === ''
+  })
+  for (const host of cluster.hosts) {
+    const { items } = (await host.client.transport.json({ path: '/apis/cluster.berth/v1/hostbindings' })) as {
+      readonly items: readonly { readonly spec: { readonly subject: { readonly namespace?: string } } }[]
+    }
+    expect(items.filter(({ spec }) => spec.subject.namespace === NAMESPACE)).toEqual([])
+  }
+})
