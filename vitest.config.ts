@@ -32,7 +32,6 @@ export default defineConfig({
       tier('sim', { timeout: 120_000, parallel: true }),
       tier('libvirt', { timeout: 60_000, parallel: false }),
       tier('e2e', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
-      tier('cluster', { timeout: 300_000, parallel: false }),
       tier('kill', { timeout: 600_000, parallel: false }),
       tier('cluster', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
       tier('conformance', { timeout: 180_000, parallel: false }),

@@ -79,7 +79,7 @@ async function main(): Promise<number> {
     await scriptsLab(['up', '2', '--no-agent', '--dir', dir])
     const subnet = /^subnet=(.*)$/m.exec(readFileSync(join(dir, 'lab.env'), 'utf8'))?.[1] ?? ''
     const shared = join(dir, 'shared')
-    mkdirSync(shared)
+    mkdirSync(shared, { recursive: true })
     const both: MovingHost[] = []
     const ways = new Map<MovingHost, string>()
     for (const name of ['h1', 'h2']) {
