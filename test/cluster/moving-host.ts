@@ -2,7 +2,7 @@
 // and nothing else of an agent. Its end is a killed agent's: connections are cut, and the next life finds what is on disk. The word of a
 // scheduler is what the test writes. Hosts ask each other by a function call: the way over TLS is peers.test.ts's.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { appendFile, copyFile, writeFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { makeIso } from '../../agent/controllers/virtualmachine/make-iso.ts'
@@ -141,20 +141,16 @@ export class MovingHost {
     await this.start()
   }
 
-  /** Certificates by which the QEMUs of the hosts know each other. libvirtd reads of them at its start. */
+  /** Certificates by which the QEMUs of the hosts know each other, where the lab's libvirt looks for them. */
   async trust(authority: TestAuthority): Promise<void> {
     const { key, cert, ca } = await authority.issue(
       `system:node:${this.name}`,
       ['system:nodes'],
       [`DNS:${nodeServerName(this.name)}`],
     )
-    const etc = join(this.lab.dir, 'libvirt/etc')
-    mkdirSync(join(etc, 'pki'), { recursive: true })
+    const folder = join(this.lab.dir, 'pki')
     const files = { 'ca-cert': ca, 'server-cert': cert, 'server-key': key, 'client-cert': cert, 'client-key': key }
-    for (const [name, pem] of Object.entries(files)) await writeFile(join(etc, 'pki', `${name}.pem`), pem)
-    const lines = ['migrate_tls_x509_cert_dir = "/etc/libvirt/pki"', 'migrate_tls_x509_verify = 1', '']
-    await appendFile(join(etc, 'qemu.conf'), lines.join('\n'))
-    await this.lab.restartLibvirtd('TERM')
+    for (const [name, pem] of Object.entries(files)) await writeFile(join(folder, `${name}.pem`), pem)
   }
 
   /** Writes the scheduler's word about a machine. */
