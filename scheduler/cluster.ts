@@ -3,7 +3,7 @@
 import type { ApiServerOptions } from '../lib/apiserver/server.ts'
 import { ApiError } from '../lib/errors.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
-import { type ClusterVmStatus, clusterStatusOf, lastEpoch } from '../schemas/index.ts'
+import { type ClusterVmStatus, clusterStatusOf, openMigration } from '../schemas/index.ts'
 import { VMS } from '../schemas/resources.ts'
 import type { SchedulerCore } from './core.ts'
 import { deathOn } from './failover/death.ts'
@@ -47,7 +47,10 @@ export function createCluster(core: SchedulerCore): Cluster {
       const status = clusterStatusOf<ClusterVmStatus>(vm ?? null)
       // Just back from the dead: its machines may be on their way to another host at this moment.
       if (deathOn(reader, node) !== null) return false
-      return status.placement?.node === node && status.placement.epoch === epoch && lastEpoch(status) === epoch
+      const open = openMigration(status)
+      // While it moves away it may be there already. A move that came to nothing leaves it where it is, by the epoch that it has.
+      const stays = open === null || open.to === node
+      return status.placement?.node === node && status.placement.epoch === epoch && stays
     },
   })
   const membership = createMembership(core)

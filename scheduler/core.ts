@@ -7,6 +7,7 @@ import type { ControllerMetrics } from '../lib/reconcile/metrics.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { Store } from '../lib/store/store.ts'
 import type { SchedulerConfig } from './config.ts'
+import type { FenceCommand } from './failover/fence.ts'
 import type { Log } from './log.ts'
 import type { ClusterAuthority } from './membership/authority.ts'
 import type { Members } from './membership/members.ts'
@@ -26,6 +27,8 @@ export interface SchedulerCore {
   readonly authority: ClusterAuthority
   /** The joined hosts and the clients of their agents. */
   readonly members: Members
+  /** For tests: in place of the configured programs that power hosts off. */
+  readonly fence?: FenceCommand
   /** Counts troubles, takes part in scrapes. Metrics are declared in scheduler/metrics.ts. */
   readonly metrics: Metrics
   /** For every controller. */

@@ -25,7 +25,7 @@ import { prioritiesBy } from './placement/priorities.ts'
 import { Targets } from './placement/targets.ts'
 
 export interface OperationsDeps
-  extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config'> {
+  extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence'> {
   readonly hosting: Pick<Hosting, 'agents' | 'refusals' | 'placement' | 'ruler'>
   readonly leases: Leases
   /** Hosts that have joined. */

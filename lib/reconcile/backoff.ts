@@ -7,7 +7,7 @@ export interface BackoffOptions {
   readonly random: () => number
 }
 
-const DEFAULTS: BackoffOptions = { firstMs: 50, maxMs: 30_000, random: Math.random }
+const DEFAULTS: BackoffOptions = { firstMs: 50, maxMs: 30_000, random: () => Math.random() }
 
 /** Failures in a row by key. */
 export class Backoff {

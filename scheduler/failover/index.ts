@@ -16,7 +16,7 @@ import { Fencings } from './fencings.ts'
 import type { FailoverLimits } from './plan-hosts.ts'
 
 export interface FailoverPartDeps
-  extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config'>,
+  extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence'>,
     Pick<FailoverDeps, 'wantsToRun' | 'placeOf' | 'frozen' | 'members'> {
   readonly leases: Leases
 }
@@ -42,9 +42,8 @@ export function createFailover(deps: FailoverPartDeps): FailoverPart {
     marginMs: MARGIN_MS,
     timeoutCounts,
   }
-  const fencings = new Fencings(fenceBy({ ...rest, ...(command === undefined ? {} : { command }) }), clock, () =>
-    controller.enqueue(HOSTS_KEY),
-  )
+  const fence = deps.fence ?? fenceBy({ ...rest, ...(command === undefined ? {} : { command }) })
+  const fencings = new Fencings(fence, clock, () => controller.enqueue(HOSTS_KEY))
   const reconciler = new FailoverReconciler({ ...deps, fencings, limits, wake: (key) => controller.enqueue(key) })
   const controller: Controller = new Controller({
     name: 'failover',

@@ -84,6 +84,8 @@ export class PlacementState {
     const { previous } = change
     // Statuses come up often; what placement reads of a machine changes seldom.
     if (previous === null || shapeOf(previous as VirtualMachine) !== shapeOf(vm)) this.#machine(vm)
+    // Others may wait for just this one to be somewhere: to be near it, or for their spread.
+    if (placeOf(vm) !== null && placeOf(vm) !== placeOf(previous as VirtualMachine | null)) this.#deps.onRoom()
   }
 
   #machine(vm: VirtualMachine): void {
@@ -123,6 +125,9 @@ export class PlacementState {
     )
   }
 }
+
+const placeOf = (vm: VirtualMachine | null): string | null =>
+  clusterStatusOf<ClusterVmStatus>(vm).placement?.node ?? null
 
 /** All of a machine that placement reads, as one text. */
 function shapeOf(vm: VirtualMachine): string {

@@ -217,8 +217,9 @@ const VERBS: Readonly<Record<string, Verb>> = {
     if (verb === 'copy') return world.copyStore('scheduler', rest[0] ?? 'copy')
     if (verb === 'restore') {
       await world.killScheduler()
-      world.copyStore(rest[0] ?? 'copy', 'scheduler')
-      return void (await world.startScheduler('scheduler', true))
+      world.copyStore('copy', 'scheduler')
+      // Back as its disk was, or by the program that restores a backup.
+      return void (await world.startScheduler('scheduler', rest[0] === 'backup'))
     }
     throw new Error(`a scheduler cannot ${verb}`)
   },

@@ -16,6 +16,8 @@ const TOLD: ReadonlySet<string> = new Set([VMS, VM_OPERATIONS, NODES, DISKS, IMA
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
+const GENERATED = /\b(evacuation-[\w-]+)-[a-z0-9]{5}\b/g
+
 export class Journal {
   readonly #timeline: Timeline
   readonly #lines: string[] = []
@@ -31,7 +33,8 @@ export class Journal {
 
   say(who: string, words: string): void {
     const seconds = Math.floor(this.#timeline.now / 1000)
-    const readable = words.replaceAll(UUID, (id) => this.#idOf(id))
+    // Of generated names the readable part.
+    const readable = words.replaceAll(UUID, (id) => this.#idOf(id)).replaceAll(GENERATED, '$1')
     this.#lines.push(`${String(seconds).padStart(6)} ${who.padEnd(10)} ${readable}`.trimEnd())
   }
 
@@ -145,7 +148,8 @@ function conditions(title: string, before: KubeObject | null, after: KubeObject)
   const told = ({ type, status, reason, message }: Condition) =>
     `${type}=${status} ${reason}${message === '' ? '' : `: ${message}`}`
   const old = new Set((statusOf(before).conditions ?? []).map(told))
-  // What a phase says already is left out.
+  // What a phase says already is left out, and what is said of a disk beside its machine.
+  if (after.kind === 'VirtualDisk') return []
   return (statusOf(after).conditions ?? []).flatMap((one) =>
     old.has(told(one)) || (one.type === 'Running' && one.message === '') ? [] : [`${title} ${told(one)}`],
   )

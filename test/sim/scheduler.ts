@@ -23,6 +23,7 @@ import type { Change } from '../../lib/store/store.ts'
 import { type Cluster, createCluster } from '../../scheduler/cluster.ts'
 import { toConfig } from '../../scheduler/config.ts'
 import type { SchedulerCore } from '../../scheduler/core.ts'
+import type { FenceCommand } from '../../scheduler/failover/fence.ts'
 import { CLUSTER_INDEXES } from '../../scheduler/indexes.ts'
 import { SCHEDULER_METRICS } from '../../scheduler/metrics.ts'
 import { DELETION_ORDER } from '../../scheduler/names.ts'
@@ -49,6 +50,7 @@ export interface SchedulerProcessOptions {
   readonly network: Network
   readonly hosts: ReadonlyMap<string, SimHost>
   readonly party: Party
+  readonly fence: FenceCommand
   /** Fields of its configuration. */
   readonly config: Readonly<Record<string, unknown>>
   /** Hears of every commit, before anybody else does. */
@@ -187,6 +189,7 @@ export class SchedulerProcess {
     const core: SchedulerCore = {
       ...{ config, version: 'sim', log, clock, reader, resources, events, store, metrics, observer, members },
       authority: NO_AUTHORITY,
+      fence: this.#options.fence,
     }
     const cluster = createCluster(core)
     const { admission, completions, ...added } = cluster.api

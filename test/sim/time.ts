@@ -38,7 +38,8 @@ export class Timeline {
 
   /** Runs `run` after `ms` of virtual time. */
   after(ms: number, run: () => void): Cancel {
-    const moment = { at: this.#now + Math.max(0, ms), order: this.#asked++, run }
+    // Whole milliseconds, as clocks of the wall tell them.
+    const moment = { at: this.#now + Math.max(0, Math.ceil(ms)), order: this.#asked++, run }
     this.#push(moment)
     this.alive()
     return () => this.#cancelled.add(moment)

@@ -2,6 +2,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../lib/errors.ts'
+import type { FenceCommand } from '../../scheduler/failover/fence.ts'
 import type { LeaseAnswer, LeaseAsk, LeaseEvidence } from '../../schemas/cluster/leaserenewal.ts'
 import { EVIDENCE_KINDS } from '../../schemas/cluster/leaserenewal.ts'
 import { durationsOf } from './durations.ts'
@@ -17,6 +18,9 @@ import { type Life, MachineClock, Timeline } from './time.ts'
 
 /** Where the databases of runs lie: memory, where there is some. */
 const SCRATCH = process.env.BERTH_SIM_DIR ?? '/dev/shm'
+
+const FENCING_MS = 3_000
+const FENCING_DEADLINE_MS = 20_000
 
 /** A name under which a scheduler's process is found, whichever lives. */
 class Seat implements Party {
@@ -117,6 +121,7 @@ export class World {
       network: this.network,
       hosts: this.hosts,
       party: seat,
+      fence: this.#fence(seat),
       config: this.#scenario.scheduler,
       tell: (change) => this.journal.tell(name, change),
       say: (words) => this.journal.say(name, words),
@@ -166,6 +171,23 @@ export class World {
     this.#over = true
     for (const { process } of this.#seats.values()) await process?.kill()
     rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** Somebody who can cut the power of hosts from outside, as far as the scenario has one. */
+  #fence(seat: Seat): FenceCommand {
+    const of = (node: string) => this.#scenario.hosts[node]?.fencing
+    return {
+      has: (node) => of(node) !== undefined,
+      fence: async (node) => {
+        const life = seat.life()
+        this.journal.say('fencing', `${node} is to be powered off`)
+        await life?.sleep(FENCING_MS)
+        if (of(node) === 'hangs') await life?.sleep(FENCING_DEADLINE_MS)
+        if (of(node) !== 'works') throw new Error('the management board does not answer')
+        this.host(node).crash()
+        return 'fence-tool succeeded'
+      },
+    }
   }
 
   #folderOf(name: string): string {

@@ -14,7 +14,7 @@ import type { HostBinding, VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../../schemas/resources.ts'
 import { type PowerRecord, wantedPower } from '../../../schemas/virtualmachine/power.ts'
 import type { Durations } from '../durations.ts'
-import { Life, type Timeline } from '../time.ts'
+import { type Cancel, Life, type Timeline } from '../time.ts'
 import { isVm, needOf, type Room, roomRefusal, sumOf, takesRoom, vmOf } from './admission.ts'
 import type { AgentDisk } from './disk.ts'
 import { Lease } from './lease.ts'
@@ -31,6 +31,8 @@ export interface AgentOptions {
   readonly random: Durations
   readonly evidence: readonly LeaseEvidence[]
   readonly renew: (ask: LeaseAsk, life: Life) => Promise<LeaseAnswer>
+  /** Boot clock, ms, at which the lease ends now. */
+  readonly onRenewed: (until: number) => void
   readonly peer: (node: string, life: Life) => Peer
   readonly say: (words: string) => void
   readonly onFault: (error: unknown) => void
@@ -49,8 +51,8 @@ export class SimAgent {
   readonly #migrations: Migrations
   readonly #working = new Set<string>()
   readonly #again = new Set<string>()
-  /** Machines with failover that the scheduler has said, in this lease, to be this host's. */
-  readonly #confirmed = new Set<string>()
+  /** Looks that are asked for later; one for each object. */
+  readonly #later = new Map<string, Cancel>()
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -62,17 +64,18 @@ export class SimAgent {
       life: this.life,
       bootId: machine.bootId,
       evidence,
-      unconfirmed: () =>
+      machines: () =>
         disk
           .bindings()
-          .flatMap(({ metadata: { name }, spec }) =>
+          .flatMap(({ metadata: { name: uid }, spec }) =>
             spec.failover === true && spec.role === 'Owner'
-              ? [{ uid: name, epoch: spec.epoch, fenced: evidence.length > 0 }]
+              ? [{ uid, epoch: spec.epoch, fenced: evidence.length > 0 }]
               : [],
           ),
       ask: (ask) => renew(ask, this.life),
-      onAnswer: ({ confirmed }) => {
-        for (const uid of confirmed) this.#confirm(uid)
+      onRenewed: (until) => {
+        options.onRenewed(until)
+        for (const { metadata, spec } of disk.bindings()) if (spec.failover === true) this.poke(metadata.name)
       },
     })
   }
@@ -80,7 +83,6 @@ export class SimAgent {
   start(): void {
     this.lease.start()
     void this.#resync()
-    void this.#guard()
   }
 
   /** Ended by SIGKILL, or with its host. */
@@ -144,33 +146,21 @@ export class SimAgent {
   /** Asks for a look at one object. */
   poke(uid: string, afterMs?: number): void {
     const { least, most } = REACT_MS
-    this.life.after(afterMs ?? this.#options.random.between(least, most), () => void this.#look(uid))
-  }
-
-  #confirm(uid: string): void {
-    if (this.#confirmed.has(uid)) return
-    this.#confirmed.add(uid)
-    this.poke(uid)
+    const ms = afterMs ?? this.#options.random.between(least, most)
+    this.#later.get(uid)?.()
+    this.#later.set(
+      uid,
+      this.life.after(ms, () => {
+        this.#later.delete(uid)
+        void this.#look(uid)
+      }),
+    )
   }
 
   async #resync(): Promise<void> {
     while (this.life.alive) {
       for (const { metadata } of this.#options.disk.bindings()) this.poke(metadata.name)
       await this.life.sleep(RESYNC_MS)
-    }
-  }
-
-  /** Ends machines with failover once the lease is over, on this host's own clock. */
-  async #guard(): Promise<void> {
-    const { disk, machine, evidence } = this.#options
-    while (this.life.alive) {
-      await this.life.sleep(500)
-      if (this.lease.valid) continue
-      this.#confirmed.clear()
-      if (!evidence.some(({ kind }) => kind === 'timeout')) continue
-      for (const { metadata, spec } of disk.bindings())
-        if (spec.failover === true && machine.domain(metadata.name) !== null)
-          machine.killByPidfd(metadata.name, 'the lease is over')
     }
   }
 
@@ -184,6 +174,7 @@ export class SimAgent {
     try {
       await this.#obey(uid)
     } catch (error) {
+      this.#again.delete(uid)
       if (error instanceof LibvirtError) this.poke(uid, RETRY_MS)
       else this.#options.onFault(error)
     } finally {
@@ -269,7 +260,7 @@ export class SimAgent {
     const { uid, name } = vm.metadata
     const word = startRefusal(binding)
     if (word !== null) return this.#tellVm(uid, power, 'Pending', 'NotHere', word)
-    if (binding.spec.failover === true && !(this.lease.valid && this.#confirmed.has(uid))) {
+    if (binding.spec.failover === true && !this.lease.confirms(uid, binding.spec.epoch)) {
       this.#tellVm(
         uid,
         power,

@@ -28,7 +28,7 @@ export interface HostOptions {
 const MIB = 1_048_576
 const AGENT_PAUSE_MS = 1_000
 const BOOT_MS = 30_000
-const WATCHDOG_LOOK_MS = 500
+const FENCER_MS = 250
 
 export class SimHost implements Party {
   readonly machine: Machine
@@ -36,8 +36,10 @@ export class SimHost implements Party {
   readonly #options: HostOptions
   #agent: SimAgent | null = null
   #ended = new Set<() => void>()
-  /** Virtual ms at which the watchdog resets the host; null while it is not armed. */
-  #bites: number | null = null
+  /** Boot clock, ms. */
+  #leaseUntil = 0
+  /** The boot in which the fencer runs. */
+  #fenced = ''
 
   constructor(options: HostOptions) {
     this.#options = options
@@ -73,10 +75,26 @@ export class SimHost implements Party {
     const { spec, timeline, random, evidence, renew, peer, say, onFault } = this.#options
     const capacity = { milliCores: spec.cores * 1000, memoryBytes: spec.memoryMiB * MIB }
     const { machine, disk } = this
-    this.#agent = new SimAgent({ machine, disk, capacity, timeline, random, evidence, renew, peer, say, onFault })
+    const onRenewed = (until: number) => {
+      this.#leaseUntil = until
+    }
+    this.#agent = new SimAgent({
+      machine,
+      disk,
+      capacity,
+      timeline,
+      random,
+      evidence,
+      renew,
+      peer,
+      say,
+      onFault,
+      onRenewed,
+    })
     this.look()
     this.#agent.start()
-    this.#watchdog(this.#agent)
+    if (this.#fenced !== machine.bootId) this.#fencer()
+    this.#fenced = machine.bootId
   }
 
   /** The Node as its agent sees it now. */
@@ -107,7 +125,9 @@ export class SimHost implements Party {
 
   /** The power is cut; it stays off. */
   crash(): void {
+    if (!this.machine.powered) return
     this.machine.off()
+    this.#leaseUntil = 0
     this.#endAgent()
     this.#options.say('is off')
   }
@@ -149,31 +169,28 @@ export class SimHost implements Party {
     this.#ended = new Set()
   }
 
-  /** The kernel's watchdog: fed by the agent while the lease holds, as soon as there is a machine with failover. */
-  #watchdog(agent: SimAgent): void {
-    const kind = this.#options.evidence.find((one) => one.kind === 'watchdog')
-    if (kind === undefined) return
+  /**
+   * What ends machines with failover when the lease is over: a process of its own, which lives as long as the host is up, whatever
+   * becomes of the agent. With a watchdog it only stops feeding it.
+   */
+  #fencer(): void {
     const { machine, disk } = this
-    const kernel = machine.life
-    const armed = () => disk.bindings().some(({ spec }) => spec.failover === true && spec.role !== 'Released')
-    const feed = async () => {
-      while (agent.life.alive) {
-        const now = machine.clock.boottime()
-        if (!armed()) this.#bites = null
-        else if (agent.lease.valid) this.#bites = now + kind.seconds * 1000
-        else this.#bites ??= now + kind.seconds * 1000
-        await agent.life.sleep(WATCHDOG_LOOK_MS)
-      }
-    }
-    void feed()
+    const [evidence] = this.#options.evidence
+    if (evidence === undefined) return
     const look = () => {
-      if (agent.life.alive === false && this.#agent !== null) return
-      if (this.#bites !== null && machine.clock.boottime() >= this.#bites) {
-        this.#bites = null
+      const over = machine.clock.boottime() - this.#leaseUntil
+      const machines = disk
+        .bindings()
+        .filter(({ metadata, spec }) => spec.failover === true && machine.domain(metadata.name)?.state === 'running')
+      if (over >= 0 && evidence.kind === 'timeout')
+        for (const { metadata } of machines) machine.killByPidfd(metadata.name, 'the lease is over')
+      // It bites a little before the promise ends.
+      if (over >= evidence.seconds * 1000 - FENCER_MS && evidence.kind === 'watchdog' && machines.length > 0) {
         this.#options.say('is reset by its watchdog')
-        this.reboot()
-      } else kernel.after(WATCHDOG_LOOK_MS, look)
+        return this.reboot()
+      }
+      machine.life.after(FENCER_MS, look)
     }
-    kernel.after(WATCHDOG_LOOK_MS, look)
+    machine.life.after(FENCER_MS, look)
   }
 }

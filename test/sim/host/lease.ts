@@ -1,6 +1,5 @@
-// A host's lease: renewed every 5 s, valid on the host's own clock from the moment of asking. What ends failover machines when it is over.
+// A host's lease: renewed every 5 s, valid on the host's own boot clock from the moment of asking.
 import {
-  LEASE_SECONDS,
   type LeaseAnswer,
   type LeaseAsk,
   type LeaseEvidence,
@@ -13,29 +12,31 @@ export interface LeaseOptions {
   readonly life: Life
   readonly bootId: string
   readonly evidence: readonly LeaseEvidence[]
-  /** Machines that wait for the scheduler to say that they are still this host's. */
-  readonly unconfirmed: () => LeaseAsk['machines']
+  /** Machines that may be failed over. */
+  readonly machines: () => LeaseAsk['machines']
   /** Asks the scheduler. @throws when it gives no answer */
   readonly ask: (ask: LeaseAsk) => Promise<LeaseAnswer>
-  readonly onAnswer: (answer: LeaseAnswer) => void
+  /** After each renewal: boot clock, ms, at which the lease ends. */
+  readonly onRenewed: (until: number) => void
 }
 
 export class Lease {
   readonly #options: LeaseOptions
-  /** On CLOCK_BOOTTIME. A new agent has none: what an earlier one had is not known to it. */
-  #validUntil = 0
+  /** A new agent has none: what an earlier one had is not known to it. */
+  #until = 0
+  readonly #confirmed = new Map<string, number>()
 
   constructor(options: LeaseOptions) {
     this.#options = options
   }
 
-  /** CLOCK_BOOTTIME at which it ends, ms. */
-  get validUntil(): number {
-    return this.#validUntil
+  get holds(): boolean {
+    return this.#options.life.monotonic() < this.#until
   }
 
-  get valid(): boolean {
-    return this.#options.life.monotonic() < this.#validUntil
+  /** The scheduler has said, in this lease, that the machine is this host's by that epoch. */
+  confirms(uid: string, epoch: number): boolean {
+    return this.holds && this.#confirmed.get(uid) === epoch
   }
 
   start(): void {
@@ -43,19 +44,24 @@ export class Lease {
   }
 
   async #loop(): Promise<void> {
-    const { life, node, bootId, evidence, unconfirmed, ask, onAnswer } = this.#options
+    const { life, node, bootId, evidence, machines } = this.#options
     while (life.alive) {
+      const ask = { node, bootId, machines: machines(), evidence }
       const sent = life.monotonic()
-      ask({ node, bootId, machines: unconfirmed(), evidence }).then(
-        (answer) => {
-          this.#validUntil = Math.max(this.#validUntil, sent + answer.leaseSeconds * 1000)
-          onAnswer(answer)
-        },
+      this.#options.ask(ask).then(
+        (answer) => this.#renewed(ask, answer, sent),
         () => undefined,
       )
       await life.sleep(RENEW_EVERY_MS)
     }
   }
-}
 
-export const LEASE_MS = LEASE_SECONDS * 1000
+  #renewed({ machines }: LeaseAsk, answer: LeaseAnswer, sent: number): void {
+    if (!this.holds) this.#confirmed.clear()
+    this.#until = Math.max(this.#until, sent + answer.leaseSeconds * 1000)
+    for (const { uid, epoch } of machines)
+      if (answer.confirmed.includes(uid)) this.#confirmed.set(uid, epoch)
+      else this.#confirmed.delete(uid)
+    this.#options.onRenewed(this.#until)
+  }
+}
