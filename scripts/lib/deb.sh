@@ -67,14 +67,14 @@ put_programs() {
   install -m 755 "$node" "$home/bin/node"
   strip "$home/bin/node"
   # The launchers of the checkout, with the Node beside them instead of the one in PATH.
-  for module in berth berth-agent; do
+  for module in berth berth-agent berth-scheduler; do
     sed -E "1s|^(#!/usr/bin/env)( -S( [A-Z_]+=[^ ]+)*)? node|\1 -S\3 /usr/lib/berth/bin/node|; s|the checkout|the folder|" "$ROOT/bin/$module" >"$home/bin/$module"
     chmod 755 "$home/bin/$module"
     ln -s "../lib/berth/bin/$module" "$work/usr/bin/$module"
   done
   # By the sources: dist/ may hold what an older checkout has built.
   mkdir -p "$home/dist"
-  (cd "$ROOT" && find agent cli lib schemas -name '*.ts' ! -name '*.d.ts') | sed 's/ts$/js/' | sort |
+  (cd "$ROOT" && find agent cli lib scheduler schemas -name '*.ts' ! -name '*.d.ts') | sed 's/ts$/js/' | sort |
     tar -C "$ROOT/dist" -T - -cf - | tar -x --no-same-owner -C "$home/dist"
   node "$ROOT/scripts/lib/runtime-modules.mjs" "$ROOT" | while read -r module; do put_module "$module" "$home"; done
   node -e 'const { name, license, type } = require(process.argv[1]); console.log(JSON.stringify({ name, version: process.argv[2], license, type }, null, 2))' "$ROOT/package.json" "$version" >"$home/package.json"
@@ -96,10 +96,12 @@ put_module() {
 
 put_system_files() {
   install -D -m 644 "$ROOT/systemd/berth-agent.service" "$1/usr/lib/systemd/system/berth-agent.service"
+  install -D -m 644 "$ROOT/systemd/berth-scheduler.service" "$1/usr/lib/systemd/system/berth-scheduler.service"
   install -D -m 644 "$ROOT/systemd/sysusers.d/berth.conf" "$1/usr/lib/sysusers.d/berth.conf"
   install -D -m 644 "$ROOT/systemd/tmpfiles.d/berth.conf" "$1/usr/lib/tmpfiles.d/berth.conf"
   mkdir -p "$1/etc/berth"
   node "$ROOT/dist/scripts/gen-agent-yaml.js" >"$1/etc/berth/agent.yaml"
+  node "$ROOT/dist/scripts/gen-agent-yaml.js" scheduler >"$1/etc/berth/scheduler.yaml"
   put_completion bash "$1/usr/share/bash-completion/completions/berth"
   put_completion zsh "$1/usr/share/zsh/vendor-completions/_berth"
   put_completion fish "$1/usr/share/fish/vendor_completions.d/berth.fish"
@@ -143,7 +145,7 @@ put_control() {
   local work=$1 version=$2 script depends
   mkdir -p "$work/DEBIAN"
   for script in postinst prerm postrm; do install -m 755 "$PACKAGING/$script" "$work/DEBIAN/$script"; done
-  echo /etc/berth/agent.yaml >"$work/DEBIAN/conffiles"
+  printf '%s\n' /etc/berth/agent.yaml /etc/berth/scheduler.yaml >"$work/DEBIAN/conffiles"
   depends=$(depends_on "$work/usr/lib/berth")
   sed -e "s/@VERSION@/$version/" -e "s/@DEPENDS@/$depends/" -e "s/@SIZE@/$(du -sk --apparent-size --exclude=DEBIAN "$work" | cut -f1)/" "$PACKAGING/control" >"$work/DEBIAN/control"
   (cd "$work" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$work/DEBIAN/md5sums"
