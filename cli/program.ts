@@ -32,7 +32,10 @@ export function buildProgram(io: Io): Command {
     .description('Virtual machines on bare-metal hosts, from declarative objects')
     .version(packageVersion(), '-V, --version', 'print the version of this program')
     .option('--socket <path>', 'unix socket of the server (default: BERTH_SOCKET, else /run/berth/agent.sock)')
-    .option('--kubeconfig <file>', 'address and credentials of a server (default: BERTH_KUBECONFIG)')
+    .option(
+      '--kubeconfig <file>',
+      'address and credentials of a server (default: BERTH_KUBECONFIG, or KUBECONFIG when Berth wrote it)',
+    )
     .option('--context <name>', 'context of the kubeconfig')
     .option('-n, --namespace <name>', 'namespace of the objects (default: that of the context, else "default")')
     .addHelpText('after', EXAMPLES)

@@ -28,8 +28,9 @@ export interface Session {
 }
 
 /**
- * `--socket` or `--kubeconfig`, else BERTH_KUBECONFIG, else BERTH_SOCKET, else what `berth login` kept, else the agent's default
- * socket. KUBECONFIG is not looked at: it names Kubernetes clusters as a rule, and a `delete` in the wrong place must not come from habit.
+ * `--socket` or `--kubeconfig`, else BERTH_KUBECONFIG, else BERTH_SOCKET, else KUBECONFIG when Berth wrote the file, else what `berth login`
+ * kept, else the agent's default socket. Another KUBECONFIG is not looked at: it names Kubernetes clusters, and a `delete` in the wrong
+ * place must not come from habit.
  */
 export async function resolveTarget(options: GlobalOptions, env: Io['env']): Promise<Target> {
   if (options.socket !== undefined && options.kubeconfig !== undefined)
@@ -40,10 +41,12 @@ export async function resolveTarget(options: GlobalOptions, env: Io['env']): Pro
     const { loadKubeconfig } = await import('../lib/client/kubeconfig.ts')
     return await loadKubeconfig(kubeconfig, options.context)
   }
-  const login = options.socket === undefined && !env.BERTH_SOCKET ? loginFile(env) : null
-  if (login !== null && existsSync(login)) {
-    const { loadKubeconfig } = await import('../lib/client/kubeconfig.ts')
-    return await loadKubeconfig(login, options.context)
+  if (options.socket === undefined && !env.BERTH_SOCKET) {
+    const { isOwnKubeconfig, loadKubeconfig } = await import('../lib/client/kubeconfig.ts')
+    if (env.KUBECONFIG && (await isOwnKubeconfig(env.KUBECONFIG)))
+      return await loadKubeconfig(env.KUBECONFIG, options.context)
+    const login = loginFile(env)
+    if (login !== null && existsSync(login)) return await loadKubeconfig(login, options.context)
   }
   if (options.context !== undefined)
     throw new UsageError('--context needs --kubeconfig, BERTH_KUBECONFIG or "berth login"')

@@ -59,6 +59,24 @@ export async function loadKubeconfig(path: string, context?: string, read: ReadT
   }
 }
 
+/** Name of the cluster in the kubeconfigs that servers of Berth write. */
+const OWN_CLUSTER = 'berth'
+
+/** Whether the current context of a kubeconfig is a server of Berth, by the name that Berth itself gives it; false when it cannot be read. */
+export async function isOwnKubeconfig(path: string, read: ReadText = readUtf8): Promise<boolean> {
+  const content = await read(path).catch(() => '')
+  try {
+    const config = parseConfig(content, (message) => {
+      throw new KubeconfigError(message)
+    })
+    const contexts: readonly unknown[] = Array.isArray(config.contexts) ? config.contexts : []
+    const current = contexts.find((one) => isRecord(one) && one.name === config['current-context'])
+    return isRecord(current) && isRecord(current.context) && current.context.cluster === OWN_CLUSTER
+  } catch {
+    return false
+  }
+}
+
 async function readTls(file: Reader, cluster: Fields, user: Fields): Promise<TlsMaterial> {
   const ca = await file.pem(cluster, 'certificate-authority')
   const cert = await file.pem(user, 'client-certificate')

@@ -133,6 +133,10 @@ record_pid() {
   echo "$2" >"$1"
 }
 
+# Where a host serves the guest image to itself, as examples/ name it.
+# shellcheck disable=SC2034
+readonly IMAGE_ADDRESS=127.0.0.1:18750
+
 # become_daemon FILE: for a background subshell that then `exec`s a daemon. The process records itself, so there is no moment at which
 # it runs unrecorded, however the script ends; `daemon_recorded FILE $!` waits for that.
 become_daemon() {

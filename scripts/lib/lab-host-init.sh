@@ -44,4 +44,7 @@ for pair in lib:/var/lib cache:/var/cache log:/var/log etc:/etc; do
   mount --bind "$folder/libvirt/${pair%%:*}" "${pair#*:}/libvirt"
 done
 
-exec "$(dirname "$(readlink -f "$0")")/libvirt-daemons.sh"
+here=$(dirname "$(readlink -f "$0")")
+# It goes on as a child of what this becomes.
+if [ -e "$folder/served-image" ]; then node "$here/serve-file.mjs" "$(cat "$folder/served-image")" 18750 guest.qcow2 >/dev/null & fi
+exec "$here/libvirt-daemons.sh"

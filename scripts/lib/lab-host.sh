@@ -5,6 +5,8 @@
 
 # Whether QEMU is to take no locks on disks.
 UNLOCKED=''
+# An image that each host serves to itself on IMAGE_ADDRESS, as examples/ name it; empty for none.
+SERVED_IMAGE=''
 
 host_alive() { recorded_pid "$(host_dir "$1")/host.pid" >/dev/null; }
 
@@ -60,6 +62,7 @@ host_start() {
   mkdir -p "$dir"/{state,pki} "$LAB/shared" "$run"
   rm -f "$dir/unlocked"
   [ -z "$UNLOCKED" ] || touch "$dir/unlocked"
+  if [ -n "$SERVED_IMAGE" ]; then echo "$SERVED_IMAGE" >"$dir/served-image"; else rm -f "$dir/served-image"; fi
   ln -sfn "$run" "$dir/run"
   ln -sfn "$run/berth/agent.sock" "$dir/agent.sock"
   host_libvirt_config "$dir"

@@ -6,7 +6,7 @@ readonly AGENT_CONFIG=/etc/berth/agent.yaml AGENT_PID=/run/berth/agent.pid AGENT
 # scripts/up and scripts/down: one at a time.
 # shellcheck disable=SC2034
 readonly MACHINE_LOCK=/run/lock/berth-up.lock
-readonly AGENT_LOG=/var/log/berth/agent.log IMAGE_ADDRESS=127.0.0.1:18750
+readonly AGENT_LOG=/var/log/berth/agent.log
 
 agent_answers() { curl -sf -m 5 -o /dev/null --unix-socket "$AGENT_SOCKET" http://localhost/readyz; }
 agent_unit() { systemd_runs && systemctl cat berth-agent.service >/dev/null 2>&1; }

@@ -7,13 +7,16 @@ import { execa } from 'execa'
 const LAUNCH_MS = 5_000
 export const FENCER_UNIT = 'berth-fencer'
 
-const main = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url))
+const fromSource = import.meta.url.endsWith('.ts')
+const main = fileURLToPath(new URL(fromSource ? './main.ts' : './main.js', import.meta.url))
+/** Never the options of this process: with `--eval` among them each fencer would start the next one. */
+const LOADER = fromSource ? ['--import', import.meta.resolve('tsx')] : []
 /** A small heap: it reads two files four times a second. */
 const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=32']
 
 /** Resolves when it was asked for. @throws Error when systemd refuses */
 export async function launchFencer(ordersPath: string): Promise<void> {
-  const command = [process.execPath, ...process.execArgv, ...NODE_OPTIONS, main, ordersPath]
+  const command = [process.execPath, ...LOADER, ...NODE_OPTIONS, main, ordersPath]
   if (process.env.INVOCATION_ID !== undefined && existsSync('/run/systemd/system')) return asUnit(command)
   const [file = '', ...args] = command
   const child = spawn(file, args, {

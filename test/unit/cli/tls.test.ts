@@ -29,6 +29,15 @@ it('works as over the socket', async () => {
   )
 })
 
+it('KUBECONFIG counts when Berth wrote it, and only then', async () => {
+  const env = { KUBECONFIG: bench.kubeconfig, BERTH_SOCKET: '', HOME: scratch() }
+  expect((await bench.berth(['get', 'vm', '-o', 'name'], { env })).out).toBe(
+    'virtualmachine.virtualization.deckhouse.io/web\n',
+  )
+  const foreign = { ...env, KUBECONFIG: changed(/cluster: berth/, 'cluster: production') }
+  expect((await bench.berth(['get', 'vm'], { env: foreign })).err).toContain('/run/berth/agent.sock')
+})
+
 it('streams come over TLS with the token', async () => {
   const ran = await bench.berth(['console', 'web', '--kubeconfig', bench.kubeconfig])
   expect(ran).toMatchObject({ code: 0, out: 'hello admin' })
