@@ -1,4 +1,4 @@
-// A cluster to measure placement in: hosts in zones, half filled with VMs of which a third has anti-affinity and a third is spread.
+// A cluster to measure placement in: hosts in zones, filled with VMs of which a third has anti-affinity and a third is spread.
 import { Cluster, nodeFacts, type VmFacts, vmFacts } from '../../../lib/placement/index.ts'
 
 export const KINDS = ['plain', 'anti', 'spread'] as const
@@ -18,6 +18,8 @@ const ZONES = 10
 /** VMs of one group: `app` in a namespace. */
 const GROUP = 6
 const NAMESPACES = 100
+/** VMs that a host has room for beyond those that it is filled with: enough for all that are measured on a hundred hosts. */
+const ROOM = 60
 
 /** The VM with a number; those of equal kind and neighbouring numbers are one group. */
 export function machineOf(number: number, kind: Kind): VmFacts {
@@ -49,8 +51,8 @@ export function filledCluster({ hosts, perHost }: Size): Cluster {
       nodeFacts({
         name,
         labels: { [HOSTNAME]: name, [ZONE]: `zone-${index % ZONES}`, 'kubernetes.io/arch': 'amd64' },
-        milliCpu: perHost * 1000,
-        memoryBytes: perHost * 2 * GIB,
+        milliCpu: (perHost + ROOM) * 500,
+        memoryBytes: (perHost + ROOM) * GIB,
         storageClasses: new Set(['local']),
       }),
     )
