@@ -57,11 +57,14 @@ export function mirrored(object: KubeObject, copy: KubeObject): Status {
 /** A machine; its host's own memory goes where its next host will find it. */
 export function mirroredVm(vm: VirtualMachine, copy: VirtualMachine): VirtualMachine['status'] {
   const status = mirrored(vm, copy)
-  const berth = (status.berth ?? {}) as { readonly eviction?: unknown }
+  const berth = (status.berth ?? {}) as { readonly eviction?: unknown; readonly migration?: unknown }
   const host = statusOf(copy).berth
   // Stopped by the scheduler: what its host makes of that is no word of its owner.
   const kept = host === undefined || berth.eviction !== undefined ? berth : { ...berth, host }
-  return { ...status, berth: kept } as VirtualMachine['status']
+  // Who moves it says how that went; its hosts know only that it moves.
+  const { migrationState } = berth.migration === undefined ? status : statusOf(vm)
+  const moved = migrationState === undefined ? {} : { migrationState }
+  return { ...status, ...moved, berth: kept } as unknown as VirtualMachine['status']
 }
 
 /** The last that was told, and that nothing is heard of its host now. */

@@ -11,6 +11,7 @@ interface Machine {
   readonly status?: {
     readonly phase?: string
     readonly nodeName?: string
+    readonly migrationState?: { readonly result?: string; readonly endTimestamp?: string }
     readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[]
   }
 }
@@ -73,6 +74,37 @@ it('explains why each host takes a machine or does not', async () => {
   const words = await berth('explain', 'vm', 'web-1', '--what-if', 'h2 down')
   expect(words).toMatch(/h2 +refused .*it is down \(what if\)/)
   expect(words).toMatch(/the disk web-1 lies on h\d/)
+})
+
+it('moves a guest to another host while it goes on', async () => {
+  const from = (await machine('web-1'))?.status?.nodeName ?? ''
+  const to = from === 'h3' ? 'h2' : 'h3'
+  const before = await GuestConsole.open(cluster.scheduler.client, NAMESPACE, 'web-1')
+  // In the guest's memory alone: a guest that was started anew would not have it.
+  await before.ask('echo kept-$((6*7)) >/run/mark; echo written')
+  before.close()
+  await berth('migrate', 'vm', 'web-1', '--to', to, '--wait')
+  const moved = await waitFor('web-1 that has moved', 60, async () => {
+    const found = await machine('web-1')
+    return found?.status?.nodeName === to && found.status.phase === 'Running' ? found : null
+  })
+  expect(moved.status?.migrationState).toMatchObject({ result: 'Succeeded', endTimestamp: expect.any(String) })
+  expect(await cluster.hostOf(from).virsh('list', '--all', '--uuid')).not.toContain(moved.metadata.uid)
+  expect(await cluster.hostOf(to).virsh('list', '--uuid')).toContain(moved.metadata.uid)
+  const after = await GuestConsole.open(cluster.scheduler.client, NAMESPACE, 'web-1')
+  expect(await after.ask('cat /run/mark')).toBe('kept-42')
+  after.close()
+})
+
+it('empties a host that is drained', async () => {
+  const preview = await berth('drain', 'h1', '--dry-run')
+  expect(preview).toMatch(/web-\d +h[23]/)
+  await berth('drain', 'h1')
+  await waitFor('h1 without machines', 120, async () =>
+    (await machines()).every(({ status }) => status?.phase === 'Running' && status.nodeName !== 'h1'),
+  )
+  expect((await cluster.hostOf('h1').virsh('list', '--all', '--uuid')).trim()).toBe('')
+  await berth('uncordon', 'h1')
 })
 
 it('stops and starts by operations, and the scheduler’s death in between changes nothing', async () => {

@@ -207,7 +207,7 @@ export class MovingVm {
         const said = host.console(this.uid).slice(before)
         return countsIn(said).length > 2 && goodSumsIn(said).length > 0
       },
-      () => host.console(this.uid).slice(-300),
+      () => host.console(this.uid).slice(-6000),
     )
     const all = [host, ...others]
     const bad = all.flatMap((one) => badSumsIn(one.console(this.uid)))
