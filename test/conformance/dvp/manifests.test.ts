@@ -26,7 +26,6 @@ const TO_BE_BUILT: Readonly<Record<string, readonly string[]>> = {
   L0629: ['spec.dataSource.type'],
   L0663: ['spec.dataSource.type'],
   L0903: ['spec.dataSource.type'],
-  L2962: ['spec.type'],
   L3880: ['spec.dataSource.objectRef.kind'],
   L4180: ['spec.type'],
 }
@@ -48,6 +47,9 @@ const documents = readdirSync(FOLDER).map((file) => {
 let api: TestApiServer
 beforeAll(async () => {
   api = await startApiServer()
+  for (const name of new Set(documents.flatMap(({ input }) => input.metadata.namespace ?? [])))
+    if (name !== 'default')
+      await api.server.resources.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
 })
 afterAll(() => api.stop())
 
