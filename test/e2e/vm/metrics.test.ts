@@ -42,8 +42,11 @@ const OF_BALLOON = /^berth_vm_memory_(available|unused|usable|swap|page_faults)_
 const OF_OTHERS = /^(berth_api_(watches|streams)|d8_virtualization_virtualimage_status_phase)$/
 /** Counted where something happens, which may not have happened yet. */
 const COUNTED = new Set(AGENT_METRICS.filter(({ kind }) => kind === 'counter').map(({ name }) => name))
+/** Of hosts that belong to a cluster. */
+const OF_CLUSTER = /^berth_scheduler_/
 /** May lack in a good scrape of this host. */
-const mayLack = (name: string) => COUNTED.has(name) || OF_BALLOON.test(name) || OF_OTHERS.test(name)
+const mayLack = (name: string) =>
+  COUNTED.has(name) || OF_BALLOON.test(name) || OF_OTHERS.test(name) || OF_CLUSTER.test(name)
 
 it('tells what the agent, its objects and its machines do; every metric of rules and dashboard is there', async () => {
   const text = await waitFor('a scrape with all figures', 30, async () => {
