@@ -47,7 +47,16 @@ export {
   type LeaseRenewal,
   RENEW_EVERY_MS,
 } from './cluster/leaserenewal.ts'
-export { type NodeStorage, nodeCpuOf, nodeStorageOf } from './cluster/node-storage.ts'
+export {
+  type NodeClass,
+  type NodeStorage,
+  nodeClassesOf,
+  nodeCpuOf,
+  nodeImage,
+  nodeImagesOf,
+  nodeStorageOf,
+  storedClass,
+} from './cluster/node-storage.ts'
 export type {
   ClusterDiskStatus,
   ClusterImageStatus,

@@ -1,6 +1,6 @@
 // API objects -> the facts that placement decides by. Pure; nothing is read from anywhere else.
 import type { Node, VirtualDisk, VirtualMachine, VirtualMachineClass } from '../../schemas/index.ts'
-import { type ClusterDiskStatus, clusterStatusOf } from '../../schemas/index.ts'
+import { type ClusterDiskStatus, clusterStatusOf, nodeClassesOf, nodeImagesOf } from '../../schemas/index.ts'
 import { effectiveCoreFraction } from '../../schemas/virtualmachineclass/sizing-policy.ts'
 import { readQuantity, toMilli, toUnits } from '../quantity.ts'
 import { HOST_MODEL_LABEL } from './cpu-labels.ts'
@@ -13,10 +13,8 @@ const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution'
 
 /** What the Node object does not say. */
 export interface NodeExtras {
-  /** Storage classes that the host can serve; absent: all. */
-  readonly storageClasses?: Iterable<string>
-  /** Digests of stored images. */
-  readonly images?: Iterable<string>
+  /** In words, why the folder of a shared class does not count there, by class. */
+  readonly folderProblem?: (storageClass: string) => string | null
   readonly devices?: ReadonlyMap<string, number>
   /** In words, why it is not used now, whatever its conditions say; its own conditions count besides. */
   readonly notReady?: string | null
@@ -31,10 +29,26 @@ export function nodeFactsOf(node: Node, extras: NodeExtras = {}): NodeFacts {
     milliCpu: amount(status?.allocatable?.cpu, toMilli),
     memoryBytes: amount(status?.allocatable?.memory, toUnits),
     accelerator: acceleratorOf(node),
-    storageClasses: extras.storageClasses === undefined ? null : new Set(extras.storageClasses),
-    images: new Set(extras.images ?? []),
+    storageClasses: classRoomsOf(node, extras),
+    images: new Set(nodeImagesOf(node)),
     devices: extras.devices ?? new Map(),
   }
+}
+
+function classRoomsOf(node: Node, { folderProblem = () => null }: NodeExtras): NodeFacts['storageClasses'] {
+  const classes = nodeClassesOf(node)
+  if (classes === null) return null
+  return new Map(
+    classes.map(({ name, problem, freeBytes, totalBytes, folder }) => [
+      name,
+      {
+        problem: problem ?? folderProblem(name),
+        freeBytes: Number(freeBytes),
+        totalBytes: Number(totalBytes),
+        folder,
+      },
+    ]),
+  )
 }
 
 /** The part of a host's facts that people write. */
@@ -172,13 +186,26 @@ function devicesOf({ usbDevices = [], gpus = [] }: VirtualMachine['spec']): VmFa
   return [...counts].map(([name, count]) => ({ name, count }))
 }
 
-/** Where a disk is. `shared`: its StorageClass is reachable from several hosts. */
-export function diskFactsOf(disk: VirtualDisk, shared: boolean): DiskFacts {
-  const { placement } = clusterStatusOf<ClusterDiskStatus>(disk)
+/** What a disk's object does not say. */
+export interface DiskExtras {
+  readonly storageClass: string | null
+  /** The class is reachable from several hosts. */
+  readonly shared: boolean
+  /** Of the image that it is made from, as a guest sees that; 0 without one, or when not known. */
+  readonly imageBytes: number
+}
+
+/** Where a disk is, and what it takes. */
+export function diskFactsOf(disk: VirtualDisk, { storageClass, shared, imageBytes }: DiskExtras): DiskFacts {
+  const { placement, folder = null } = clusterStatusOf<ClusterDiskStatus>(disk)
+  const asked = disk.status?.capacity ?? disk.spec.persistentVolumeClaim?.size
   return {
     name: disk.metadata.name,
-    storageClass: disk.status?.storageClassName ?? disk.spec.persistentVolumeClaim?.storageClassName ?? null,
+    storageClass,
     shared,
     node: shared ? null : (placement?.node ?? null),
+    bytes: asked === undefined ? imageBytes : amount(asked, toUnits),
+    made: disk.status?.target?.persistentVolumeClaimName !== undefined,
+    folder: shared ? folder : null,
   }
 }

@@ -18,12 +18,22 @@ export interface NodeFacts {
   readonly memoryBytes: number
   /** Null when not known; VMs that need a certain one are not placed there then. */
   readonly accelerator: Accelerator | null
-  /** Storage classes that the host can serve; null: all of them. */
-  readonly storageClasses: ReadonlySet<string> | null
+  /** Storage classes that the host has, by name; null: it has not told, and each is taken to be there. */
+  readonly storageClasses: ReadonlyMap<string, ClassRoom> | null
   /** SHA-256 digests of the images' stored files. */
   readonly images: ReadonlySet<string>
   /** How many of each device there are for guests, by name. */
   readonly devices: ReadonlyMap<string, number>
+}
+
+/** A storage class on one host. */
+export interface ClassRoom {
+  /** In words, why no disk can be used or made there now; null when it can. */
+  readonly problem: string | null
+  readonly freeBytes: number
+  readonly totalBytes: number
+  /** Of a shared class: which folder of that name it is, by the mark in it. Null: not shared, or not known. */
+  readonly folder: string | null
 }
 
 /** What a VM asks of a host's CPU. */
@@ -44,9 +54,19 @@ export interface DiskFacts {
   readonly storageClass: string | null
   /** The class is reachable from several hosts: the disk is on all that have it. */
   readonly shared: boolean
-  /** The host of a disk that lies on one host; null when it is not made yet, or shared. */
+  /** The host of a disk that lies, or is to be made, on one host; null when none is chosen, or it is shared. */
   readonly node: string | null
+  /** As the guest sees it; 0 when not known. */
+  readonly bytes: number
+  /** Its file is there. */
+  readonly made: boolean
+  /** Of a disk in a shared class: the mark of the folder where its file is; null when not known. */
+  readonly folder: string | null
 }
+
+/** What a disk is still going to take of a host that its VM is given to: one that is there already has taken it. */
+export const roomOn = (disk: DiskFacts, node: string): number =>
+  disk.made && (disk.shared || disk.node === node) ? 0 : disk.bytes
 
 export interface DeviceNeed {
   readonly name: string

@@ -72,14 +72,15 @@ export class Shortage implements Refusal {
   readonly filter: FilterName
   readonly what: string
   readonly free: number
-  readonly curable = true
+  readonly curable: boolean
   readonly #needs: number
   readonly #of: number
   readonly #say: (amount: number) => string
 
-  constructor(filter: FilterName, what: string, amounts: ShortAmounts) {
+  constructor(filter: FilterName, what: string, amounts: ShortAmounts, curable = true) {
     this.filter = filter
     this.what = what
+    this.curable = curable
     this.free = Math.max(0, amounts.free)
     this.#needs = amounts.needs
     this.#of = amounts.of

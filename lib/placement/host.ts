@@ -1,5 +1,5 @@
 // A host with the VMs that have a place on it, and what they take of it.
-import type { NodeFacts, VmFacts } from './facts.ts'
+import { type NodeFacts, roomOn, type VmFacts } from './facts.ts'
 import type { Claim } from './selections.ts'
 
 /** A VM that has a place. */
@@ -21,6 +21,8 @@ export class Host {
   usedMilliCpu = 0
   usedMemoryBytes = 0
   readonly usedDevices = new Map<string, number>()
+  /** Promised to disks that are not made there yet, in bytes, by storage class. */
+  readonly promisedBytes = new Map<string, number>()
 
   constructor(name: string) {
     this.name = name
@@ -36,15 +38,21 @@ export class Host {
     this.#count(held.vm, -1)
   }
 
-  #count({ milliCpu, memoryBytes, devices }: VmFacts, sign: 1 | -1): void {
+  #count({ milliCpu, memoryBytes, devices, disks }: VmFacts, sign: 1 | -1): void {
     this.usedMilliCpu += sign * milliCpu
     this.usedMemoryBytes += sign * memoryBytes
-    for (const { name, count } of devices) {
-      const used = (this.usedDevices.get(name) ?? 0) + sign * count
-      if (used === 0) this.usedDevices.delete(name)
-      else this.usedDevices.set(name, used)
+    for (const { name, count } of devices) add(this.usedDevices, name, sign * count)
+    for (const disk of disks) {
+      const bytes = roomOn(disk, this.name)
+      if (bytes > 0 && disk.storageClass !== null) add(this.promisedBytes, disk.storageClass, sign * bytes)
     }
   }
+}
+
+function add(sums: Map<string, number>, name: string, amount: number): void {
+  const sum = (sums.get(name) ?? 0) + amount
+  if (sum === 0) sums.delete(name)
+  else sums.set(name, sum)
 }
 
 /** A host that is known. */

@@ -1,6 +1,7 @@
 // The placement core: hosts + VMs with a place + a request -> a decision in words. Pure, incremental, deterministic; docs/placement.md.
 export {
   acceleratorOf,
+  type DiskExtras,
   diskFactsOf,
   type NodeExtras,
   nodeFactsOf,
@@ -19,6 +20,7 @@ export {
 export {
   type Accelerator,
   type Ask,
+  type ClassRoom,
   type CpuNeed,
   type DeviceNeed,
   type DiskFacts,

@@ -23,10 +23,13 @@ export function factsOf(vm: VirtualMachine, reader: FactsReader, extras: FactsEx
   return vmFactsOf(vm, {
     vmClass,
     discovered: (vmClass === null ? null : discoveredOf(vmClass)) ?? [],
-    disks: disks.map((disk) => ({
-      ...diskFactsOf(disk, isShared(disk, reader)),
-      storageClass: storageClassName(disk, reader),
-    })),
+    disks: disks.map((disk) =>
+      diskFactsOf(disk, {
+        storageClass: storageClassName(disk, reader),
+        shared: isShared(disk, reader),
+        imageBytes: Number(imageOf(disk, reader)?.status?.size?.unpackedBytes ?? 0),
+      }),
+    ),
     images: disks.flatMap((disk) => imageNeed(disk, reader)),
     ...extras,
   })
@@ -46,15 +49,21 @@ export const isShared = (disk: VirtualDisk, reader: FactsReader): boolean =>
 const storageClassName = (disk: VirtualDisk, reader: FactsReader): string | null =>
   disk.status?.storageClassName ?? storageClassOf(disk, reader)?.metadata.name ?? null
 
-/** The image of a disk that is yet to be made. */
-function imageNeed(disk: VirtualDisk, reader: FactsReader): VmFacts['images'] {
+/** The image that a disk is made from, if it is there. */
+function imageOf(disk: VirtualDisk, reader: FactsReader): VirtualImage | null {
   const { objectRef } = disk.spec.dataSource ?? {}
-  if (objectRef === undefined || disk.status?.phase === 'Ready') return []
+  if (objectRef === undefined) return null
   const isCluster = objectRef.kind === 'ClusterVirtualImage'
-  const image = reader.get<VirtualImage>(isCluster ? CLUSTER_IMAGES : IMAGES, {
+  return reader.get<VirtualImage>(isCluster ? CLUSTER_IMAGES : IMAGES, {
     namespace: isCluster ? '' : (disk.metadata.namespace ?? ''),
     name: objectRef.name,
   })
+}
+
+/** The image of a disk that is yet to be made. */
+function imageNeed(disk: VirtualDisk, reader: FactsReader): VmFacts['images'] {
+  if (disk.status?.phase === 'Ready') return []
+  const image = imageOf(disk, reader)
   const { digest } = clusterStatusOf<ClusterImageStatus>(image)
   if (digest === undefined) return []
   return [{ digest, bytes: Number(image?.status?.size?.storedBytes ?? 0) }]

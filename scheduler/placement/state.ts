@@ -1,19 +1,25 @@
 // Keeps the placement core true to the store: hosts, machines that have a place, namespaces. A decision counts from the moment it is made;
 // what the store says after it is the same, or takes it back.
+
+import type { KubeObject } from '../../lib/object.ts'
 import { Cluster, nodeFactsOf } from '../../lib/placement/index.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { keyOf } from '../../lib/store/change.ts'
 import type { Change } from '../../lib/store/store.ts'
 import {
-  type ClusterImageStatus,
+  type ClusterDiskStatus,
   type ClusterVmStatus,
   clusterStatusOf,
   type Node,
+  nodeClassesOf,
+  nodeImagesOf,
   openMigration,
+  storedClass,
+  type VirtualDisk,
   type VirtualMachine,
 } from '../../schemas/index.ts'
-import { CLUSTER_IMAGES, IMAGES, NAMESPACES, NODES, VMS } from '../../schemas/resources.ts'
-import { byUid } from '../indexes.ts'
+import { DISKS, NAMESPACES, NODES, VMS } from '../../schemas/resources.ts'
+import { byUid, referenceOf, VMS_BY_REFERENCE } from '../indexes.ts'
 import { factsOf } from './facts.ts'
 import type { PriorityOf } from './priorities.ts'
 
@@ -56,7 +62,7 @@ export class PlacementState {
       this.cluster.removeNode(name)
       return
     }
-    this.cluster.upsertNode(nodeFactsOf(node, { images: this.#imagesOn(name), notReady: notReady(name) }))
+    this.cluster.upsertNode(nodeFactsOf(node, { notReady: notReady(name) }))
     onRoom()
   }
 
@@ -73,6 +79,16 @@ export class PlacementState {
       if (change.type === 'delete' || isNews(change)) this.refresh(name)
     } else if (resource === NAMESPACES) this.#namespace(name)
     else if (resource === VMS) this.#changed(change)
+    else if (resource === DISKS && change.type === 'put' && isDiskNews(change)) this.#disk(change.entry.value)
+  }
+
+  /** What its machine is going to take of its host, and who reaches it, differs. */
+  #disk({ metadata: { namespace = '', name } }: KubeObject): void {
+    for (const vm of this.#deps.reader.byIndex<VirtualMachine>(
+      VMS_BY_REFERENCE,
+      referenceOf('VirtualDisk', namespace, name),
+    ))
+      this.#machine(vm)
   }
 
   #changed(change: Change): void {
@@ -115,15 +131,6 @@ export class PlacementState {
     if (found === null) this.cluster.removeNamespace(name)
     else this.cluster.upsertNamespace(name, { 'kubernetes.io/metadata.name': name, ...found.metadata.labels })
   }
-
-  #imagesOn(node: string): readonly string[] {
-    return [IMAGES, CLUSTER_IMAGES].flatMap((resource) =>
-      this.#deps.reader.list(resource).flatMap((image) => {
-        const { nodes = [], digest } = clusterStatusOf<ClusterImageStatus>(image)
-        return digest !== undefined && nodes.includes(node) ? [digest] : []
-      }),
-    )
-  }
 }
 
 const placeOf = (vm: VirtualMachine | null): string | null =>
@@ -136,15 +143,29 @@ function shapeOf(vm: VirtualMachine): string {
   return JSON.stringify([generation, labels, deletionTimestamp, placement, migration?.phase, migration?.to, eviction])
 }
 
+/** Whether a change of a disk is one of what placement reads: where it is, and whether its file is there. */
+function isDiskNews(change: Extract<Change, { type: 'put' }>): boolean {
+  const read = (object: KubeObject | null) => {
+    const { placement, folder } = clusterStatusOf<ClusterDiskStatus>(object as VirtualDisk | null)
+    const { target, capacity } = (object as VirtualDisk | null)?.status ?? {}
+    return JSON.stringify([placement?.node, folder, target?.persistentVolumeClaimName, capacity])
+  }
+  return read(change.previous) !== read(change.entry.value)
+}
+
 /** Whether a change of a Node is one of what placement reads. */
 function isNews(change: Extract<Change, { type: 'put' }>): boolean {
   if (change.previous === null) return true
-  const read = ({ metadata, spec, status }: Node) =>
-    JSON.stringify([
+  const read = (node: Node) => {
+    const { metadata, spec, status } = node
+    return JSON.stringify([
       metadata.labels,
       spec,
       status?.allocatable,
       status?.conditions?.map(({ type, status: truth, reason }) => [type, truth, reason]),
+      nodeClassesOf(node)?.map(storedClass),
+      nodeImagesOf(node),
     ])
+  }
   return read(change.previous as Node) !== read(change.entry.value as Node)
 }

@@ -81,6 +81,8 @@ export interface ClusterVmStatus {
 /** `status.berth` of a VirtualDisk at the scheduler. */
 export interface ClusterDiskStatus {
   readonly placement?: Placement
+  /** In a shared class: the mark of the folder where it was made. Which hosts have that one says who reaches the disk. */
+  readonly folder?: string
   readonly leaving?: readonly Leaving[]
   readonly epoch?: number
 }

@@ -36,7 +36,7 @@ export function machineOf(number: number, kind: Kind): VmFacts {
     apart: kind === 'anti' ? [{ topologyKey: HOSTNAME, labelSelector }] : [],
     spread:
       kind === 'spread' ? [{ topologyKey: ZONE, maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule', labelSelector }] : [],
-    disks: [{ name: 'root', storageClass: 'local', shared: false, node: null }],
+    disks: [{ name: 'root', storageClass: 'local', shared: false, node: null, bytes: GIB, made: false, folder: null }],
   })
 }
 
@@ -53,7 +53,7 @@ export function filledCluster({ hosts, perHost }: Size): Cluster {
         labels: { [HOSTNAME]: name, [ZONE]: `zone-${index % ZONES}`, 'kubernetes.io/arch': 'amd64' },
         milliCpu: (perHost + ROOM) * 500,
         memoryBytes: (perHost + ROOM) * GIB,
-        storageClasses: new Set(['local']),
+        storageClasses: new Map([['local', { problem: null, freeBytes: 2 ** 50, totalBytes: 2 ** 50, folder: null }]]),
       }),
     )
   }

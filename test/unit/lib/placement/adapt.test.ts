@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import type { KubeObject } from '../../../../lib/object.ts'
 import { diskFactsOf, nodeFactsOf, vmFactsOf } from '../../../../lib/placement/index.ts'
-import type { Node, VirtualDisk, VirtualMachine, VirtualMachineClass } from '../../../../schemas/index.ts'
+import {
+  type Node,
+  nodeImage,
+  storedClass,
+  type VirtualDisk,
+  type VirtualMachine,
+  type VirtualMachineClass,
+} from '../../../../schemas/index.ts'
 import { metadata, virtualDisk, virtualMachine, virtualMachineClass } from '../../schemas/samples.ts'
 
 type Ready = { readonly status: 'True' | 'False' | 'Unknown'; readonly reason: string; readonly message?: string }
@@ -56,12 +62,20 @@ describe('facts of a host', () => {
   })
 
   it('take in what others know', () => {
-    const facts = nodeFactsOf(kvm, { storageClasses: ['fast'], images: ['x'], notReady: 'its lease ran out' })
-    expect(facts).toMatchObject({
-      storageClasses: new Set(['fast']),
-      images: new Set(['x']),
-      notReady: 'its lease ran out',
-    })
+    const fast = { name: 'fast', problem: null, freeBytes: 5n, totalBytes: 9n, folder: 'mark' }
+    const slow = { ...fast, name: 'slow', problem: 'no such folder', folder: null }
+    const told = {
+      ...kvm.status,
+      berth: { storage: { freeBytes: '7', classes: [fast, slow].map(storedClass) } },
+      images: [nodeImage('ab12', ['VirtualImage default/guest'], 3n)],
+    }
+    const folderProblem = (name: string) => (name === 'fast' ? 'another folder than on h2' : null)
+    const facts = nodeFactsOf({ ...kvm, status: told } as typeof kvm, { folderProblem, notReady: 'its lease ran out' })
+    expect(facts).toMatchObject({ images: new Set(['ab12']), notReady: 'its lease ran out' })
+    expect([...(facts.storageClasses ?? [])]).toEqual([
+      ['fast', { problem: 'another folder than on h2', freeBytes: 5, totalBytes: 9, folder: 'mark' }],
+      ['slow', { problem: 'no such folder', freeBytes: 5, totalBytes: 9, folder: null }],
+    ])
   })
 })
 
@@ -120,17 +134,27 @@ describe('facts of a machine', () => {
   })
 })
 
-it('finds where a disk is', () => {
-  const disk: KubeObject = {
-    ...virtualDisk({ persistentVolumeClaim: { storageClassName: 'fast' } }),
-    status: { berth: { placement: { node: 'h2', epoch: 1, since: '2026-01-01T00:00:00Z' } } },
-  }
-  expect(diskFactsOf(disk as VirtualDisk, false)).toEqual({
+it('finds where a disk is, and what it takes', () => {
+  const disk = (status: object, pvc: object = { storageClassName: 'fast', size: '1Gi' }) =>
+    ({ ...virtualDisk({ persistentVolumeClaim: pvc }), status }) as VirtualDisk
+  const berth = { placement: { node: 'h2', epoch: 1, since: '2026-01-01T00:00:00Z' }, folder: 'mark' }
+  const local = { storageClass: 'fast', shared: false, imageBytes: 5 }
+  expect(diskFactsOf(disk({ berth }), local)).toEqual({
     name: 'one',
     storageClass: 'fast',
     shared: false,
     node: 'h2',
+    bytes: 1024 ** 3,
+    made: false,
+    folder: null,
   })
-  expect(diskFactsOf(disk as VirtualDisk, true)).toMatchObject({ shared: true, node: null })
-  expect(diskFactsOf(virtualDisk({}), false)).toMatchObject({ storageClass: null, node: null })
+  const made = { berth, capacity: '2Gi', target: { persistentVolumeClaimName: 'one' } }
+  expect(diskFactsOf(disk(made), { ...local, shared: true })).toMatchObject({
+    shared: true,
+    node: null,
+    bytes: 2 * 1024 ** 3,
+    made: true,
+    folder: 'mark',
+  })
+  expect(diskFactsOf(disk({}, {}), local)).toMatchObject({ bytes: 5, node: null })
 })
