@@ -192,12 +192,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
   await createFirstObjects(resources, stateDir)
   await server.keepDefaultRoles()
-  const { storage, controllers: storageControllers } = await createStorageSide(core)
+  const { storage, told, controllers: storageControllers } = await createStorageSide(core)
   const lifeline = new Lifeline({
     core,
     networks,
     volumes: storage.volumes,
     storage,
+    told,
     strayFiles: storage.strays,
     version,
   })

@@ -22,6 +22,7 @@ export interface LifelineDeps {
   readonly networks: LibvirtPool
   readonly volumes: Volumes
   readonly storage: SessionDeps['storage']
+  readonly told: SessionDeps['told']
   readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
   readonly version: string
 }
@@ -136,7 +137,7 @@ export class Lifeline {
   }
 
   async #begin(signal: AbortSignal): Promise<void> {
-    const { core, networks, volumes, storage, strayFiles, version } = this.#deps
+    const { core, networks, volumes, storage, told, strayFiles, version } = this.#deps
     const { config, clock, log } = core
     for (const pool of new Set([core.libvirt, networks]))
       if (!pool.connected) await pool.connect({ signal, timeoutMs: CONNECT_TIMEOUT_MS })
@@ -144,7 +145,7 @@ export class Lifeline {
     log.info({ accelerator: this.#survey.accelerator, machine: this.#survey.facts.machineType }, 'host surveyed')
     const libvirtTrouble = () => this.#libvirt.trouble()
     this.#session = await startSession(
-      { core, networks, volumes, storage, strayFiles, version, survey: this.#survey, libvirtTrouble },
+      { core, networks, volumes, storage, told, strayFiles, version, survey: this.#survey, libvirtTrouble },
       signal,
     )
   }

@@ -6,8 +6,8 @@ import type { AgentCore } from './core.ts'
 import { hostAddresses } from './host/addresses.ts'
 import { hostModelXml } from './host/cpu-features.ts'
 import { type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
-import { spaceFor } from './images/space.ts'
 import { allDomains } from './inventory.ts'
+import type { ToldStorage } from './storage-controllers.ts'
 import { findStrays } from './strays.ts'
 
 export interface NodeReconcilerDeps {
@@ -16,6 +16,7 @@ export interface NodeReconcilerDeps {
   readonly version: string
   /** What is wrong now. */
   readonly troubles: () => NodeTroubles
+  readonly told: Pick<ToldStorage, 'read'>
   /** Files of disks and images whose object's uid is not among the known. */
   readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
   /** What was read of running domains. */
@@ -27,6 +28,7 @@ export function nodeReconciler({
   survey,
   version,
   troubles,
+  told,
   strayFiles,
   definitions,
 }: NodeReconcilerDeps): NodeReconciler {
@@ -36,7 +38,7 @@ export function nodeReconciler({
     resources,
     clock,
     nodeName: config.nodeName,
-    troubles,
+    present: async () => ({ ...troubles(), storage: await told.read() }),
     facts: async (signal) => {
       const inventory = await readInventory(signal).catch((error: unknown) => {
         // An agent that stops wants no inventory any more.
@@ -45,7 +47,6 @@ export function nodeReconciler({
         return null
       })
       const { hostModel } = survey.capabilities
-      const space = await spaceFor(config.stateDir).catch(() => undefined)
       return {
         nodeName: config.nodeName,
         berthVersion: version,
@@ -57,7 +58,6 @@ export function nodeReconciler({
         checks: await runHostChecks(survey.checkContext, clock, signal),
         addresses: hostAddresses(),
         cpuOvercommit: config.capacity.cpuOvercommit,
-        ...(space === undefined ? {} : { freeBytes: space }),
         ...(hostModel === undefined ? {} : { hostModel: hostModelXml(hostModel) }),
         strays: findStrays(await allDomains(libvirt, signal, definitions), { reader, files: strayFiles }),
       }

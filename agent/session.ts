@@ -2,13 +2,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LibvirtPool } from '../lib/libvirt/index.ts'
-import { fromKey, nameOf, toKey } from '../lib/object.ts'
+import { fromKey, type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
 import { OverloadWatch } from '../lib/server/overload.ts'
-import type { VirtualMachine } from '../schemas/index.ts'
+import type { VirtualImage, VirtualMachine } from '../schemas/index.ts'
 import type { Host } from './cluster/binding-admission.ts'
 import { touchedByPeople } from './controllers/node/controller.ts'
 import { VirtualMachineReconciler } from './controllers/virtualmachine/controller.ts'
@@ -31,15 +31,24 @@ import { ledgerCollector, waitsCollector } from './metrics/host.ts'
 import type { HandoverSide } from './migration/handover.ts'
 import { createMigrationSide } from './migration/index.ts'
 import { httpsPeers } from './migration/peers.ts'
-import { NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
+import { CLUSTER_IMAGES, IMAGES, NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
 import { nodeReconciler } from './node-reconciler.ts'
 import { RollCall } from './roll-call.ts'
 import { StartTurns } from './start-turns.ts'
 import type { Storage } from './storage/index.ts'
 import type { Volumes } from './storage/volumes.ts'
+import type { ToldStorage } from './storage-controllers.ts'
 import { findStrays, uidsOf } from './strays.ts'
-import { VMS_BY_MAC, VMS_BY_UID, waitingForLease, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
+import {
+  VMS_BY_MAC,
+  VMS_BY_UID,
+  waitingForLease,
+  whenDiffers,
+  wireClasses,
+  wireOperations,
+  wireVirtualMachines,
+} from './wiring.ts'
 
 /** Passes of VMs at a time: libvirt starts a few at once, and others wait for guests without holding it. */
 const VM_CONCURRENCY = 16
@@ -65,6 +74,8 @@ export interface SessionDeps {
   readonly networks: LibvirtPool
   readonly volumes: Volumes
   readonly storage: Pick<Storage, 'driver' | 'content' | 'peers' | 'stateDir'>
+  /** What this host tells of its storage. */
+  readonly told: ToldStorage
   /** Files of disks and images whose object's uid is not among the known. */
   readonly strayFiles: (known: ReadonlySet<string>) => readonly string[]
   readonly survey: Survey
@@ -234,6 +245,14 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   wireOperations(reader, operations)
   wireClasses(reader, classes)
   on(reader, NODES, (change) => (touchedByPeople(change) ? itself(change) : []), nodes)
+  for (const resource of [IMAGES, CLUSTER_IMAGES])
+    on(
+      reader,
+      resource,
+      whenDiffers(phaseOf, () => [nodeKey]),
+      nodes,
+    )
+  const forgetStorage = deps.told.onChange(() => nodes.enqueue(nodeKey))
   const watching = machines.watch(stopping.signal)
   const controllers = [nodes, classes, operations, vms, moves.controller]
   nodes.enqueue(nodeKey)
@@ -252,6 +271,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     stop: async () => {
       forgetLedger()
       forgetLease()
+      forgetStorage()
       forgetWaits()
       guests.close()
       await moves.stop()
@@ -261,6 +281,11 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     },
   }
 }
+
+/** An image that is there, or not any more, is told of. */
+const phaseOf = ({ status }: VirtualImage | KubeObject): readonly unknown[] => [
+  (status as VirtualImage['status'])?.phase,
+]
 
 function wake(reader: Reader, index: string, value: string, sink: KeySink): void {
   for (const vm of reader.byIndex(index, value)) sink.enqueue(toKey(nameOf(vm)))

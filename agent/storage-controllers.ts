@@ -2,6 +2,7 @@
 import { nameOf, toKey } from '../lib/object.ts'
 import { toBytes } from '../lib/quantity.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
+import { on } from '../lib/reconcile/sources.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
 import { isShared, type StorageClass } from '../schemas/index.ts'
 import type { AgentConfig } from './config.ts'
@@ -15,12 +16,23 @@ import { resizeLive } from './controllers/virtualmachine/resize-disk.ts'
 import type { AgentCore } from './core.ts'
 import type { ImporterConfig } from './images/config.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, STORAGE_CLASSES } from './names.ts'
+import { ClassFolders, FOLDERS_KEY } from './storage/class-folders.ts'
+import { type HostStorage, hostStorage } from './storage/host-storage.ts'
 import { openStorage, type Storage } from './storage/index.ts'
 
 const CONCURRENCY = 8
 
+/** What this host tells of its storage, and when that is news. */
+export interface ToldStorage {
+  read(): Promise<HostStorage>
+  /** Returns the unsubscribe function. */
+  onChange(listener: () => void): () => void
+}
+
 export interface StorageSide {
   readonly storage: Storage
+  /** For the Node. */
+  readonly told: ToldStorage
   readonly controllers: readonly Controller[]
 }
 
@@ -78,7 +90,30 @@ export async function createStorageSide(core: AgentCore): Promise<StorageSide> {
   wireImages(reader, 'VirtualImage', images)
   wireImages(reader, 'ClusterVirtualImage', clusterImages)
   wireStorageClasses(reader, classes)
-  return { storage, controllers: [disks, images, clusterImages, classes] }
+  const classFolders = new ClassFolders({
+    reader,
+    told: () => core.cluster.storageClasses(),
+    stateDir,
+    look: (folder, isShared) => driver.lookAtFolder(folder, isShared),
+    clock,
+    log,
+    observer,
+  })
+  let told = ''
+  core.cluster.onLease(() => {
+    const now = JSON.stringify(core.cluster.storageClasses())
+    if (now !== told) classFolders.wake()
+    told = now
+  })
+  on(reader, STORAGE_CLASSES, () => [FOLDERS_KEY], classFolders.controller)
+  return {
+    storage,
+    told: {
+      read: () => hostStorage(stateDir, { content, folders: classFolders }),
+      onChange: (listener) => classFolders.onChange(listener),
+    },
+    controllers: [disks, images, clusterImages, classes, classFolders.controller],
+  }
 }
 
 function importerConfig({ importer }: AgentConfig): ImporterConfig {

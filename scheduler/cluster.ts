@@ -3,8 +3,8 @@
 import type { ApiServerOptions } from '../lib/apiserver/server.ts'
 import { ApiError } from '../lib/errors.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
-import { type ClusterVmStatus, clusterStatusOf, openMigration } from '../schemas/index.ts'
-import { VMS } from '../schemas/resources.ts'
+import { type ClusterVmStatus, clusterStatusOf, openMigration, type StorageClass, toldClass } from '../schemas/index.ts'
+import { STORAGE_CLASSES, VMS } from '../schemas/resources.ts'
 import type { SchedulerCore } from './core.ts'
 import { deathOn } from './failover/death.ts'
 import { createHosting } from './hosting.ts'
@@ -42,6 +42,7 @@ export function createCluster(core: SchedulerCore): Cluster {
     ruler: () => hosting.ruler.signature(),
     refusal: () => hosting.ruler.refusal(),
     isMember: (node) => members.urlOf(node) !== null,
+    storageClasses: () => reader.list<StorageClass>(STORAGE_CLASSES).map(toldClass),
     owns: (node, { uid, epoch }) => {
       const [vm] = reader.byIndex(byUid(VMS), uid)
       const status = clusterStatusOf<ClusterVmStatus>(vm ?? null)

@@ -3,7 +3,13 @@
 import type { VirtualKind } from '../lib/apiserver/virtual.ts'
 import type { Clock } from '../lib/clock.ts'
 import { ApiError } from '../lib/errors.ts'
-import { LEASE_RENEWAL, LEASE_SECONDS, type LeaseAnswer, type LeaseAsk } from '../schemas/cluster/leaserenewal.ts'
+import {
+  LEASE_RENEWAL,
+  LEASE_SECONDS,
+  type LeaseAnswer,
+  type LeaseAsk,
+  type ToldClass,
+} from '../schemas/cluster/leaserenewal.ts'
 
 /** The last sign of life of one host. */
 export interface Lease extends Pick<LeaseAsk, 'node' | 'bootId' | 'machines' | 'evidence'> {
@@ -30,6 +36,8 @@ export interface LeaseDeps {
   readonly refusal: () => string | null
   /** Whether the host is a member. */
   readonly isMember: (node: string) => boolean
+  /** Of the cluster: every host is told of them. */
+  readonly storageClasses: () => readonly ToldClass[]
   /** Whether the machine is that host's by that epoch, in the store. */
   readonly owns: (node: string, machine: LeaseAsk['machines'][number]) => boolean
 }
@@ -82,6 +90,7 @@ export class LeaseTable implements Leases {
       leaseSeconds: LEASE_SECONDS,
       confirmed: machines.filter((machine) => this.#deps.owns(node, machine)).map(({ uid }) => uid),
       ...this.#deps.ruler(),
+      storageClasses: this.#deps.storageClasses(),
     }
   }
 }

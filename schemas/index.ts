@@ -46,6 +46,8 @@ export {
   type LeaseEvidence,
   type LeaseRenewal,
   RENEW_EVERY_MS,
+  type ToldClass,
+  toldClass,
 } from './cluster/leaserenewal.ts'
 export {
   type NodeClass,

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { EventRecorder } from '../../lib/controllers/event-recorder.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
-import { CLAIM, type ClaimAsk, type HostBinding, type VirtualMachine } from '../../schemas/index.ts'
+import { CLAIM, type ClaimAsk, type HostBinding, type ToldClass, type VirtualMachine } from '../../schemas/index.ts'
 import type { AgentConfig } from '../config.ts'
 import { domainName } from '../controllers/virtualmachine/domain-plan.ts'
 import { AGENT_EVENTS } from '../events.ts'
@@ -36,6 +36,8 @@ export interface ClusterSide {
   readonly admission: Admission
   /** Kinds that the scheduler asks. */
   readonly virtual: readonly VirtualKind[]
+  /** Storage classes of the cluster, as the scheduler last told. */
+  storageClasses(): readonly ToldClass[]
   /** For the Node; null on a host that belongs to no cluster. */
   seen(): SchedulerSeen | null
   /** Hears when the lease began or ended, or what it says of machines may be otherwise. Returns the unsubscribe function. */
@@ -98,6 +100,7 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     },
   })
   let last = ''
+  let storageClasses: readonly ToldClass[] = []
   const lease: LeaseKeeper = new LeaseKeeper({
     clock,
     bootClock,
@@ -113,6 +116,9 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     evidence: () => fencing.evidence(),
     prepare: () => fencing.update({ holds: lease.holds(), until: lease.state.until }),
     term: () => ruler.known.term,
+    onAnswer: (answer) => {
+      storageClasses = answer.storageClasses ?? []
+    },
     onChange: ({ state, until, message }) => {
       void fencing.update({ holds: state === 'held', until })
       const known = owned().every(({ metadata, spec }) => lease.confirmed(metadata.name, spec.epoch))
@@ -150,6 +156,7 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     guard: boundGuard({ reader, scheduler }),
     admission: bindingAdmission({ reader, ruler, holdings, host }),
     virtual: [claims],
+    storageClasses: () => (membership() === null ? [] : storageClasses),
     seen: () => seenOf(lease, fencing),
     onLease: (listener) => {
       listeners.add(listener)

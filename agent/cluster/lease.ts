@@ -29,6 +29,8 @@ export interface LeaseDeps {
   readonly prepare: () => Promise<void>
   /** The highest term that this host obeys. */
   readonly term: () => number
+  /** Of each renewal. */
+  readonly onAnswer: (answer: LeaseAnswer) => void
   /** After each renewal, and when the lease ran out. */
   readonly onChange: (state: LeaseState) => void
 }
@@ -136,6 +138,7 @@ export class LeaseKeeper {
     for (const { uid, epoch } of ask.machines)
       if (yes.has(uid)) this.#confirmed.set(uid, epoch)
       else this.#confirmed.delete(uid)
+    this.#deps.onAnswer(answer)
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {

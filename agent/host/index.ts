@@ -12,8 +12,10 @@ export { probeKvm } from './kvm-probe.ts'
 export type { LibvirtTroubleReason, OverloadReason } from './node-conditions.ts'
 export {
   NO_TROUBLES,
+  NOTHING_NOW,
   type NodeCondition,
   type NodeFacts,
+  type NodeNow,
   type NodeTroubles,
   newNode,
   nodeConditions,

@@ -102,6 +102,18 @@ export const NODE_CONDITIONS = defineConditions('Node', {
       },
     },
   },
+  StorageReady: {
+    means: 'Disks of every storage class can be used and made on this host. The message has the room in each.',
+    reasons: {
+      ClassesUsable: { status: 'True', means: 'They can.' },
+      ClassNotUsable: {
+        status: 'False',
+        means:
+          'The folder of a class is missing, cannot be written or does not answer; the message says which. Disks of that class are given to other hosts.',
+        todo: 'Make the folder or mount its file system there. It is looked at every 30 s. A class of that name which the host has of its own has to go: `kubectl delete sc NAME` at its agent.',
+      },
+    },
+  },
   UnknownObjects: {
     means:
       'The host has machines, disks or images of Berth that the database does not know: it is an older copy, or was lost.',

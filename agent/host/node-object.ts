@@ -1,4 +1,7 @@
 /** What the agent says about its host in the Node object: labels and status. Pure. */
+import { sizeWords } from '../../lib/placement/words.ts'
+import { storedClass } from '../../schemas/index.ts'
+import type { HostStorage } from '../storage/host-storage.ts'
 import type { AcceleratorDecision } from './accelerator.ts'
 import { allocatableOf, capacityOf } from './capacity.ts'
 import type { CheckResult } from './checks/check.ts'
@@ -28,10 +31,13 @@ export interface NodeFacts {
   /** Addresses of the host that others may reach it at. */
   readonly addresses: readonly string[]
   readonly cpuOvercommit: number
-  /** Bytes free below the state folder; absent when that could not be told. */
-  readonly freeBytes?: bigint
   /** Machines and files of Berth that the database does not know; absent when they were not looked for. */
   readonly strays?: readonly string[]
+}
+
+/** What the host has at this moment, and what is wrong with it. */
+export interface NodeNow extends NodeTroubles {
+  readonly storage: HostStorage
 }
 
 /** What is wrong with the host at this moment; null where nothing is. */
@@ -55,6 +61,7 @@ export interface Overload {
 }
 
 export const NO_TROUBLES: NodeTroubles = { libvirt: null, network: null, overload: null, scheduler: null }
+export const NOTHING_NOW: NodeNow = { ...NO_TROUBLES, storage: { freeBytes: null, classes: null, images: [] } }
 
 export interface NodeCondition {
   readonly type: string
@@ -84,13 +91,14 @@ export function nodeStatus(
   facts: NodeFacts,
   now: string,
   previous: readonly NodeCondition[] = [],
-  troubles: NodeTroubles = NO_TROUBLES,
+  present: NodeNow = NOTHING_NOW,
 ) {
   const { identity, berthVersion, inventory } = facts
+  const { freeBytes, classes, images } = present.storage
   return {
     capacity: capacityOf(identity),
     allocatable: allocatableOf(identity, facts.cpuOvercommit),
-    conditions: nodeConditions(facts, now, previous, troubles),
+    conditions: nodeConditions(facts, now, previous, present),
     addresses: [
       ...facts.addresses.map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: facts.nodeName },
@@ -108,8 +116,12 @@ export function nodeStatus(
       kubeletVersion: berthVersion,
     },
     ...(inventory === undefined ? {} : { hardware: inventory }),
+    images,
     berth: {
-      ...(facts.freeBytes === undefined ? {} : { storage: { freeBytes: String(facts.freeBytes) } }),
+      storage: {
+        ...(freeBytes === null ? {} : { freeBytes: String(freeBytes) }),
+        ...(classes === null ? {} : { classes: classes.map(storedClass) }),
+      },
       ...(facts.hostModel === undefined ? {} : { cpu: { hostModel: facts.hostModel } }),
     },
   }
@@ -130,11 +142,12 @@ export function nodeConditions(
   facts: NodeFacts,
   now: string,
   previous: readonly NodeCondition[] = [],
-  troubles: NodeTroubles = NO_TROUBLES,
+  present: NodeNow = NOTHING_NOW,
 ): NodeCondition[] {
   const found = [
-    readyCondition(facts, troubles),
-    ...liveConditions(troubles),
+    readyCondition(facts, present),
+    ...liveConditions(present),
+    ...storageCondition(present.storage),
     ...strayCondition(facts),
     ...facts.checks.flatMap(checkCondition),
   ]
@@ -189,6 +202,22 @@ function strayCondition({ strays }: NodeFacts): readonly Live[] {
   const more = strays.length > MAX_STRAYS ? ` and ${strays.length - MAX_STRAYS} more` : ''
   const message = `the database does not know ${strays.slice(0, MAX_STRAYS).join(', ')}${more}; they are left alone`
   return [{ type, status: 'True', reason: 'UnknownOnHost', message }]
+}
+
+/** Numbers are there for people; placement reads `status.berth`. */
+function storageCondition({ classes }: HostStorage): readonly Live[] {
+  const type = 'StorageReady'
+  if (classes === null) return []
+  const message = classes
+    .map(({ name, problem, freeBytes, totalBytes }) =>
+      problem === null
+        ? `${name}: ${sizeWords(Number(freeBytes))} of ${sizeWords(Number(totalBytes))} free`
+        : `${name}: ${problem}`,
+    )
+    .join('; ')
+  return classes.some(({ problem }) => problem !== null)
+    ? [{ type, status: 'False', reason: 'ClassNotUsable', message }]
+    : [{ type, status: 'True', reason: 'ClassesUsable', message }]
 }
 
 function libvirtCondition(trouble: NodeTroubles['libvirt']): Live {

@@ -9,10 +9,13 @@ const RESERVE = 512n * 1024n * 1024n
 const STEP = 64 * 1024 * 1024
 
 /** Bytes that an import may still write below `folder`; never negative. */
-export async function spaceFor(folder: string): Promise<bigint> {
-  const { bavail, bsize } = await statfs(folder, { bigint: true })
+export const spaceFor = async (folder: string): Promise<bigint> => (await roomIn(folder)).freeBytes
+
+/** Of the file system of `folder`: what imports and disks may still fill, and all of it. */
+export async function roomIn(folder: string): Promise<{ readonly freeBytes: bigint; readonly totalBytes: bigint }> {
+  const { bavail, bsize, blocks } = await statfs(folder, { bigint: true })
   const free = bavail * bsize - RESERVE
-  return free > 0n ? free : 0n
+  return { freeBytes: free > 0n ? free : 0n, totalBytes: blocks * bsize }
 }
 
 /** A function to call with the length written so far. @throws ImportError when the disk gets full */

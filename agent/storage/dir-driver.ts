@@ -4,10 +4,13 @@ import { access, chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from '../../lib/exec.ts'
 import type { ContentStore } from '../images/content-store.ts'
+import { roomIn } from '../images/space.ts'
 import type { OnFileStep } from '../seams.ts'
+import type { FolderRoom } from './class-folders.ts'
 import type { DiskRecord } from './disk-record.ts'
 import type { DiskRecords } from './disk-records.ts'
 import { moveDurably, nullIfMissing, removeDurably, tempBeside } from './files.ts'
+import { markOf } from './folder-mark.ts'
 
 /**
  * Grows the disk of a running VM through its QEMU. True when that was done, false when no running VM has the disk.
@@ -187,6 +190,12 @@ export class DirDriver {
   async checkFolder(folder: string): Promise<void> {
     await mkdir(join(folder, 'disks'), { recursive: true, mode: 0o711 })
     await access(join(folder, 'disks'), 2)
+  }
+
+  /** The room in the folder of a class, and the mark of a shared one. @throws when it cannot hold disks */
+  async lookAtFolder(folder: string, shared: boolean): Promise<FolderRoom> {
+    await this.checkFolder(folder)
+    return { ...(await roomIn(folder)), mark: shared ? await markOf(folder) : null }
   }
 
   #qemuImg(args: readonly string[], signal: AbortSignal) {

@@ -4,6 +4,7 @@ import Type from 'typebox'
 import type { KubeObject } from '../../lib/object.ts'
 import type { KindDef } from '../kind.ts'
 import { Choice, type DeepReadonly, Name } from '../shapes.ts'
+import { isShared, type StorageClass } from '../storageclass/kind.ts'
 import { CLUSTER_GROUP } from './hostbinding.ts'
 
 /** The host asks so often. */
@@ -61,6 +62,24 @@ export interface LeaseAnswer {
   /** Which scheduler answered. */
   readonly instance: string
   readonly term: number
+  /** Storage classes of the cluster: the host looks at their folders, and tells of them in its Node. */
+  readonly storageClasses?: readonly ToldClass[]
+}
+
+export interface ToldClass {
+  readonly name: string
+  /** Absent: the host's state folder. */
+  readonly path?: string
+  readonly shared: boolean
+}
+
+export const toldClass = (storageClass: StorageClass): ToldClass => {
+  const path = storageClass.parameters?.path
+  return {
+    name: storageClass.metadata.name,
+    ...(path === undefined ? {} : { path }),
+    shared: isShared(storageClass),
+  }
 }
 
 export type LeaseRenewal = KubeObject & LeaseAsk & Partial<LeaseAnswer>
@@ -83,6 +102,11 @@ export const LEASE_RENEWAL: KindDef = {
         confirmed: Type.Optional(Type.Array(Type.String(), { description: 'Answer.' })),
         instance: Type.Optional(Type.String({ description: 'Answer: the scheduler.' })),
         term: Type.Optional(Type.Integer({ description: 'Answer: its term.' })),
+        storageClasses: Type.Optional(
+          Type.Array(Type.Object({ name: Name(), path: Type.Optional(Type.String()), shared: Type.Boolean() }), {
+            description: 'Answer: storage classes of the cluster.',
+          }),
+        ),
       }),
       columns: [],
     },

@@ -9,7 +9,7 @@ import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import type { Change } from '../../../lib/store/store.ts'
 import type { Node } from '../../../schemas/index.ts'
-import { type NodeFacts, type NodeTroubles, newNode, nodeLabels, nodeStatus } from '../../host/index.ts'
+import { type NodeFacts, type NodeNow, newNode, nodeLabels, nodeStatus } from '../../host/index.ts'
 import { NODES } from '../../names.ts'
 
 export interface NodeDeps {
@@ -18,8 +18,8 @@ export interface NodeDeps {
   readonly clock: Clock
   /** What is found on the host now; may take seconds. */
   readonly facts: (signal: AbortSignal) => Promise<NodeFacts>
-  /** What is wrong now. */
-  readonly troubles: () => NodeTroubles
+  /** What there is now, and what is wrong. */
+  readonly present: () => Promise<NodeNow>
   readonly nodeName: string
 }
 
@@ -50,7 +50,8 @@ export class NodeReconciler implements Reconciler {
   }
 
   async #write(name: NamespacedName, facts: NodeFacts): Promise<void> {
-    const { reader, resources, clock, troubles } = this.#deps
+    const { reader, resources, clock } = this.#deps
+    const present = await this.#deps.present()
     const now = timestamp(clock.now())
     if (reader.get<Node>(NODES, name) === null) await this.#create(facts, now)
     await resources.modify<Node>(NODES, name, (node) => withLabels(node, nodeLabels(facts, node.metadata.labels)))
@@ -60,7 +61,7 @@ export class NodeReconciler implements Reconciler {
       NODES,
       { ...name, uid: node.metadata.uid },
       (status) =>
-        ({ ...status, ...nodeStatus(facts, now, status?.conditions ?? [], troubles()) }) as unknown as Node['status'],
+        ({ ...status, ...nodeStatus(facts, now, status?.conditions ?? [], present) }) as unknown as Node['status'],
     )
   }
 

@@ -1,7 +1,7 @@
 // Nodes with kubectl, while the agent's own controller keeps them: what an operator sets survives what the agent finds.
 import { beforeAll, expect, it } from 'vitest'
 import { NodeReconciler } from '../../../agent/controllers/node/controller.ts'
-import type { NodeFacts } from '../../../agent/host/index.ts'
+import { NOTHING_NOW, type NodeFacts } from '../../../agent/host/index.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import type { Node } from '../../../schemas/index.ts'
 import { withKubectls } from './kubectl.ts'
@@ -42,7 +42,7 @@ withKubectls(inFull(), (world) => {
       resources,
       clock: systemClock,
       nodeName: name(),
-      troubles: () => ({ libvirt: null, network: null, overload: null, scheduler: null }),
+      present: async () => NOTHING_NOW,
       facts: async () => facts,
     })
     await reconciler.reconcile(`/${name()}`, AbortSignal.timeout(10_000))

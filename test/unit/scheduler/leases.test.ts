@@ -10,6 +10,7 @@ function table(refusal: string | null = null) {
     clock,
     ruler: () => ({ instance: 'me', term: 4 }),
     refusal: () => refusal,
+    storageClasses: () => [{ name: 'dir', shared: false }],
     isMember: (node) => node !== 'stranger',
     owns: (node, { uid, epoch }) => node === 'h1' && uid === 'a' && epoch === 2,
   })
@@ -28,6 +29,7 @@ it('remembers when a host was last heard, tells it, and confirms what is its own
     confirmed: ['a'],
     instance: 'me',
     term: 4,
+    storageClasses: [{ name: 'dir', shared: false }],
   })
   expect(leases.get('h1')?.heardAt).toBe(3_000)
   expect(heard).toHaveLength(1)

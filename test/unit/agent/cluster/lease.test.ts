@@ -1,7 +1,7 @@
 // The lease on a simulated boot clock: it counts from the sending, never from the answer, and holds no longer than the scheduler thinks.
 import { expect, it } from 'vitest'
 import { LeaseKeeper, type LeaseState, type Renew } from '../../../../agent/cluster/lease.ts'
-import type { LeaseAsk } from '../../../../schemas/index.ts'
+import type { LeaseAnswer, LeaseAsk } from '../../../../schemas/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 
 const yes = { leaseSeconds: 15, instance: 's', term: 1 }
@@ -10,6 +10,7 @@ const yes = { leaseSeconds: 15, instance: 's', term: 1 }
 async function keeper(renew: Renew, machines: LeaseAsk['machines'] = [], clock = new ManualClock()) {
   const states: LeaseState[] = []
   const asks: LeaseAsk[] = []
+  const answers: LeaseAnswer[] = []
   const lease = new LeaseKeeper({
     clock,
     bootClock: () => clock.monotonic(),
@@ -26,11 +27,12 @@ async function keeper(renew: Renew, machines: LeaseAsk['machines'] = [], clock =
     evidence: () => [],
     prepare: async () => undefined,
     term: () => 1,
+    onAnswer: (answer) => answers.push(answer),
     onChange: (state) => states.push(state),
   })
   lease.start()
   await clock.advance(0)
-  return { clock, lease, states, asks }
+  return { clock, lease, states, asks, answers }
 }
 
 it('is asked for every 5 s, and holds 15 s from the last question that was answered', async () => {
@@ -100,5 +102,12 @@ it('what was confirmed counts for that epoch, while the lease holds without a ga
 it('a superseded scheduler gives none', async () => {
   const { lease } = await keeper(async () => ({ ...yes, term: 0, confirmed: [] }))
   expect(lease.state).toMatchObject({ state: 'lost', message: expect.stringMatching(/superseded/) })
+  await lease.stop()
+})
+
+it('hands on what the scheduler says beside the lease', async () => {
+  const storageClasses = [{ name: 'shared', path: '/srv', shared: true }]
+  const { lease, answers } = await keeper(async () => ({ ...yes, confirmed: [], storageClasses }))
+  expect(answers[0]?.storageClasses).toEqual(storageClasses)
   await lease.stop()
 })

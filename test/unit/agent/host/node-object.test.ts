@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import {
+  NOTHING_NOW,
   type NodeFacts,
   type NodeTroubles,
   newNode,
   nodeConditions,
   nodeConditionsBlind,
   nodeLabels,
+  nodeStatus,
 } from '../../../../agent/host/node-object.ts'
+import type { KubeObject } from '../../../../lib/object.ts'
+import { type NodeClass, nodeClassesOf, nodeImage, nodeImagesOf, nodeStorageOf } from '../../../../schemas/index.ts'
 
 const facts: NodeFacts = {
   nodeName: 'host-1',
@@ -112,7 +116,7 @@ describe('the Node object', () => {
 
   it('says which troubles the host has now; a slow libvirt can still be worked with', () => {
     const ready = (libvirt: NodeTroubles['libvirt'], network: string | null) =>
-      nodeConditions(facts, NOW, [], { libvirt, network, overload: null, scheduler: null })
+      nodeConditions(facts, NOW, [], { ...NOTHING_NOW, libvirt, network })
         .slice(0, 3)
         .map(({ type, status, reason, message }) => [type, status, reason, message])
     expect(ready({ reason: 'LibvirtHangs', message: 'hangs' }, 'no bridge')).toEqual([
@@ -125,6 +129,26 @@ describe('the Node object', () => {
       ['LibvirtReady', 'True', 'LibvirtSlow', 'slow'],
       ['NetworkUnavailable', 'False', 'NetworkUp', ''],
     ])
+  })
+
+  it('says what room each storage class has, and which is not usable', () => {
+    const dir = { name: 'dir', problem: null, freeBytes: 3n * 1024n ** 3n, totalBytes: 4n * 1024n ** 3n, folder: null }
+    const shared = { ...dir, name: 'shared', problem: 'the folder /srv is not there', freeBytes: 0n, totalBytes: 0n }
+    const said = (classes: readonly NodeClass[]) => {
+      const now = { ...NOTHING_NOW, storage: { freeBytes: 9n, classes, images: [nodeImage('ab', [], 5n)] } }
+      const node = { ...newNode(facts, NOW), status: nodeStatus(facts, NOW, [], now) }
+      const told = node as unknown as KubeObject
+      expect(nodeClassesOf(told)).toEqual(classes)
+      expect(nodeStorageOf(told)).toEqual({ freeBytes: 9n })
+      expect(nodeImagesOf(told)).toEqual(['ab'])
+      return node.status.conditions.find(({ type }) => type === 'StorageReady')
+    }
+    expect(said([dir])).toMatchObject({ status: 'True', reason: 'ClassesUsable', message: 'dir: 3 GiB of 4 GiB free' })
+    expect(said([dir, shared])).toMatchObject({
+      status: 'False',
+      reason: 'ClassNotUsable',
+      message: 'dir: 3 GiB of 4 GiB free; shared: the folder /srv is not there',
+    })
   })
 
   it('of a host that cannot be looked at keeps what was found before, but does not call it ready', () => {
