@@ -114,6 +114,7 @@ export class Lifeline {
       kvm: { usable: false, reason: 'KVMFailed', message: `KVM was not measured yet: ${this.#problem}` },
       cpuController: null,
       efi: null,
+      emulated: false,
     }
   }
 

@@ -70,7 +70,8 @@ export async function surveyHost({ config, libvirt, host, clock }: SurveyDeps, s
     versions: { libvirt: formatVersion(libvirt.libVersion), qemu: qemuVersion },
   }
   const versions = { libvirtVersion: libvirt.libVersion, qemuVersion: libvirt.hypervisorVersion }
-  const checkContext = { host, stateDir: config.stateDir, kvm, cpuController, efi, ...versions }
+  const emulated = 'use' in accelerator && accelerator.use === 'qemu'
+  const checkContext = { host, stateDir: config.stateDir, kvm, cpuController, efi, emulated, ...versions }
   return { facts, identity, kvm, accelerator, capabilities, checkContext }
 }
 

@@ -37,6 +37,7 @@ mount_here "$folder/machine-id" /etc/machine-id
 mount_here "$folder/state" /var/lib/berth
 mount_here "$(dirname "$(dirname "$folder")")/shared" /var/lib/berth-shared
 mount_here "$folder/pki" /etc/pki/qemu
+if [ -e "$folder/over-usr" ]; then "$(dirname "$(readlink -f "$0")")/lab-newer-qemu.sh" "$(cat "$folder/over-usr")"; fi
 if [ -e "$folder/unlocked" ]; then "$(dirname "$(readlink -f "$0")")/lab-unlocked-qemu.sh" "$folder/qemu"; fi
 mkdir -p /run/berth "$folder"/libvirt/{lib/images,lib/qemu,lib/boot,cache,log/qemu,etc}
 for pair in lib:/var/lib cache:/var/cache log:/var/log etc:/etc; do

@@ -5,6 +5,9 @@
 
 # Whether QEMU is to take no locks on disks.
 UNLOCKED=''
+# Whether guests are to move between the hosts; and the folders that are then laid over /usr.
+MOVABLE=''
+OVER_USR=''
 # An image that each host serves to itself on IMAGE_ADDRESS, as examples/ name it; empty for none.
 SERVED_IMAGE=''
 
@@ -62,6 +65,7 @@ host_start() {
   mkdir -p "$dir"/{state,pki} "$LAB/shared" "$run"
   rm -f "$dir/unlocked"
   [ -z "$UNLOCKED" ] || touch "$dir/unlocked"
+  if [ -n "$OVER_USR" ]; then echo "$OVER_USR" >"$dir/over-usr"; else rm -f "$dir/over-usr"; fi
   if [ -n "$SERVED_IMAGE" ]; then echo "$SERVED_IMAGE" >"$dir/served-image"; else rm -f "$dir/served-image"; fi
   ln -sfn "$run" "$dir/run"
   ln -sfn "$run/berth/agent.sock" "$dir/agent.sock"

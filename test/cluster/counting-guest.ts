@@ -26,8 +26,8 @@ export const COUNTING_GUEST = `#!/bin/sh
 ) &
 (
   while :; do
-    dd if=/dev/zero of=/run/load bs=1M count=4 conv=notrunc 2>/dev/null
-    usleep 300000
+    dd if=/dev/zero of=/run/load bs=1M count=8 conv=notrunc 2>/dev/null
+    usleep 200000
   done
 ) &
 `

@@ -1,6 +1,5 @@
-// Two hosts' parts in a live migration, on real libvirt and QEMU, killed at their worst moments. Hosts of a lab share a kernel, and with it
-// its file locks: with a shared disk QEMU's own lock would hinder a second writer that another real host would not see. That no two guests
-// run is therefore asked of libvirt on both hosts all the time, and not left to the lock.
+// Two hosts' parts in a live migration, on real libvirt and QEMU, killed at their worst moments. QEMU takes no locks on disks: hosts of a lab
+// share a kernel and would see each other's, which other hosts may not. That no two guests run is asked of libvirt on both all the time.
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,7 +27,7 @@ const twice: string[] = []
 beforeAll(async () => {
   dir = (await labPlace()).dir
   await scriptsLab(['image', '--dir', join(ROOT, '.cache/guest')])
-  await scriptsLab(['up', '2', '--no-agent', '--dir', dir])
+  await scriptsLab(['up', '2', '--no-agent', '--movable', '--unlocked', '--dir', dir])
   const subnet = /^subnet=(.*)$/m.exec(readFileSync(join(dir, 'lab.env'), 'utf8'))?.[1] ?? ''
   const hosts = new Map<string, MovingHost>()
   h1 = new MovingHost(dir, 'h1', `${subnet}.1`, hosts)

@@ -38,6 +38,8 @@ export interface CheckContext {
   /** Packed as libvirt does; `undefined` while there is no connection. */
   readonly libvirtVersion?: number
   readonly qemuVersion?: number
+  /** Guests run, and by emulation. */
+  readonly emulated: boolean
 }
 
 export interface HostCheck {

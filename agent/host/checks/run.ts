@@ -3,6 +3,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import { cgroupCpuCheck } from './cgroup-cpu.ts'
 import type { CheckContext, CheckResult, Finding, HostCheck } from './check.ts'
 import { dnsmasqCheck } from './dnsmasq.ts'
+import { emulatedMovesCheck } from './emulated-moves.ts'
 import { firmwareCheck } from './firmware.ts'
 import { freeSpaceCheck } from './free-space.ts'
 import { hugepagesCheck } from './hugepages.ts'
@@ -34,6 +35,7 @@ export const HOST_CHECKS: readonly HostCheck[] = [
   nestedCheck,
   iommuCheck,
   hugepagesCheck,
+  emulatedMovesCheck,
 ]
 
 /** A file system that hangs, a daemon that does not answer: one check must not hold up the others. */

@@ -15,6 +15,7 @@ const context = (host: FakeHost = {}, more: Partial<CheckContext> = {}): CheckCo
   efi: { codePath: '/fw/code', varsTemplate: '/fw/vars' },
   libvirtVersion: 9_000_000,
   qemuVersion: 7_002_022,
+  emulated: false,
   ...more,
 })
 
@@ -61,6 +62,9 @@ const rows: readonly [string, CheckContext, string, RegExp][] = [
     /never/,
   ],
   ['hugepages', context(), 'ok', /not built in/],
+  ['emulated-moves', context(), 'ok', /not run by emulation/],
+  ['emulated-moves', context({}, { emulated: true }), 'warn', /7\.2\.22 loses memory of emulated guests/],
+  ['emulated-moves', context({}, { emulated: true, qemuVersion: 9_000_000 }), 'ok', /9\.0\.0/],
   ['uefi', context(), 'ok', /installed/],
   ['uefi', context({}, { efi: null }), 'warn', /bootloader EFI/],
   ['free-space', context(), 'ok', /There is space/],
