@@ -52,7 +52,7 @@ sources_key() {
   (
     cd "$ROOT" || exit
     # Some of these do not exist in every checkout.
-    { find schemas lib agent cli scripts test/bench package-lock.json tsconfig*.json -type f 2>/dev/null || true; } |
+    { find schemas lib agent scheduler cli scripts test/bench package-lock.json tsconfig*.json -type f 2>/dev/null || true; } |
       grep -E '\.(ts|json)$' | sort | xargs -d '\n' sha256sum | sha256sum | cut -d' ' -f1
   )
 }
