@@ -91,6 +91,6 @@ export class Holdings {
 const berthPower = ({ status }: VirtualMachine): PowerRecord =>
   (status as { readonly berth?: { readonly power?: PowerRecord } } | undefined)?.berth?.power ?? {}
 
-/** A restart is one machine all the way: it keeps its room between its two runs. */
-const isToRun = ({ spec }: VirtualMachine, power: PowerRecord): boolean =>
+/** Whether the machine takes room. A restart is one machine all the way: it keeps its room between its two runs. */
+export const isToRun = ({ spec }: VirtualMachine, power: PowerRecord): boolean =>
   power.request?.type === 'Restart' || wantedPower(power, spec.runPolicy ?? 'AlwaysOnUnlessStoppedManually') === 'On'

@@ -57,6 +57,12 @@ class SimClient {
           throw new ApiError('NotFound', 'there is no such binding')
         return agent.put(object)
       }),
+    mergePatch: (
+      _info: ResourceInfo,
+      { name }: NamespacedName,
+      { metadata }: { readonly metadata: { readonly annotations: Readonly<Record<string, string>> } },
+      options: { signal?: AbortSignal } = {},
+    ) => this.#ask(options.signal, undefined, (agent) => agent.annotate(name, metadata.annotations)),
     delete: (_info: ResourceInfo, { name }: NamespacedName, options: { signal?: AbortSignal } = {}) =>
       this.#ask(options.signal, undefined, (agent) => agent.forget(name)),
   }

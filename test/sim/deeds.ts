@@ -1,6 +1,6 @@
 // What a scenario's commands do: to objects as users would, to hosts, lines and schedulers as bad days would.
 import type { Resources } from '../../lib/apiserver/resources.ts'
-import { messageOf } from '../../lib/errors.ts'
+import { isApiError, messageOf } from '../../lib/errors.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { DRAIN, REQUESTED } from '../../scheduler/controllers/drain/plan.ts'
 import type { Node, VirtualMachine } from '../../schemas/index.ts'
@@ -94,7 +94,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     for (const [vm, text] of Object.entries(doing.scenario.vms)) {
       if (vm !== name && !vm.startsWith(`${name}-`)) continue
       await promising(vm, 'there', doing, async () => {
-        for (const draft of machineOf(vm, text)) await apply(draft, doing)
+        // The disk may be there: of an earlier try, or left by a machine of that name.
+        for (const draft of machineOf(vm, text))
+          await apply(draft, doing).catch((error) => {
+            if (draft.kind !== 'VirtualDisk' || !isApiError(error, 'AlreadyExists')) throw error
+          })
       })
     }
   },

@@ -3,7 +3,7 @@ import type { Node, VirtualMachine } from '../../schemas/index.ts'
 import { type ClusterVmStatus, clusterStatusOf, openMigration } from '../../schemas/index.ts'
 import { HOST_BINDINGS, NODES, VMS } from '../../schemas/resources.ts'
 import type { Promised } from './deeds.ts'
-import { isVm, needOf } from './host/admission.ts'
+import { isVm, needOf, takesRoom } from './host/admission.ts'
 import type { SimHost } from './host/host.ts'
 import { powerOf } from './host/objects.ts'
 import type { World } from './world.ts'
@@ -71,11 +71,11 @@ function fits(
   const need = needOf(vm)
   const held = disk
     .bindings()
-    .filter(
-      (binding) => isVm(binding) && binding.spec.role !== 'Released' && binding.spec.subject.uid !== vm.metadata.uid,
-    )
-    .flatMap((binding) => disk.object<VirtualMachine>(VMS, binding.metadata.name) ?? [])
-    .map(needOf)
+    .filter(({ metadata }) => metadata.name !== vm.metadata.uid)
+    .flatMap((binding) => {
+      const copy = disk.object<VirtualMachine>(VMS, binding.metadata.name)
+      return copy !== null && takesRoom(binding, powerOf(copy)) ? [needOf(copy)] : []
+    })
   const cpu = held.reduce((sum, { milliCores }) => sum + milliCores, need.milliCores)
   const memory = held.reduce((sum, { memoryBytes }) => sum + memoryBytes, need.memoryBytes)
   return cpu <= spec.cores * 1000 && memory <= spec.memoryMiB * MIB
@@ -83,13 +83,20 @@ function fits(
 
 /** Guests and bindings of machines that nobody has. */
 function strangers({ name, machine, disk }: SimHost, vms: readonly VirtualMachine[]): readonly string[] {
-  const known = new Set(vms.map(({ metadata }) => metadata.uid))
+  const known = new Map(vms.map((vm) => [vm.metadata.uid, vm]))
   const domains = machine.domains().filter(({ uid }) => !known.has(uid))
   const bindings = disk.objects(HOST_BINDINGS) as ReturnType<typeof disk.bindings>
   return [
     ...domains.map((domain) => `${domain.name} runs on ${name} and was deleted`),
-    ...bindings
-      .filter((binding) => isVm(binding) && binding.spec.role !== 'Released' && !known.has(binding.metadata.name))
-      .map((binding) => `${name} still has a binding of ${binding.spec.subject.name}, which was deleted`),
+    ...bindings.flatMap((binding) => {
+      const { role, subject } = binding.spec
+      if (!isVm(binding) || role === 'Released') return []
+      const vm = known.get(binding.metadata.name)
+      if (vm === undefined) return [`${name} still has a binding of ${subject.name}, which was deleted`]
+      // Room that nobody will ever use.
+      return clusterStatusOf<ClusterVmStatus>(vm).placement?.node === name
+        ? []
+        : [`${name} still has a binding of ${subject.name} as ${role}, which is not there`]
+    }),
   ]
 }

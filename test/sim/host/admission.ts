@@ -1,10 +1,11 @@
 // What a simulated agent answers to a binding: the contract's refusals, in words and numbers. Pure.
-import { toBytes } from '../../../lib/quantity.ts'
+import { isToRun } from '../../../agent/cluster/holdings.ts'
+import { hostMemoryOf, milliCoresOf } from '../../../lib/placement/requests.ts'
 import type { ClaimAsk } from '../../../schemas/cluster/claim.ts'
 import type { HostBinding, VirtualMachine } from '../../../schemas/index.ts'
+import type { PowerRecord } from '../../../schemas/virtualmachine/power.ts'
 
 const MIB = 1_048_576
-const OVERHEAD = { baseMiB: 240, perCoreMiB: 8 }
 
 export interface Room {
   readonly milliCores: number
@@ -22,19 +23,16 @@ export const vmOf = (binding: HostBinding): VirtualMachine | null =>
   isVm(binding) ? ((binding.objects?.[0] as VirtualMachine | undefined) ?? null) : null
 
 /** What the machine takes of its host. */
-export function needOf({ spec }: VirtualMachine): Room {
-  const fraction = /^(\d+)%$/.exec(spec.cpu.coreFraction ?? '100%')?.[1] ?? '100'
-  return {
-    milliCores: spec.cpu.cores * Number(fraction) * 10,
-    memoryBytes: Number(toBytes(spec.memory.size)) + (OVERHEAD.baseMiB + OVERHEAD.perCoreMiB * spec.cpu.cores) * MIB,
-  }
-}
+export const needOf = ({ spec }: VirtualMachine): Room => ({
+  milliCores: milliCoresOf(spec),
+  memoryBytes: Number(hostMemoryOf(spec)),
+})
 
-/** Whether the binding takes room: an owner's machine that is to run, and one that is to come. */
-export function takesRoom(binding: HostBinding): boolean {
+/** Whether the binding takes room: a machine that is to run here, or to come. `power`: as the host has it. */
+export function takesRoom(binding: HostBinding, power: PowerRecord): boolean {
   const vm = vmOf(binding)
   if (vm === null || binding.spec.deleted === true || binding.spec.role === 'Released') return false
-  return binding.spec.role === 'Target' || vm.spec.runPolicy !== 'AlwaysOff'
+  return isToRun(vm, power)
 }
 
 export const sumOf = (needs: readonly Room[]): Room => ({
@@ -46,11 +44,20 @@ export const sumOf = (needs: readonly Room[]): Room => ({
 export function roomRefusal(
   next: HostBinding,
   before: HostBinding | null,
-  { capacity, taken }: { readonly capacity: Room; readonly taken: Room },
+  { power, ...room }: Free & { readonly power: PowerRecord },
 ): string | null {
   const vm = vmOf(next)
-  if (vm === null || !takesRoom(next) || (before !== null && takesRoom(before))) return null
-  const need = needOf(vm)
+  if (vm === null || !takesRoom(next, power) || (before !== null && takesRoom(before, power))) return null
+  return lackOf(needOf(vm), room)
+}
+
+interface Free {
+  readonly capacity: Room
+  readonly taken: Room
+}
+
+/** In words and numbers, what is missing; null when it fits. */
+export function lackOf(need: Room, { capacity, taken }: Free): string | null {
   const free = capacity.milliCores - taken.milliCores
   if (need.milliCores > free)
     return `not enough CPU: ${need.milliCores}m are asked for, ${free}m of ${capacity.milliCores}m are free`

@@ -15,12 +15,12 @@ import { VMS } from '../../../schemas/resources.ts'
 import { type PowerRecord, wantedPower } from '../../../schemas/virtualmachine/power.ts'
 import type { Durations } from '../durations.ts'
 import { type Cancel, Life, type Timeline } from '../time.ts'
-import { isVm, needOf, type Room, roomRefusal, sumOf, takesRoom, vmOf } from './admission.ts'
+import { isVm, lackOf, needOf, type Room, roomRefusal, sumOf, takesRoom, vmOf } from './admission.ts'
 import type { AgentDisk } from './disk.ts'
 import { Lease } from './lease.ts'
 import { LibvirtError, type Machine } from './machine.ts'
 import { isMoving, Migrations, type Peer } from './migration.ts'
-import { copyOf, powerOf, readyStatus, vmStatus } from './objects.ts'
+import { copyOf, firstStatus, powerOf, readyStatus, vmStatus } from './objects.ts'
 import { takeOperations, tellOperations } from './operations.ts'
 
 export interface AgentOptions {
@@ -105,13 +105,10 @@ export class SimAgent {
       before !== null &&
       JSON.stringify([before.spec, before.objects]) === JSON.stringify([binding.spec, binding.objects])
     if (same) return before
-    const others = disk.bindings().filter((other) => other.metadata.name !== binding.metadata.name && takesRoom(other))
-    const taken = sumOf(
-      others.flatMap((other) => (vmOf(other) === null ? [] : [needOf(vmOf(other) as VirtualMachine)])),
-    )
     try {
       refuseOld(binding, before, disk.known)
-      const why = roomRefusal(binding, before, { capacity, taken })
+      const taken = this.#takenBeside(binding.metadata.name)
+      const why = roomRefusal(binding, before, { capacity, taken, power: this.#powerFor(binding) })
       if (why !== null) throw new ApiError('Conflict', why)
     } catch (error) {
       this.#options.say(`refuses ${binding.spec.subject.name}: ${messageOf(error)}`)
@@ -126,6 +123,36 @@ export class SimAgent {
     })
     this.poke(binding.metadata.name)
     return stored
+  }
+
+  /** As the host has it; of a machine that is new here, as it came along. */
+  #powerFor(binding: HostBinding): PowerRecord {
+    const [subject] = binding.objects ?? []
+    const copy = this.#options.disk.object(VMS, binding.metadata.name)
+    return copy !== null ? powerOf(copy) : subject === undefined ? {} : powerOf({ ...subject, status: firstStatus(subject) })
+  }
+
+  /** What runs here and what is promised, but for that machine. */
+  #takenBeside(uid: string): Room {
+    const { disk, machine } = this.#options
+    const promised = disk.bindings().filter((binding) => takesRoom(binding, this.#powerFor(binding)))
+    const names = new Set([uid, ...promised.map(({ metadata }) => metadata.name)])
+    return sumOf([
+      ...promised.flatMap((binding) => (binding.metadata.name === uid ? [] : [needOf(vmOf(binding) as VirtualMachine)])),
+      ...machine.domains().filter((domain) => !names.has(domain.uid)),
+    ])
+  }
+
+  /** Words of a scheduler, for people. */
+  annotate(uid: string, annotations: Readonly<Record<string, string>>): HostBinding {
+    const { disk } = this.#options
+    const binding = disk.binding(uid)
+    if (binding === null) throw new ApiError('NotFound', 'there is no such binding')
+    const { metadata } = binding
+    return disk.putBinding({
+      ...binding,
+      metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } },
+    })
   }
 
   forget(uid: string): void {
@@ -268,6 +295,11 @@ export class SimAgent {
         'WaitsForLease',
         'waits until the scheduler says that it is still this host’s',
       )
+      return this.poke(uid, RETRY_MS)
+    }
+    const lack = lackOf(needOf(vm), { capacity: this.#options.capacity, taken: this.#takenBeside(uid) })
+    if (lack !== null) {
+      this.#tellVm(uid, power, 'Pending', 'PodNotStarted', lack)
       return this.poke(uid, RETRY_MS)
     }
     const starting = { ...power, starting: true, bootId: machine.bootId }

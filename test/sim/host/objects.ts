@@ -1,4 +1,5 @@
 // Objects as a simulated agent makes them: copies of what a binding carries, and their status. Pure.
+import { handedOver } from '../../../agent/cluster/binding-objects.ts'
 import { timestamp } from '../../../lib/clock.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import type { HostBinding, VirtualMachine } from '../../../schemas/index.ts'
@@ -15,7 +16,7 @@ export function copyOf(binding: HostBinding, before: KubeObject | null): KubeObj
   const subject = binding.objects?.[0]
   if (subject === undefined) return before
   const { uid } = subject.metadata
-  const { status: carried, ...rest } = subject
+  const { status: _, ...rest } = subject
   return {
     ...rest,
     metadata: {
@@ -23,15 +24,12 @@ export function copyOf(binding: HostBinding, before: KubeObject | null): KubeObj
       generation: (before?.metadata.generation ?? 0) + (sameSpec(before, subject) ? 0 : 1),
       annotations: { ...subject.metadata.annotations, [BOUND]: uid },
     },
-    status: before?.status ?? firstStatus(carried),
+    status: before?.status ?? firstStatus(subject),
   } as KubeObject
 }
 
-/** A machine that was elsewhere before brings what that host knew of it. */
-function firstStatus(carried: unknown): object {
-  const berth = (carried as { readonly berth?: { readonly host?: object } } | undefined)?.berth
-  return berth?.host === undefined ? {} : { berth: berth.host }
-}
+/** What a machine that was elsewhere brings along, as agents take it. */
+export const firstStatus = (vm: KubeObject): object => ({ berth: handedOver(vm as VirtualMachine) })
 
 const sameSpec = (one: KubeObject | null, other: KubeObject): boolean =>
   one !== null && JSON.stringify(one.spec) === JSON.stringify(other.spec)
