@@ -3,6 +3,7 @@
 import type { ApiServerOptions } from '../lib/apiserver/server.ts'
 import { ApiError } from '../lib/errors.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
+import { LEASE_SECONDS } from '../schemas/cluster/leaserenewal.ts'
 import { type ClusterVmStatus, clusterStatusOf, openMigration, type StorageClass, toldClass } from '../schemas/index.ts'
 import { STORAGE_CLASSES, VMS } from '../schemas/resources.ts'
 import type { SchedulerCore } from './core.ts'
@@ -87,6 +88,9 @@ export function createCluster(core: SchedulerCore): Cluster {
       membership.start()
       hosting.start()
       operations.start()
+      leases.onRenewal(({ node, heardAt }, before) => {
+        if (before !== null && heardAt - before.heardAt > LEASE_SECONDS * 1000) hosting.agents.hurry(node)
+      })
     },
     stop: async () => {
       operations.stop()

@@ -15,8 +15,9 @@ import { createRelease } from './controllers/release/controller.ts'
 import { DiskPlaces } from './controllers/virtualdisk/controller.ts'
 import { ImagePlaces } from './controllers/virtualimage/controller.ts'
 import { VmPlacement } from './controllers/virtualmachine/controller.ts'
+import { tellUnanswered } from './controllers/virtualmachine/unanswered.ts'
 import { Classes } from './controllers/virtualmachineclass/controller.ts'
-import { BOUND_RESOURCES, byPlace, byUid } from './indexes.ts'
+import { BOUND_RESOURCES, byPlace, byUid, OPERATIONS_BY_VM } from './indexes.ts'
 import type { AgentClients } from './links/clients.ts'
 import { Links } from './links/links.ts'
 import { Ruler } from './links/ruler.ts'
@@ -75,10 +76,12 @@ export function createHosting(deps: HostingDeps): Hosting {
     clock,
     nodes: () => clients.nodes(),
     signs: { heardAt, linkProblem: (node) => agents.problem(node) },
+    overruled: () => (['superseded', 'outdated'].includes(ruler.state.kind) ? ruler.refusal() : null),
     onChange: (node) => {
       mirror.enqueueNode(node)
       placement.refresh(node)
       disks.turned(node)
+      wakePower(node)
     },
   })
   const priorities = prioritiesBy(reader)
@@ -106,6 +109,7 @@ export function createHosting(deps: HostingDeps): Hosting {
         deps.onRefused?.(toKey(nameOf(vm)))
       }
     },
+    onSilent: (node, uid) => void tellUnanswered(uid, node, { reader, resources, clock, log }),
     onOrphan: (node, binding) => orphans.found(node, binding),
   })
   const mirror = new Mirror({
@@ -149,7 +153,12 @@ export function createHosting(deps: HostingDeps): Hosting {
     ]),
   )
 
-  const power = createPower({ reader, resources, clock, log, ...observed })
+  const silence = (node: string) => health.silence(node)
+  const power = createPower({ reader, resources, clock, log, ...observed, silence })
+  const wakePower = (node: string) => {
+    for (const vm of reader.byIndex(byPlace(VMS), node))
+      for (const operation of reader.byIndex(OPERATIONS_BY_VM, toKey(nameOf(vm)))) power.enqueue(toKey(nameOf(operation)))
+  }
 
   /** What a host told of an object. */
   const told = (node: string, resource: string, uid: string) => {

@@ -17,13 +17,15 @@ export interface Lease extends Pick<LeaseAsk, 'node' | 'bootId' | 'machines' | '
   readonly heardAt: number
 }
 
+export type RenewalListener = (lease: Lease, before: Lease | null) => void
+
 export interface Leases {
   /** Null: not heard since this process started. */
   get(node: string): Lease | null
   /** Monotonic milliseconds at which this process began to listen. */
   readonly since: number
-  /** Called at each renewal. Returns the unsubscribe function. */
-  onRenewal(listener: (lease: Lease) => void): () => void
+  /** Called at each renewal, with the one before. Returns the unsubscribe function. */
+  onRenewal(listener: RenewalListener): () => void
   /** The host is no member any more. */
   forget(node: string): void
 }
@@ -51,7 +53,7 @@ export class LeaseTable implements Leases {
   readonly virtual: VirtualKind
   readonly #deps: LeaseDeps
   readonly #leases = new Map<string, Lease>()
-  readonly #listeners = new Set<(lease: Lease) => void>()
+  readonly #listeners = new Set<RenewalListener>()
 
   constructor(deps: LeaseDeps) {
     this.#deps = deps
@@ -67,7 +69,7 @@ export class LeaseTable implements Leases {
     return this.#leases.get(node) ?? null
   }
 
-  onRenewal(listener: (lease: Lease) => void): () => void {
+  onRenewal(listener: RenewalListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -84,8 +86,9 @@ export class LeaseTable implements Leases {
     const refusal = this.#deps.refusal()
     if (refusal !== null) throw new ApiError('ServiceUnavailable', `no leases are given: ${refusal}`)
     const lease: Lease = { node, bootId, machines, evidence, heardAt: this.#deps.clock.monotonic() }
+    const before = this.get(node)
     this.#leases.set(node, lease)
-    for (const listener of this.#listeners) listener(lease)
+    for (const listener of this.#listeners) listener(lease, before)
     return {
       leaseSeconds: LEASE_SECONDS,
       confirmed: machines.filter((machine) => this.#deps.owns(node, machine)).map(({ uid }) => uid),

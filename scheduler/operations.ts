@@ -26,7 +26,7 @@ import { Targets } from './placement/targets.ts'
 
 export interface OperationsDeps
   extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence'> {
-  readonly hosting: Pick<Hosting, 'agents' | 'refusals' | 'placement' | 'ruler'>
+  readonly hosting: Pick<Hosting, 'agents' | 'health' | 'refusals' | 'placement' | 'ruler'>
   readonly leases: Leases
   /** Hosts that have joined. */
   readonly members: { nodes(): readonly string[] }
@@ -48,7 +48,7 @@ const REBALANCE_BUDGET = 20
 
 export function createOperations(deps: OperationsDeps): Operations {
   const { reader, config, clock, log, observer, hosting } = deps
-  const { agents, refusals, placement, ruler } = hosting
+  const { agents, health, refusals, placement, ruler } = hosting
   const priorities = prioritiesBy(reader)
   const priorityOf = (vm: VirtualMachine) => priorities(vm).priority
   const frozen = () => ruler.refusal()
@@ -61,6 +61,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     new MoveReconciler({
       ...deps,
       agents,
+      silence: (node) => health.silence(node),
       refusals,
       deathOf: (node) => wholeDeath(deathOn(reader, node)),
       priorityOf,

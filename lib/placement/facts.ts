@@ -133,6 +133,8 @@ export interface Ask {
   readonly expected?: readonly VmFacts[]
   /** Hosts that are not wanted, each with why: it refused just now. */
   readonly not?: ReadonlyMap<string, string>
+  /** A host that is known to be dead, whatever its Node says still. */
+  readonly dead?: string
 }
 
 const NOTHING: readonly never[] = []

@@ -28,6 +28,8 @@ export interface BinderDeps extends WishDeps {
   readonly observer?: ControllerObserver
   /** A host refused a binding. */
   readonly onRefused: (refused: RefusedBinding) => void
+  /** A host that has yet to hear of an object does not answer. */
+  readonly onSilent: (node: string, uid: string) => void
   /** A host has an object that the store does not know. */
   readonly onOrphan: (node: string, binding: HostBinding) => void
 }
@@ -151,6 +153,7 @@ export class Binder {
         return DONE
       }
       // The controller comes again, ever more seldom.
+      if (kind === 'silent') this.#deps.onSilent(node, uid)
       if (kind === 'silent' || kind === 'busy') throw error
       log.warn({ ...facts, kind }, `a host refused a binding: ${message}`)
       const refused = { node, uid, epoch, kind, message }

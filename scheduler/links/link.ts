@@ -53,10 +53,10 @@ export class Link {
     this.#running = this.#run()
   }
 
-  /** The way to the agent is another one now: begin anew at once. */
-  renew(): void {
+  /** Begin anew at once. */
+  renew(why = 'the way to the agent has changed'): void {
     this.#backoff.reset('')
-    this.#restart.abort(new Error('the way to the agent has changed'))
+    this.#restart.abort(new Error(why))
   }
 
   async stop(): Promise<void> {

@@ -85,6 +85,12 @@ export class Links implements Agents {
     return member === undefined ? 'it has not joined' : member.link.problem
   }
 
+  /** A host that was silent has given a sign of life: what is tried since is not worth waiting for. */
+  hurry(node: string): void {
+    const link = this.#members.get(node)?.link
+    if (link !== undefined && link.problem !== null) link.renew('the host is heard again')
+  }
+
   onChange(listener: ChangeListener): () => void {
     this.#changes.add(listener)
     return () => this.#changes.delete(listener)

@@ -1,5 +1,5 @@
 // Which hosts are heard of: by their leases and by the links to their agents. In words, for people; evidence of death is another matter.
-import type { Clock } from '../../lib/clock.ts'
+import { type Clock, timestamp } from '../../lib/clock.ts'
 
 /** What is known of a host's signs of life. */
 export interface Signs {
@@ -13,6 +13,8 @@ export interface HealthDeps {
   readonly clock: Clock
   readonly nodes: () => readonly string[]
   readonly signs: Signs
+  /** In words, why this scheduler hears nothing from any host for good; null while it may. */
+  readonly overruled?: () => string | null
   /** A host is heard of no more, or again. */
   readonly onChange: (node: string) => void
   /** A lease, or a broken link, is believed so long. */
@@ -22,9 +24,17 @@ export interface HealthDeps {
 const PATIENCE_MS = 15_000
 const LOOK_MS = 1_000
 
+interface Since {
+  /** Monotonic milliseconds. */
+  readonly at: number
+  /** RFC 3339. */
+  readonly text: string
+}
+
 interface Known {
   /** Monotonic milliseconds: since when it could not be reached by its link. */
   readonly lostAt: number | null
+  readonly since: Since | null
   readonly words: string | null
 }
 
@@ -32,12 +42,10 @@ export class Health {
   readonly #deps: HealthDeps
   readonly #known = new Map<string, Known>()
   readonly #stopping = new AbortController()
-  readonly #since: number
   #running: Promise<void> = Promise.resolve()
 
   constructor(deps: HealthDeps) {
     this.#deps = deps
-    this.#since = deps.clock.monotonic()
   }
 
   start(): void {
@@ -61,29 +69,37 @@ export class Health {
     for (const node of this.#known.keys()) if (!all.has(node)) this.#known.delete(node)
     for (const node of all) {
       const before = this.#known.get(node)
-      const now = this.#judge(node, before?.lostAt ?? null)
+      const now = this.#judge(node, before ?? null)
       this.#known.set(node, now)
       if ((before?.words ?? null) === null ? now.words !== null : now.words === null) onChange(node)
     }
   }
 
-  #judge(node: string, lostBefore: number | null): Known {
-    const { clock, signs, patienceMs = PATIENCE_MS } = this.#deps
+  #judge(node: string, before: Known | null): Known {
+    const { clock, signs, patienceMs = PATIENCE_MS, overruled = () => null } = this.#deps
     const now = clock.monotonic()
     const problem = signs.linkProblem(node)
-    const lostAt = problem === null ? null : (lostBefore ?? now)
+    const lostAt = problem === null ? null : (before?.lostAt ?? now)
     const heardAt = signs.heardAt(node)
-    const quiet = now - (heardAt ?? this.#since)
+    const over = overruled()
+    if (over !== null) return { lostAt, since: null, words: over }
     // Who renews its lease is alive, and who can be read as well is heard; a host of which neither holds is not.
-    const leaseWords =
-      heardAt === null || quiet <= patienceMs
-        ? null
-        : `the host has not renewed its lease for ${seconds(quiet)}; what is shown is the last that it told`
-    const linkWords =
-      lostAt === null || now - lostAt <= patienceMs
-        ? null
-        : `the host's agent has not been reached for ${seconds(now - lostAt)} (${problem}); what is shown is the last that it told`
-    return { lostAt, words: leaseWords ?? linkWords }
+    if (heardAt !== null && now - heardAt > patienceMs) {
+      const since = this.#timeOf(heardAt, before?.since ?? null)
+      return { lostAt, since, words: `the host has not renewed its lease since ${since.text}` }
+    }
+    if (lostAt !== null && now - lostAt > patienceMs) {
+      const since = this.#timeOf(lostAt, before?.since ?? null)
+      return { lostAt, since, words: `the host's agent has not been reached since ${since.text} (${problem})` }
+    }
+    return { lostAt, since: null, words: null }
+  }
+
+  /** The time of day at which a silence began, as it was first worked out: words that hold as long as the silence does. */
+  #timeOf(at: number, before: Since | null): Since {
+    if (before?.at === at) return before
+    const { clock } = this.#deps
+    return { at, text: timestamp(clock.now() - (clock.monotonic() - at)) }
   }
 
   async #loop(): Promise<void> {
@@ -95,5 +111,3 @@ export class Health {
     }
   }
 }
-
-const seconds = (ms: number): string => `${Math.floor(ms / 1000)} s`

@@ -41,6 +41,7 @@ const RECENT_MS = 3_600_000
 /** Annotation of a copy that a host has from a scheduler. */
 const BOUND = 'berth/bound'
 const BAR = '|'
+const LAST = 'what is shown is the last that it told'
 
 export class Mirror {
   readonly controller: Controller
@@ -92,7 +93,8 @@ export class Mirror {
         .view(name)
         ?.objects<Node>(NODES)
         .find(({ metadata }) => metadata.name === name) ?? null
-    const quiet = silence(name)
+    const words = silence(name)
+    const quiet = words === null ? null : `${words}; ${LAST}`
     if (copy !== null) {
       const labels = mirroredLabels(node.metadata.labels ?? {}, copy.metadata.labels ?? {})
       if (labels !== (node.metadata.labels ?? {}) && Object.keys(labels).length > 0)
@@ -117,7 +119,7 @@ export class Mirror {
     await resources.modifyStatus<VirtualMachine>(VMS, target, (status, current) => {
       if (placeOf(current) !== node) return status
       if (gone !== null) return unheardVm(current, 'HostGone', gone, clock.now())
-      if (quiet !== null) return unheardVm(current, 'NodeStatusUnknown', `${node}: ${quiet}`, clock.now())
+      if (quiet !== null) return unheardVm(current, 'NodeStatusUnknown', `${node}: ${quiet}; ${LAST}`, clock.now())
       return copy === null ? status : mirroredVm(current, copy)
     })
   }

@@ -57,7 +57,7 @@ export class Targets {
   /** Where a machine whose host is dead can be started. */
   placeOf(vm: VirtualMachine, dead: string): TargetChoice {
     const { reader, state, priorityOf } = this.#deps
-    const ask: Ask = { vm: factsOf(vm, reader, priorityOf(vm)), not: new Map([[dead, 'it is dead']]) }
+    const ask: Ask = { vm: factsOf(vm, reader, priorityOf(vm)), dead }
     const decision = decide(state.cluster, ask, { reserve: false })
     return decision.node === null ? { node: null, message: decision.message } : { node: decision.node }
   }

@@ -8,16 +8,17 @@ const name = 'Asked'
 export const ASKED: Filter = {
   name,
   prepare(ask) {
-    const { only, not, current, migrate, nodeSelector } = ask
-    if (only === undefined && not === undefined && migrate !== true && nodeSelector === undefined) return null
+    const { only, not, dead, current, migrate, nodeSelector } = ask
+    if (only === undefined && not === undefined && dead === undefined && migrate !== true && nodeSelector === undefined) return null
     return checkOf(ask, migrate === true ? current : undefined)
   },
 }
 
-function checkOf({ only, not, nodeSelector }: Ask, source: string | undefined): Check {
+function checkOf({ only, not, dead, nodeSelector }: Ask, source: string | undefined): Check {
   const lines = linesOf({ matchLabels: nodeSelector ?? {} })
   return (host) => {
-    if (host.name === source) return refuse(name, 'it is there now', 'the VM is there now')
+    if (host.name === source) return refuse(name, 'where it is now', 'the VM is there now')
+    if (host.name === dead) return refuse(name, 'dead', 'the host is dead')
     if (only !== undefined && !only.nodes.has(host.name)) return refuse(name, 'not asked for', only.words)
     const [open] = lines.length === 0 ? [] : unsatisfied(host.facts.labels, lines)
     if (open !== undefined) {

@@ -91,12 +91,14 @@ export class DrainReconciler implements Reconciler {
     const title = toKey(nameOf(vm))
     const operations = reader.byIndex<VirtualMachineOperation>(OPERATIONS_BY_VM, title)
     const evictions = evictionsFor(operations, 'evacuation', node)
+    const open = openMigration(clusterStatusOf<ClusterVmStatus>(vm))
     return {
       title,
       uid: vm.metadata.uid,
       priority: priorityOf(vm),
       on: isOn(vm),
-      moving: openMigration(clusterStatusOf<ClusterVmStatus>(vm)) !== null,
+      moving: open !== null,
+      sending: open !== null && open.phase !== 'Preparing' && open.phase !== 'Prepared',
       evictions,
       busy: operations.some((one) => !evictions.includes(one) && !hasEnded(one)),
     }

@@ -18,6 +18,8 @@ export interface DrainMachine {
   readonly on: boolean
   /** A move away is under way. */
   readonly moving: boolean
+  /** It has come so far that its memory is sent, or further. */
+  readonly sending: boolean
   /** Made for this drain, the newest last. */
   readonly evictions: readonly VirtualMachineOperation[]
   /** Another operation that is not ended. */
@@ -38,7 +40,7 @@ export interface DrainFacts {
 export interface DrainPlan {
   /** Uids of machines to evict now. */
   readonly evict: readonly string[]
-  /** Operations that are not wanted any more and have not begun. */
+  /** Operations that are not wanted any more, of machines whose memory is not being sent yet. */
   readonly callOff: readonly VirtualMachineOperation[]
   /** Null: there is none. */
   readonly condition: DrainCondition | null
@@ -54,8 +56,8 @@ const NOTHING: DrainPlan = { evict: [], callOff: [], condition: null, forget: fa
 
 export function planDrain(facts: DrainFacts): DrainPlan {
   const { machines, requested, cordoned } = facts
-  const pending = machines.flatMap(({ evictions, moving }) =>
-    moving ? [] : evictions.filter((one) => !hasEnded(one) && one.metadata.deletionTimestamp === undefined),
+  const pending = machines.flatMap(({ evictions, sending }) =>
+    sending ? [] : evictions.filter((one) => !hasEnded(one) && one.metadata.deletionTimestamp === undefined),
   )
   // Uncordoned: that ends it, whoever did it.
   if (!requested || !cordoned) return { ...NOTHING, callOff: pending, forget: requested }

@@ -1,7 +1,7 @@
 // What the conditions of a Start, Stop or Restart may say while its machine has no host. Types and reasons are DVP's (vmopcondition).
 import { type ConditionOf, defineConditions } from '../../../lib/conditions.ts'
 
-export const POWER_CONDITIONS = defineConditions('VirtualMachineOperation (Start, Stop, Restart without a host)', {
+export const POWER_CONDITIONS = defineConditions('VirtualMachineOperation (Start, Stop, Restart without a host that is heard)', {
   Completed: {
     means: 'The operation has done what it asks for.',
     reasons: {

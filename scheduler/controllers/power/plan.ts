@@ -23,11 +23,12 @@ type FailureReason =
   | 'NotApplicableForVirtualMachineRunPolicy'
   | 'NotApplicableForVirtualMachinePhase'
 
-/** `others`: the other operations of the same machine. */
+/** `others`: the other operations of the same machine. `silence`: why nothing is known of a host now; null while it is heard. */
 export function planPower(
   operation: VirtualMachineOperation,
   vm: VirtualMachine | null,
   others: readonly VirtualMachineOperation[],
+  silence: (node: string) => string | null = () => null,
 ): PowerStep {
   if (hasEnded(operation) || isMove(operation.spec.type)) return { do: 'nothing' }
   const name = operation.spec.virtualMachineName
@@ -38,7 +39,10 @@ export function planPower(
       message: `the virtual machine ${name} does not exist`,
     }
   const { placement, leaving = [] } = clusterStatusOf<ClusterVmStatus>(vm)
-  // Its host does it, and tells of it.
+  // Its host does it, and tells of it: one that is not heard has not said yet that it has taken it up.
+  const words = placement === undefined ? null : silence(placement.node)
+  if (placement !== undefined && words !== null && (operation.status?.phase ?? 'Pending') === 'Pending')
+    return { do: 'wait', message: `waits for ${placement.node}: ${words}` }
   if (placement !== undefined || leaving.length > 0) return { do: 'nothing' }
   if (powerOf(vm).done?.id === operation.metadata.uid) return { do: 'complete' }
   const type = operation.spec.type as PowerType

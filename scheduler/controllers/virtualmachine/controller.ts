@@ -36,6 +36,7 @@ import { planPlace, type Seen, type VmStep } from './plan.ts'
 import { Pool } from './pool.ts'
 import { runRound } from './round.ts'
 import { wantsToRun } from './wants.ts'
+import { stoppedWords } from './words.ts'
 
 export interface VmPlacementDeps {
   readonly reader: Reader
@@ -331,7 +332,7 @@ export class VmPlacement {
     const { state, reader, events, clock } = this.#deps
     const { uid } = vm.metadata
     const going = reader.byIndex<VirtualMachine>(VICTIMS_OF, uid)
-    if (going.length > 0) return `waits until ${titles(going)} have stopped to make room`
+    if (going.length > 0) return `waits until ${stoppedWords(going)} to make room`
     if (!ask.vm.preempts) return null
     const found = preempt(state.cluster, ask)
     if (found.node === null) return null
@@ -343,7 +344,7 @@ export class VmPlacement {
       await this.#write(victim, (current) => evicted(current, uid, words, clock.now()))
       events.record(victim, SCHEDULER_EVENTS.text('Preempted', words))
     }
-    return `waits until ${titles(victims)} have stopped: ${found.message}`
+    return `waits until ${stoppedWords(victims)}: ${found.message}`
   }
 
   async #say(vm: VirtualMachine, condition: ClusterVmCondition, phase?: 'Pending' | 'Stopped'): Promise<void> {
@@ -358,10 +359,4 @@ export class VmPlacement {
       openMigration(clusterStatusOf<ClusterVmStatus>(current)) === null ? change(current) : status,
     )
   }
-}
-
-const SHOWN = 3
-const titles = (vms: readonly VirtualMachine[]): string => {
-  const shown = vms.slice(0, SHOWN).map((vm) => toKey(nameOf(vm)))
-  return `${shown.join(', ')}${vms.length > SHOWN ? ` and ${vms.length - SHOWN} more` : ''}`
 }

@@ -44,6 +44,8 @@ export interface SideFacts {
   readonly told: BindingMigrationStatus | null
   /** What it told is what holds now. */
   readonly inSync: boolean
+  /** It has not been heard of for so long that nobody waits for its word any more; an agent that is restarted is not. */
+  readonly silent: boolean
   /** In words, the evidence that it is dead; null: none. */
   readonly dead: string | null
   /** In its words, why it does not take what it was told; null: it does. */

@@ -21,6 +21,8 @@ import { openRecords, type Slots, startSlot, transferSlot, type Waiting } from '
 export interface GatherDeps {
   readonly reader: Reader
   readonly agents: Pick<Agents, 'view'>
+  /** Why nothing is known of a host now, in words; null while it is heard. */
+  readonly silence: (node: string) => string | null
   readonly refusals: {
     of(uid: string): readonly { readonly node: string; readonly epoch: number; readonly message: string }[]
   }
@@ -64,9 +66,9 @@ export function gather(key: string, vm: VirtualMachine | null, now: number, deps
   }
 }
 
-const STRANGER: SideFacts = { told: null, inSync: false, dead: null, refused: null }
+const STRANGER: SideFacts = { told: null, inSync: false, silent: true, dead: null, refused: null }
 
-function sideOf(vm: VirtualMachine, node: string, { agents, refusals, deathOf }: GatherDeps): SideFacts {
+function sideOf(vm: VirtualMachine, node: string, { agents, refusals, deathOf, silence }: GatherDeps): SideFacts {
   const { uid } = vm.metadata
   const { migration, placement } = clusterStatusOf<ClusterVmStatus>(vm)
   const view = agents.view(node)
@@ -75,6 +77,7 @@ function sideOf(vm: VirtualMachine, node: string, { agents, refusals, deathOf }:
   return {
     told: told?.id === migration?.id ? told : null,
     inSync: view?.inSync === true,
+    silent: silence(node) !== null,
     dead: deathOf(node),
     refused: refusals.of(uid).find((one) => one.node === node && one.epoch === epoch)?.message ?? null,
   }

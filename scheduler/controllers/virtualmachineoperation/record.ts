@@ -162,7 +162,7 @@ function transferring(facts: RecordFacts): Remembered | null {
   return isLate(record, now) ? asked(facts, 'Failed', 'the transfer takes longer than it may') : null
 }
 
-/** Nobody can tell how it ended, as far as is known: one of the two does not answer, or both were asked to end it and have not. */
+/** Nobody can tell how it ended, as far as is known: one of the two has been silent for long, or both were asked to end it and have not. */
 export const isUnknown = ({
   record,
   source,
@@ -170,7 +170,7 @@ export const isUnknown = ({
   now,
 }: Pick<RecordFacts, 'record' | 'source' | 'target' | 'now'>): boolean =>
   record.phase === 'Transferring' &&
-  (!source.inSync || !target.inSync || (record.cancel === true && isLate(record, now)))
+  (source.silent || target.silent || (record.cancel === true && isLate(record, now)))
 
 /** Over when the source has nothing of it and the guest goes on at the target: both do that as parts of the move, which they must know. */
 function committed(facts: RecordFacts): Remembered | null {

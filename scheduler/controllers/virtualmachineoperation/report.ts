@@ -61,10 +61,10 @@ export function reportOf(facts: ReportFacts): OperationReport {
   }
 }
 
-function preparing({ to, refusedBy = [] }: MigrationRecord, { told, inSync }: SideFacts): string {
+function preparing({ to, refusedBy = [] }: MigrationRecord, { told, silent }: SideFacts): string {
   const said = told?.message === undefined || told.message === '' ? '' : `: ${told.message}`
   const before = refusedBy.map(({ node, message }) => `; before, ${node} did not take the machine: ${message}`).join('')
-  return `${inSync ? `${to} prepares for the machine${said}` : `${to} does not answer`}${before}`
+  return `${silent ? `${to} does not answer` : `${to} prepares for the machine${said}`}${before}`
 }
 
 function transfer(
@@ -74,6 +74,8 @@ function transfer(
   target: BindingMigrationStatus | null,
 ): OperationReport {
   if (target?.phase === 'Finishing') return report(going, 'SourceSuspended', `${to} takes over`, 91)
+  if (source?.phase === 'Finishing')
+    return report(going, 'SourceSuspended', `${from} has sent all of it and asks ${to} to take over`, 91)
   const said = source?.message === undefined || source.message === '' ? '' : `: ${source.message}`
   const reason = source?.reason === 'NotConverging' ? 'NotConverging' : 'Syncing'
   return report(going, reason, `from ${from} to ${to}${said}`, percentOf(source))
@@ -88,18 +90,22 @@ export function percentOf(source: BindingMigrationStatus | null): number {
 }
 
 function unknown({ record, source, target }: ReportFacts): string {
-  const silent = [...(source.inSync ? [] : [record.from]), ...(target.inSync ? [] : [record.to])]
-  const why =
-    silent.length === 0
-      ? `neither ${record.from} nor ${record.to} has said how it ended`
-      : `${silent.join(' and ')} cannot be asked`
-  return `${why}: the copy on ${record.from} stays as it is until the other answers or is known dead, or berth migrate resolve decides`
+  const { from, to } = record
+  const silent = [...(source.silent ? [from] : []), ...(target.silent ? [to] : [])]
+  const [one] = silent
+  const [why, until] =
+    one === undefined
+      ? [`neither ${from} nor ${to} has said how it ended`, 'one of them does']
+      : silent.length === 1
+        ? [`${one} cannot be asked`, `${one} answers or is known dead`]
+        : [`${from} and ${to} cannot be asked`, 'they answer or are known dead']
+  return `${why}: the copy on ${from} stays as it is until ${until}, or berth migrate resolve decides`
 }
 
 const left = ({ from, to }: MigrationRecord, source: SideFacts): string =>
-  source.inSync
-    ? `it runs on ${to}; ${from} cleans up`
-    : `it runs on ${to}; ${from} does not answer and cleans up when it is back`
+  source.silent
+    ? `it runs on ${to}; ${from} does not answer and cleans up when it is back`
+    : `it runs on ${to}; ${from} cleans up`
 
 function failed({ reason, message = '' }: MigrationRecord): OperationReport {
   switch (reason) {

@@ -337,6 +337,6 @@ export class SimAgent {
     if (vm === null) return
     const status = vmStatus(vm, { node: machine.name, power, phase, reason, message, now: this.life.now() })
     disk.putObject(VMS, { ...vm, status } as KubeObject)
-    tellOperations(disk, vm, power)
+    tellOperations(disk, vm, power, this.life.now())
   }
 }

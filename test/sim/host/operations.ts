@@ -1,4 +1,5 @@
 // Start, Stop and Restart as a simulated agent does them: those that came with the machine's binding.
+import { timestamp } from '../../../lib/clock.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import type { VirtualMachine, VirtualMachineOperation } from '../../../schemas/index.ts'
 import { VM_OPERATIONS } from '../../../schemas/resources.ts'
@@ -24,13 +25,25 @@ export function takeOperations(disk: AgentDisk, vm: VirtualMachine, power: Power
 }
 
 /** What the record says of them, in their status. */
-export function tellOperations(disk: AgentDisk, vm: VirtualMachine, { request, done }: PowerRecord): void {
+export function tellOperations(
+  disk: AgentDisk,
+  vm: VirtualMachine,
+  { request, done }: PowerRecord,
+  nowMs: number,
+): void {
   for (const one of operationsOf(disk, vm)) {
     if (ended(one)) continue
     const { uid } = one.metadata
     const phase = done?.id === uid ? (done.ok ? 'Completed' : 'Failed') : request?.id === uid ? 'InProgress' : 'Pending'
-    disk.putObject(VM_OPERATIONS, { ...one, status: { ...one.status, phase } } as KubeObject)
+    const conditions = phase === 'Pending' ? [] : [wordOf(one, done?.id === uid ? done : null, nowMs)]
+    disk.putObject(VM_OPERATIONS, { ...one, status: { ...one.status, phase, conditions } } as KubeObject)
   }
+}
+
+function wordOf({ spec }: VirtualMachineOperation, done: PowerRecord['done'] | null, nowMs: number) {
+  const reason = done == null ? `${spec.type}InProgress` : done.ok ? 'OperationCompleted' : 'OperationFailed'
+  const status = done?.ok === true ? 'True' : 'False'
+  return { type: 'Completed', status, reason, message: done?.message ?? '', lastTransitionTime: timestamp(nowMs) }
 }
 
 const operationsOf = (disk: AgentDisk, { metadata }: VirtualMachine): readonly VirtualMachineOperation[] =>

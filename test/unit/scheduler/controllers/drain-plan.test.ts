@@ -9,6 +9,7 @@ const machine = (title: string, more: Partial<DrainMachine> = {}): DrainMachine 
   priority: 0,
   on: true,
   moving: false,
+  sending: false,
   evictions: [],
   busy: false,
   ...more,
@@ -101,12 +102,20 @@ describe('a drain', () => {
   it.each([
     ['uncordoned', { cordoned: false }, true],
     ['taken back', { requested: false }, false],
-  ])('%s: what has not begun is called off, what moves goes on', (_, more, forget) => {
+  ])('%s: what is not sent yet is called off, what is being sent goes on', (_, more, forget) => {
     const waiting = eviction('Pending', 'MigrationPending')
+    const prepared = eviction('InProgress', 'WaitingForSyncSlot')
     const plan = planDrain(
-      facts([machine('a', { evictions: [waiting] }), machine('b', { moving: true, evictions: [open] })], more),
+      facts(
+        [
+          machine('a', { evictions: [waiting] }),
+          machine('b', { moving: true, evictions: [prepared] }),
+          machine('c', { moving: true, sending: true, evictions: [open] }),
+        ],
+        more,
+      ),
     )
-    expect(plan).toEqual({ evict: [], callOff: [waiting], condition: null, forget, againMs: null })
+    expect(plan).toEqual({ evict: [], callOff: [waiting, prepared], condition: null, forget, againMs: null })
   })
 })
 

@@ -105,7 +105,7 @@ describe('a preview', () => {
     for (const each of machines) cluster.place(each, 'h1')
     const answer = previewDrain(cluster, { node: 'h1', machines, refusal: () => null })
     expect(answer.map(({ name, target }) => `${name} ${target}`)).toEqual(['vip h2', 'a h3', 'b undefined'])
-    expect(answer[2]?.message).toMatch(/0\/3 nodes: 2 insufficient memory.*1 it is there now/)
+    expect(answer[2]?.message).toMatch(/0\/3 nodes: 2 insufficient memory.*1 where it is now/)
     expect(answer[2]?.help).toBe('what would help: stop or move machines on other hosts, or add a host')
     expect(machines.map(({ uid }) => cluster.placesOf(uid))).toEqual([['h1'], ['h1'], ['h1']])
   })

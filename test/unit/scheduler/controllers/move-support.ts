@@ -58,6 +58,7 @@ export const told = (
 export const side = (more: Partial<SideFacts> = {}): SideFacts => ({
   told: null,
   inSync: true,
+  silent: false,
   dead: null,
   refused: null,
   ...more,

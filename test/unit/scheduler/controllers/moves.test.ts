@@ -52,6 +52,7 @@ async function moves(dir?: string): Promise<Moves> {
     ...world,
     refusals: { of: () => [] },
     deathOf: (node) => (node === made.dead ? 'fenced' : null),
+    silence: (node) => (world.agents.view(node)?.inSync === false ? 'it is not heard' : null),
     priorityOf: () => 0,
     targetOf: () => made.target,
     limits: DEFAULT_MIGRATION_LIMITS,

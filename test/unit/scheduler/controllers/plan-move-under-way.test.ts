@@ -34,7 +34,7 @@ describe('a move under way', () => {
   }
 
   it.each<[string, FactsOverrides, string | null, string | null]>([
-    ['target silent', at('Preparing', { sides: { h2: { inSync: false } } }), null, 'InProgress MigrationPrepareTarget'],
+    ['target silent', at('Preparing', { sides: { h2: { inSync: false, silent: true } } }), null, 'InProgress MigrationPrepareTarget'],
     [
       'target prepares',
       at('Preparing', { sides: { h2: told('Preparing') } }),
@@ -125,7 +125,7 @@ describe('a move under way', () => {
     ],
     [
       'source cleaned, target silent',
-      at('Transferring', { sides: { h1: told('Cleaned'), h2: { inSync: false } } }),
+      at('Transferring', { sides: { h1: told('Cleaned'), h2: { inSync: false, silent: true } } }),
       'Committed',
       'InProgress TargetResumed',
     ],
@@ -180,19 +180,19 @@ describe('a move under way', () => {
     ],
     [
       'target silent in the transfer',
-      at('Transferring', { sides: { h2: { inSync: false } } }),
+      at('Transferring', { sides: { h2: { inSync: false, silent: true } } }),
       null,
       'InProgress OutcomeUnknown',
     ],
     [
       'source silent in the transfer',
-      at('Transferring', { sides: { h1: { inSync: false } } }),
+      at('Transferring', { sides: { h1: { inSync: false, silent: true } } }),
       null,
       'InProgress OutcomeUnknown',
     ],
     [
       'target dead',
-      at('Transferring', { sides: { h2: { inSync: false, dead: 'fenced' } } }),
+      at('Transferring', { sides: { h2: { inSync: false, silent: true, dead: 'fenced' } } }),
       'Transferring KeepSource',
       'InProgress OutcomeUnknown',
     ],
@@ -240,7 +240,7 @@ describe('a move under way', () => {
     ],
     [
       'committed, source silent',
-      at('Committed', { sides: { h1: { inSync: false } } }),
+      at('Committed', { sides: { h1: { inSync: false, silent: true } } }),
       null,
       'InProgress TargetResumed',
     ],
@@ -259,7 +259,7 @@ describe('a move under way', () => {
     ['committed, source cleaned', at('Committed', { sides: { h1: told('Cleaned') } }), 'Cleaned', 'Completed null'],
     [
       'committed, source dead',
-      at('Committed', { sides: { h1: { inSync: false, dead: 'fenced' } } }),
+      at('Committed', { sides: { h1: { inSync: false, silent: true, dead: 'fenced' } } }),
       'Cleaned',
       'Completed null',
     ],
@@ -332,12 +332,12 @@ describe('a move under way', () => {
       expect(then(at('Transferring', asked('target')))).toBeNull()
     })
     it('for the target', () => {
-      const facts = at('Transferring', { ...asked('target'), sides: { h2: { inSync: false } } })
+      const facts = at('Transferring', { ...asked('target'), sides: { h2: { inSync: false, silent: true } } })
       expect(then(facts)).toBe('Committed KeepTarget')
       expect(plan(facts).remember?.placement).toMatchObject({ node: 'h2', epoch: 2 })
     })
     it('for the source', () => {
-      const facts = at('Transferring', { ...asked('source'), sides: { h2: { inSync: false } } })
+      const facts = at('Transferring', { ...asked('source'), sides: { h2: { inSync: false, silent: true } } })
       expect(then(facts)).toBe('Transferring KeepSource')
       expect(plan(facts).remember?.placement).toMatchObject({ node: 'h1', epoch: 3 })
     })
