@@ -157,7 +157,8 @@ export function createHosting(deps: HostingDeps): Hosting {
   const power = createPower({ reader, resources, clock, log, ...observed, silence })
   const wakePower = (node: string) => {
     for (const vm of reader.byIndex(byPlace(VMS), node))
-      for (const operation of reader.byIndex(OPERATIONS_BY_VM, toKey(nameOf(vm)))) power.enqueue(toKey(nameOf(operation)))
+      for (const operation of reader.byIndex(OPERATIONS_BY_VM, toKey(nameOf(vm))))
+        power.enqueue(toKey(nameOf(operation)))
   }
 
   /** What a host told of an object. */

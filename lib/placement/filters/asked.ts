@@ -9,7 +9,8 @@ export const ASKED: Filter = {
   name,
   prepare(ask) {
     const { only, not, dead, current, migrate, nodeSelector } = ask
-    if (only === undefined && not === undefined && dead === undefined && migrate !== true && nodeSelector === undefined) return null
+    if (only === undefined && not === undefined && dead === undefined && migrate !== true && nodeSelector === undefined)
+      return null
     return checkOf(ask, migrate === true ? current : undefined)
   },
 }

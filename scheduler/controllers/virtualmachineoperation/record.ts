@@ -169,8 +169,7 @@ export const isUnknown = ({
   target,
   now,
 }: Pick<RecordFacts, 'record' | 'source' | 'target' | 'now'>): boolean =>
-  record.phase === 'Transferring' &&
-  (source.silent || target.silent || (record.cancel === true && isLate(record, now)))
+  record.phase === 'Transferring' && (source.silent || target.silent || (record.cancel === true && isLate(record, now)))
 
 /** Over when the source has nothing of it and the guest goes on at the target: both do that as parts of the move, which they must know. */
 function committed(facts: RecordFacts): Remembered | null {

@@ -129,7 +129,11 @@ export class SimAgent {
   #powerFor(binding: HostBinding): PowerRecord {
     const [subject] = binding.objects ?? []
     const copy = this.#options.disk.object(VMS, binding.metadata.name)
-    return copy !== null ? powerOf(copy) : subject === undefined ? {} : powerOf({ ...subject, status: firstStatus(subject) })
+    return copy !== null
+      ? powerOf(copy)
+      : subject === undefined
+        ? {}
+        : powerOf({ ...subject, status: firstStatus(subject) })
   }
 
   /** What runs here and what is promised, but for that machine. */
@@ -138,7 +142,9 @@ export class SimAgent {
     const promised = disk.bindings().filter((binding) => takesRoom(binding, this.#powerFor(binding)))
     const names = new Set([uid, ...promised.map(({ metadata }) => metadata.name)])
     return sumOf([
-      ...promised.flatMap((binding) => (binding.metadata.name === uid ? [] : [needOf(vmOf(binding) as VirtualMachine)])),
+      ...promised.flatMap((binding) =>
+        binding.metadata.name === uid ? [] : [needOf(vmOf(binding) as VirtualMachine)],
+      ),
       ...machine.domains().filter((domain) => !names.has(domain.uid)),
     ])
   }

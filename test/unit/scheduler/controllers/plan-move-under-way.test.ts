@@ -34,7 +34,12 @@ describe('a move under way', () => {
   }
 
   it.each<[string, FactsOverrides, string | null, string | null]>([
-    ['target silent', at('Preparing', { sides: { h2: { inSync: false, silent: true } } }), null, 'InProgress MigrationPrepareTarget'],
+    [
+      'target silent',
+      at('Preparing', { sides: { h2: { inSync: false, silent: true } } }),
+      null,
+      'InProgress MigrationPrepareTarget',
+    ],
     [
       'target prepares',
       at('Preparing', { sides: { h2: told('Preparing') } }),
