@@ -32,8 +32,8 @@ describe('a busy libvirtd', () => {
     while (waiting) beside.push(await ask('light'))
     for (const { dom } of await Promise.all(starts)) expect(dom.id).toBeGreaterThan(0)
     // The same call at the same time: once behind the starts, again and again beside them.
-    expect(await behind).toBeGreaterThan(20 * median(beside))
-    expect(beside.length).toBeGreaterThan(20)
+    expect(await behind).toBeGreaterThan(5 * median(beside))
+    expect(beside.length).toBeGreaterThan(5)
   })
 })
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -77,9 +77,10 @@ describe('the survey of this host', () => {
     if (first.kvm.ratio === undefined) return expect(first.kvm.reason).not.toBe('KVMUsable')
     const file = JSON.parse(await readFile(join(stateDir, 'kvm-verdict.json'), 'utf8'))
     expect(file).toEqual({ bootId: first.facts.bootId, qemuVersion: first.facts.versions.qemu, verdict: first.kvm })
-    const begun = performance.now()
-    expect((await survey()).kvm).toEqual(first.kvm)
-    expect(performance.now() - begun).toBeLessThan(1000)
+    // What no measuring would find is believed too.
+    const kept = { ...first.kvm, message: 'As it was measured at the start.' }
+    await writeFile(join(stateDir, 'kvm-verdict.json'), JSON.stringify({ ...file, verdict: kept }))
+    expect((await survey()).kvm).toEqual(kept)
   })
 
   it('says why no guest may start where KVM is unusable and emulation not allowed', async () => {
