@@ -2,7 +2,7 @@
 import type { Advice } from '../lib/advice.ts'
 import { SERVER_EXIT } from '../lib/server/program.ts'
 
-export const EXIT = SERVER_EXIT
+export const EXIT = { ...SERVER_EXIT, notAllRecovered: 5 } as const
 
 /** What an operator reads about each. */
 export const EXIT_ADVICE: Readonly<Record<keyof typeof EXIT, Advice>> = {
@@ -20,5 +20,10 @@ export const EXIT_ADVICE: Readonly<Record<keyof typeof EXIT, Advice>> = {
     means:
       'The database is damaged, gone, of a newer version or of another program, or the key of its Secrets is missing or wrong. Hosts and guests go on.',
     todo: 'Read the last line of its log, then [backup.md](backup.md). Starting it again does not help.',
+  },
+  notAllRecovered: {
+    means:
+      '`--rebuild` has made or completed the database, and something that hosts have could not be taken up: it is listed under "Not recovered". What is not listed is there.',
+    todo: 'Read the list: each line says why. The scheduler can be started; what it does not know stays on its host, runs on, and is told as `Orphaned`. After mending the cause, `--rebuild --missing` with the same hosts takes up the rest.',
   },
 }

@@ -7,6 +7,7 @@ import { ConfigError } from '../lib/server/config-error.ts'
 import { argumentsOf, print, readVersion, runProgram, runServer, UMASK } from '../lib/server/program.ts'
 import { startScheduler } from './app.ts'
 import { loadConfig, type SchedulerConfig, servedOf } from './config.ts'
+import { EXIT } from './exit-codes.ts'
 import { SCHEDULER } from './program.ts'
 
 const DEFAULT_CONFIG = '/etc/berth/scheduler.yaml'
@@ -64,7 +65,9 @@ async function rebuildMain(config: SchedulerConfig, hosts: readonly string[], mi
   process.umask(UMASK)
   // A running scheduler does without.
   const { rebuild } = await import('./recovery/rebuild.ts')
-  return print(await rebuild({ config, clock: systemClock, version, hosts, missing }))
+  const { text, complete } = await rebuild({ config, clock: systemClock, version, hosts, missing })
+  print(text)
+  return complete ? EXIT.ok : EXIT.notAllRecovered
 }
 
 const run = (config: SchedulerConfig): Promise<number> =>

@@ -3,8 +3,9 @@ import type { VirtualKind } from '../lib/apiserver/virtual.ts'
 import { proposeMoves } from '../lib/placement/index.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
-import type { VirtualMachine } from '../schemas/index.ts'
+import { type ClusterVmStatus, clusterStatusOf, type VirtualMachine } from '../schemas/index.ts'
 import { VMS } from '../schemas/resources.ts'
+import { newerHolder } from './binder/newer.ts'
 import { DrainReconciler, drainKeys } from './controllers/drain/controller.ts'
 import { helpWords } from './controllers/drain/help.ts'
 import { drainPreview } from './controllers/drain/question.ts'
@@ -52,7 +53,13 @@ export function createOperations(deps: OperationsDeps): Operations {
   const priorities = prioritiesBy(reader)
   const priorityOf = (vm: VirtualMachine) => priorities(vm).priority
   const frozen = () => ruler.refusal()
-  const targets = new Targets({ reader, state: placement, priorityOf: priorities })
+  const targets = new Targets({
+    reader,
+    state: placement,
+    priorityOf: priorities,
+    outdated: (vm) =>
+      newerHolder(clusterStatusOf<ClusterVmStatus>(vm), agents.bindingsOf(vm.metadata.uid))?.message ?? null,
+  })
   /** One pass at a time: each counts what the others have stored. */
   const controller = (name: string, reconciler: Reconciler, keys: () => readonly string[]) =>
     new Controller({ name, reconciler, keys, clock, log, observer, resyncMs: RESYNC_MS })

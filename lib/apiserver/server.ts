@@ -213,6 +213,8 @@ const extraResources = (
   ofNodes: namesOf(subresources, 'nodes'),
   askedByNodes: askedBy(virtual, 'nodes'),
   askedByJoiners: askedBy(virtual, 'joiners'),
+  askedByViewers: askedBy(virtual, 'viewers'),
+  askedOfInfrastructure: askedBy(virtual, 'infrastructure'),
   reports: reports
     .filter(({ restricted }) => restricted !== true)
     .map(({ group, name }) => ({ group, resource: name })),

@@ -23,8 +23,11 @@ export interface VirtualQuestion {
 export interface VirtualKind {
   /** Names, versions (all of one schema) and scope, for paths, discovery and OpenAPI. Served with the verb create alone. */
   readonly kind: KindDef
-  /** Whom the default roles let ask: hosts of the cluster, or whoever has a token to join one. Nobody else when absent. */
-  readonly audience?: 'nodes' | 'joiners'
+  /**
+   * Whom the default roles let ask: hosts of the cluster, whoever has a token to join one, who may read machines (in their namespaces), who
+   * may read the infrastructure. Only who may do everything when absent.
+   */
+  readonly audience?: 'nodes' | 'joiners' | 'viewers' | 'infrastructure'
   /** The answer: fields beside apiVersion, kind and metadata. @throws ApiError */
   answer(question: VirtualQuestion): Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>
 }

@@ -20,7 +20,7 @@ import { type WishDeps, wishesOf } from './wishes.ts'
 
 export interface BinderDeps extends WishDeps {
   readonly resources: Pick<Resources, 'addFinalizer'>
-  readonly agents: Pick<Links, 'view' | 'holders' | 'put' | 'forget'>
+  readonly agents: Pick<Links, 'view' | 'bindingsOf' | 'put' | 'forget'>
   readonly ruler: Ruler
   readonly refusals: Refusals
   readonly clock: Clock
@@ -99,13 +99,7 @@ export class Binder {
   }
 
   #holders(uid: string): ReadonlyMap<string, HostBinding> {
-    const { agents } = this.#deps
-    return new Map(
-      agents.holders(uid).flatMap((node) => {
-        const binding = agents.view(node)?.binding(uid) ?? null
-        return binding === null ? [] : [[node, binding] as const]
-      }),
-    )
+    return this.#deps.agents.bindingsOf(uid)
   }
 
   async #pass(node: string, key: string, signal: AbortSignal): Promise<Outcome> {

@@ -13,6 +13,7 @@ import {
   type VirtualMachine,
 } from '../../schemas/index.ts'
 import { copyOf } from './copies.ts'
+import { obeyed } from './newer.ts'
 import { type HostRole, heldRoles, machineRoles, type UrlOf } from './roles.ts'
 
 /** A binding but for who signs it. */
@@ -91,7 +92,7 @@ export function imageWishes(image: KubeObject, facts: ImageFacts): Wishes {
     if (isDeleted(image) && isNew) return []
     return [{ node, role: 'Owner', epoch: (known?.epoch ?? 0) + (isNew ? 1 : 0) }]
   })
-  const wishes = wishesOf(image, facts, { roles, subject: image, highest: 0, known: undefined })
+  const wishes = wishesOf(image, facts, { roles, subject: image, highest: null, known: undefined })
   return new Map([...wishes].map(([node, wish]) => [node, wish === 'wait' ? wish : withContent(wish, facts, node)]))
 }
 
@@ -106,8 +107,8 @@ interface Asked {
   readonly roles: readonly HostRole[]
   /** The object as it is asked for. */
   readonly subject: KubeObject
-  /** Known of any host. */
-  readonly highest: number
+  /** The highest that this store gave any host; null where each host counts for itself. */
+  readonly highest: number | null
   /** What its last host knew of it: goes along once, from then on the host itself knows better. */
   readonly known: unknown
 }
@@ -115,6 +116,10 @@ interface Asked {
 function wishesOf(object: KubeObject, facts: Facts, { roles, subject, highest, known }: Asked): Wishes {
   const { namespace = '', name, uid } = object.metadata
   const named = { resource: facts.resource, namespace, name, uid }
+  // Somebody has decided about it since this store was written: it says nothing to anybody, and takes it from nobody.
+  const newest = Math.max(0, ...[...facts.holders.values()].map(obeyed))
+  if (highest !== null && newest > highest)
+    return new Map([...roles.map(({ node }) => node), ...facts.holders.keys()].map((node) => [node, 'wait'] as const))
   const wishes = new Map<string, Wish>()
   for (const { node, role, epoch, migration } of roles) {
     const isNew = (facts.holders.get(node)?.spec.epoch ?? 0) < epoch
@@ -135,7 +140,7 @@ function wishesOf(object: KubeObject, facts: Facts, { roles, subject, highest, k
   for (const [node, { spec }] of facts.holders)
     if (!wishes.has(node))
       wishes.set(node, {
-        spec: { subject: named, epoch: Math.max(highest, spec.epoch), role: 'Released' },
+        spec: { subject: named, epoch: Math.max(highest ?? 0, spec.epoch), role: 'Released' },
         objects: [],
       })
   return wishes

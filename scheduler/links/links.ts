@@ -79,6 +79,16 @@ export class Links implements Agents {
     return [...(this.#holders.get(uid) ?? [])]
   }
 
+  /** What hosts have of that object, by node. */
+  bindingsOf(uid: string): ReadonlyMap<string, HostBinding> {
+    return new Map(
+      this.holders(uid).flatMap((node) => {
+        const binding = this.view(node)?.binding(uid) ?? null
+        return binding === null ? [] : [[node, binding] as const]
+      }),
+    )
+  }
+
   /** In words, why what a node told may be old; null while it is not. */
   problem(node: string): string | null {
     const member = this.#members.get(node)

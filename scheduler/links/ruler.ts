@@ -114,7 +114,7 @@ export class Ruler {
         kind: 'outdated',
         message:
           `${node} has heard of revision ${word.revision} of the scheduler's store, and this store has come to ${this.#deps.store.revision()} only: ` +
-          'it is an old copy. Nothing is done to any host; run berth-scheduler --rebuild',
+          'it is an old copy. Nothing is done to any host; add to it what hosts have with berth-scheduler --rebuild --missing NODE=URL...',
       })
       return 'done'
     }

@@ -30,8 +30,9 @@ export const CLUSTER_VM_CONDITIONS = defineConditions('VirtualMachine (said by a
       },
       StaleEpoch: {
         status: 'Unknown',
-        means: 'Its host has obeyed a higher epoch than the scheduler knows: nothing is done to the machine.',
-        todo: 'Another scheduler, or an older copy of the database, is at work. See docs/cluster-objects.md, "One scheduler".',
+        means:
+          'A host has obeyed a higher epoch of it than the scheduler knows: the database is older than what became of the machine. Nothing is done to it, anywhere; where it runs, it runs on.',
+        todo: 'After a restore: stop the scheduler, `berth-scheduler --rebuild --missing NODE=URL...` with all hosts. See docs/cluster-objects.md, "An older database".',
       },
       Preempted: {
         status: 'False',
@@ -61,7 +62,7 @@ export const CLUSTER_NODE_CONDITIONS = defineConditions('Node (said by a schedul
       Orphaned: {
         status: 'False',
         means: 'The host has objects of a scheduler that this one does not know; they run on and are never deleted.',
-        todo: 'See docs/cluster-objects.md, "Orphans": `berth-scheduler --rebuild` takes them up.',
+        todo: 'See docs/cluster-objects.md, "Orphans": `berth-scheduler --rebuild --missing NODE=URL` takes them up.',
       },
     },
   },

@@ -26,6 +26,7 @@ type Question = Pick<PlacementExplanation, 'name' | 'machine' | 'whatIf'>
 
 export const placementExplanation = (deps: ExplainDeps): VirtualKind => ({
   kind: PLACEMENT_EXPLANATION,
+  audience: 'viewers',
   answer: ({ object, namespace }) => {
     const question = object as unknown as Question
     return { ...question, ...explained(question, namespace, deps) }

@@ -13,6 +13,8 @@ export interface TargetsDeps {
   readonly reader: Reader
   readonly state: Pick<PlacementState, 'cluster'>
   readonly priorityOf: PriorityOf
+  /** In words, why this store must not decide where the machine goes; null when it may. */
+  readonly outdated: (vm: VirtualMachine) => string | null
 }
 
 export interface TargetWish {
@@ -56,13 +58,17 @@ export class Targets {
 
   /** Where a machine whose host is dead can be started. */
   placeOf(vm: VirtualMachine, dead: string): TargetChoice {
-    const { reader, state, priorityOf } = this.#deps
+    const { reader, state, priorityOf, outdated } = this.#deps
+    const why = outdated(vm)
+    if (why !== null) return { node: null, message: why }
     const ask: Ask = { vm: factsOf(vm, reader, priorityOf(vm)), dead }
     const decision = decide(state.cluster, ask, { reserve: false })
     return decision.node === null ? { node: null, message: decision.message } : { node: decision.node }
   }
 
   readonly targetOf = (vm: VirtualMachine, wish: TargetWish): TargetChoice => {
+    const why = this.#deps.outdated(vm)
+    if (why !== null) return { node: null, message: why }
     const decision = this.decide(vm, wish)
     return decision.node === null ? { node: null, message: decision.message } : { node: decision.node }
   }

@@ -47,8 +47,15 @@ export interface RebuildOptions {
 
 const READ_MS = 60_000
 
-/** @returns what to print @throws Error with words for the operator, before anything is written */
-export async function rebuild(options: RebuildOptions): Promise<string> {
+export interface Rebuilt {
+  /** What to print. */
+  readonly text: string
+  /** Whether all that the hosts have of a scheduler was taken up. */
+  readonly complete: boolean
+}
+
+/** @throws Error with words for the operator, before anything is written */
+export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const { config, clock, missing } = options
   const { path, seal } = databaseOf(config.stateDir)
   const size = await stat(path).then(
@@ -80,7 +87,7 @@ export async function rebuild(options: RebuildOptions): Promise<string> {
     })
     const words = await fill(server.resources, plan, found, options)
     await server.close()
-    return report(plan, found, words)
+    return { text: report(plan, found, words), complete: problemsOf(plan, words).length === 0 }
   } finally {
     await store.close()
   }
@@ -201,15 +208,19 @@ async function put(resources: Resources, { resource, object, berth }: Recreated)
   )
 }
 
+const problemsOf = (plan: RebuildPlan, words: readonly string[]): readonly string[] => [...plan.lost, ...words]
+
 function report(plan: RebuildPlan, found: readonly HostFinds[], words: readonly string[]): string {
   const counts = new Map<string, number>()
   for (const { object } of plan.objects) counts.set(object.kind, (counts.get(object.kind) ?? 0) + 1)
   const kinds = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ')
-  const problems = [...plan.lost, ...words]
+  const problems = problemsOf(plan, words)
   return [
     `${found.length} hosts were read: ${kinds === '' ? 'they have nothing of a scheduler' : kinds}.`,
-    ...(problems.length === 0 ? [] : ['Not recovered:', ...problems.map((line) => `  ${line}`)]),
-    'No host can tell of:',
+    ...(problems.length === 0
+      ? ['All of it is in the database.']
+      : [`Not recovered (${problems.length}):`, ...problems.map((line) => `  ${line}`)]),
+    'Restore from elsewhere what no host can tell of:',
     ...NEVER_TOLD.map((line) => `  ${line}`),
     'Start the scheduler; it claims the hosts by a higher term.\n',
   ].join('\n')

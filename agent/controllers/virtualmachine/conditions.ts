@@ -140,7 +140,7 @@ export const VM_CONDITIONS = defineConditions('VirtualMachine', {
       UnknownToScheduler: {
         status: 'True',
         means: 'It does not: its database is an older copy, or was lost. The machine runs on, and nothing deletes it.',
-        todo: '`berth-scheduler --rebuild` takes it up again. To be rid of it, delete its HostBinding and then the machine at the agent.',
+        todo: '`berth-scheduler --rebuild --missing NODE=URL` takes it up again. To be rid of it, delete its HostBinding and then the machine at the agent.',
       },
     },
   },

@@ -56,9 +56,11 @@ export interface DefaultRolesInput {
   readonly streams: readonly ExtraResource[]
   /** Read by the other hosts of a cluster. */
   readonly ofNodes: readonly ExtraResource[]
-  /** Kinds that are asked, not stored: by hosts, and by whoever wants to become one. */
+  /** Kinds that are asked, not stored: by hosts, by whoever wants to become one, by who may read what they answer. */
   readonly askedByNodes: readonly ExtraResource[]
   readonly askedByJoiners: readonly ExtraResource[]
+  readonly askedByViewers: readonly ExtraResource[]
+  readonly askedOfInfrastructure: readonly ExtraResource[]
   /** Read by who sees the infrastructure. */
   readonly reports: readonly ExtraResource[]
 }
@@ -92,7 +94,10 @@ export function defaultRoles(input: DefaultRolesInput): ReadonlyMap<string, read
         .map(({ group, plural }) => ({ group, resource: plural })),
       verbs,
     )
-  const viewer = rules(['workload', 'operation', 'record', 'namespace', 'dictionary'], READ)
+  const viewer = [
+    ...rules(['workload', 'operation', 'record', 'namespace', 'dictionary'], READ),
+    ...byGroup(input.askedByViewers, ['create']),
+  ]
   const user = [
     ...viewer,
     ...rules(['secret', 'rbac'], READ),
@@ -103,6 +108,7 @@ export function defaultRoles(input: DefaultRolesInput): ReadonlyMap<string, read
   const clusterViewer = [
     ...rules(['dictionary', 'infrastructure', 'namespace'], READ),
     ...byGroup(input.reports, ['get', 'list']),
+    ...byGroup(input.askedOfInfrastructure, ['create']),
   ]
   return new Map<string, readonly PolicyRule[]>([
     [ROLE_NAMES.viewer, viewer],

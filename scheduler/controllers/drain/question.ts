@@ -20,6 +20,7 @@ export interface PreviewDeps {
 
 export const drainPreview = ({ reader, cluster, targets }: PreviewDeps): VirtualKind => ({
   kind: DRAIN_PREVIEW,
+  audience: 'infrastructure',
   answer: ({ object }) => {
     const { node } = object as unknown as { readonly node: string }
     if (reader.get(NODES, { namespace: '', name: node }) === null)

@@ -5,6 +5,7 @@ import { REBALANCE_PROPOSAL, type RebalanceAnswer } from '../../../schemas/clust
 
 export const rebalanceProposal = (propose: (budget: number) => Proposal): VirtualKind => ({
   kind: REBALANCE_PROPOSAL,
+  audience: 'infrastructure',
   answer: ({ object }) => {
     const { budget = 20 } = object as { readonly budget?: number }
     const { moves, stuck } = propose(budget)

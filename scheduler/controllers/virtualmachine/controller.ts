@@ -41,7 +41,7 @@ import { stoppedWords } from './words.ts'
 export interface VmPlacementDeps {
   readonly reader: Reader
   readonly resources: Resources
-  readonly agents: Pick<Links, 'view' | 'holders'>
+  readonly agents: Pick<Links, 'view' | 'bindingsOf'>
   readonly state: PlacementState
   readonly refusals: Refusals
   readonly priorityOf: PriorityOf
@@ -127,12 +127,7 @@ export class VmPlacement {
     const { uid } = vm.metadata
     return {
       wanted: wantsToRun(vm, reader),
-      holders: new Map(
-        agents.holders(uid).flatMap((node) => {
-          const binding = agents.view(node)?.binding(uid) ?? null
-          return binding === null ? [] : [[node, binding] as const]
-        }),
-      ),
+      holders: agents.bindingsOf(uid),
       refusals: refusals.of(uid),
       inSync: (node) => agents.view(node)?.inSync === true,
     }
@@ -163,7 +158,7 @@ export class VmPlacement {
           type: 'Running',
           status: 'Unknown',
           reason: 'StaleEpoch',
-          message: `${step.refused.node}: ${step.refused.message}`,
+          message: step.message,
         })
       case 'idle':
         return await this.#write(vm, idled)

@@ -6,6 +6,7 @@ import {
   openMigration,
   type VirtualMachine,
 } from '../../../schemas/index.ts'
+import { newerHolder } from '../../binder/newer.ts'
 import type { RefusedBinding } from '../../binder/refusals.ts'
 import { isOn } from './wants.ts'
 
@@ -28,7 +29,7 @@ export type VmStep =
   | { readonly do: 'drop-leaving'; readonly nodes: readonly string[] }
   /** Its host did not take it: that place is none. */
   | { readonly do: 'clear'; readonly refused: RefusedBinding }
-  | { readonly do: 'tell-stale'; readonly refused: RefusedBinding }
+  | { readonly do: 'tell-stale'; readonly message: string }
   /** It has stopped: it keeps its host, and no room there. */
   | { readonly do: 'idle' }
   /** It has stopped because it was told to make room: it has no host any more. */
@@ -43,10 +44,15 @@ export type VmStep =
 export function planPlace(vm: VirtualMachine, seen: Seen): VmStep {
   const status = clusterStatusOf<ClusterVmStatus>(vm)
   const { placement, leaving = [], eviction } = status
-  if (vm.metadata.deletionTimestamp !== undefined) return isGone(status, seen) ? { do: 'let-go' } : { do: 'nothing' }
+  const newer = newerHolder(status, seen.holders)
+  if (vm.metadata.deletionTimestamp !== undefined) {
+    if (isGone(status, seen)) return { do: 'let-go' }
+    return newer === null ? { do: 'nothing' } : { do: 'tell-stale', message: newer.message }
+  }
   const open = openMigration(status)
   // One writer: while it moves, its migration decides about its hosts.
   if (open !== null) return { do: 'nothing' }
+  if (newer !== null) return { do: 'tell-stale', message: newer.message }
   const left = leaving.filter((each) => saidReleased(each.node, seen)).map(({ node }) => node)
   if (left.length > 0) return { do: 'drop-leaving', nodes: left }
   if (placement === undefined)
@@ -55,7 +61,7 @@ export function planPlace(vm: VirtualMachine, seen: Seen): VmStep {
       seen,
     )
   const refused = seen.refusals.find(({ node, epoch }) => node === placement.node && epoch === placement.epoch)
-  if (refused?.kind === 'stale') return { do: 'tell-stale', refused }
+  if (refused?.kind === 'stale') return { do: 'tell-stale', message: `${refused.node}: ${refused.message}` }
   // An older binding that the host keeps is no place that it lacks: it only did not take a change.
   const holds = (seen.holders.get(placement.node)?.spec.epoch ?? 0) >= placement.epoch
   if (refused !== undefined && !holds) return { do: 'clear', refused }

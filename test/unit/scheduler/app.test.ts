@@ -37,6 +37,18 @@ it('has the first objects, and keeps what is deleted deleted', async () => {
   expect(await names('/api/v1/namespaces')).toEqual(['default'])
 })
 
+it('lets who may read machines ask for the reasons of their places', async () => {
+  const role = async (name: string) => {
+    const path = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${encodeURIComponent(name)}`
+    const { rules } = (await scheduler.client.transport.json({ path })) as { rules: { resources?: string[] }[] }
+    return rules.flatMap(({ resources = [] }) => resources)
+  }
+  expect(await role('d8:use:role:viewer')).toContain('placementexplanations')
+  expect(await role('d8:manage:virtualization:viewer')).toEqual(
+    expect.arrayContaining(['drainpreviews', 'rebalanceproposals']),
+  )
+})
+
 it('is live and ready, and tells its figures', async () => {
   const text = async (path: string) => (await scheduler.client.transport.bytes({ path })).toString()
   expect(await text('/livez?verbose')).toContain('[+]store-answers ok')

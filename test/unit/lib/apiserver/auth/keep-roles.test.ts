@@ -13,6 +13,8 @@ const input = {
   ofNodes: [{ group: 'c', resource: 'imagecontents/content' }],
   askedByNodes: [{ group: 'c', resource: 'leaserenewals' }],
   askedByJoiners: [{ group: 'c', resource: 'joins' }],
+  askedByViewers: [{ group: 'c', resource: 'placementexplanations' }],
+  askedOfInfrastructure: [{ group: 'c', resource: 'drainpreviews' }],
   reports: [],
 }
 
@@ -23,6 +25,17 @@ beforeEach(async () => {
 afterEach(() => api.stop())
 
 const role = (name: string) => api.server.resources.get<ClusterRole>(ROLES, { namespace: '', name })
+
+it('lets who may read machines, or the infrastructure, ask what is answered about them, and nobody below', () => {
+  const roles = defaultRoles(input)
+  const asks = (resource: string) =>
+    [...roles].flatMap(([name, rules]) =>
+      rules.some(({ resources, verbs }) => resources?.includes(resource) && verbs.includes('create')) ? [name] : [],
+    )
+  const { viewer, user, editor, admin, clusterViewer, clusterManager } = ROLE_NAMES
+  expect(asks('placementexplanations')).toEqual([viewer, user, editor, admin])
+  expect(asks('drainpreviews')).toEqual([clusterViewer, clusterManager])
+})
 
 it('makes all, and a second start writes nothing', async () => {
   await keepDefaultRoles(api.server.resources, input)

@@ -1,0 +1,69 @@
+// A store that is older than what became of an object: nothing is said to any host of it.
+import { describe, expect, it } from 'vitest'
+import { vmWishes } from '../../../../scheduler/binder/bindings.ts'
+import { newerHolder } from '../../../../scheduler/binder/newer.ts'
+import { planPlace, type Seen } from '../../../../scheduler/controllers/virtualmachine/plan.ts'
+import type { ClusterVmStatus, HostBinding, VirtualMachine } from '../../../../schemas/index.ts'
+import { VMS } from '../../../../schemas/resources.ts'
+
+const AT = '2026-01-01T00:00:00Z'
+const binding = (epoch: number, role: 'Owner' | 'Target' | 'Released', obeyed = epoch) =>
+  ({ spec: { epoch, role }, status: { epoch: obeyed, phase: 'Accepted' } }) as HostBinding
+const placed: ClusterVmStatus = { placement: { node: 'h1', epoch: 1, since: AT } }
+const vm = (berth: ClusterVmStatus, metadata = {}) =>
+  ({
+    metadata: { name: 'web', namespace: 'default', uid: 'u', ...metadata },
+    spec: {},
+    status: { berth },
+  }) as unknown as VirtualMachine
+const facts = (holders: ReadonlyMap<string, HostBinding>) => ({
+  ...{ resource: VMS, needs: [], failover: false, wanted: true },
+  holders,
+  urlOf: (node: string) => `https://${node}`,
+})
+const seen = (holders: ReadonlyMap<string, HostBinding>): Seen => ({
+  ...{ wanted: true, holders, refusals: [] },
+  inSync: () => true,
+})
+
+const newer = new Map([
+  ['h1', binding(2, 'Released')],
+  ['h2', binding(2, 'Owner')],
+])
+
+describe('a host with a higher epoch than the store knows', () => {
+  it('is named, the one that has the object before those that let it go', () => {
+    expect(newerHolder(placed, newer)).toMatchObject({ node: 'h2', epoch: 2 })
+    expect(newerHolder(placed, newer)?.message).toMatch(
+      /^h2 has it by epoch 2, and this database knows of epoch 1 only/,
+    )
+    expect(newerHolder(placed, new Map([['h1', binding(1, 'Owner', 3)]]))).toMatchObject({ epoch: 3 })
+  })
+
+  it('is told nothing, and neither is any other', () => {
+    const wishes = vmWishes(vm(placed), facts(newer))
+    expect([...wishes]).toEqual([
+      ['h1', 'wait'],
+      ['h2', 'wait'],
+    ])
+  })
+
+  it.each([
+    ['running', {}],
+    ['being deleted', { deletionTimestamp: AT }],
+  ])('is told of by its machine, %s', (_, metadata) => {
+    const step = planPlace(vm(placed, metadata), seen(newer))
+    expect(step).toEqual({ do: 'tell-stale', message: expect.stringContaining('h2 has it by epoch 2') })
+  })
+})
+
+it('a host that was given up by an epoch that the store knows lets go', () => {
+  const moved: ClusterVmStatus = { placement: { node: 'h2', epoch: 2, since: AT } }
+  const holders = new Map([
+    ['h1', binding(1, 'Owner')],
+    ['h2', binding(2, 'Owner')],
+  ])
+  expect(newerHolder(moved, holders)).toBe(null)
+  const wish = vmWishes(vm(moved), facts(holders)).get('h1')
+  expect(wish).toMatchObject({ spec: { role: 'Released', epoch: 2 } })
+})
