@@ -46,11 +46,17 @@ export class Links implements Agents {
   /** Nodes by uid of the subject of a binding that they have. */
   readonly #holders = new Map<string, Set<string>>()
   readonly #stopping = new AbortController()
+  /** Resolves once every node was asked for its obedience, whatever came of it. */
+  readonly asked: Promise<void>
+  #wereAsked: () => void = () => undefined
   #unsubscribe: () => void = () => undefined
   #claiming: Promise<void> = Promise.resolve()
 
   constructor(deps: LinksDeps) {
     this.#deps = deps
+    this.asked = new Promise((resolve) => {
+      this.#wereAsked = resolve
+    })
   }
 
   start(): void {
@@ -215,10 +221,13 @@ export class Links implements Agents {
         const open = clients.nodes().filter((node) => !ruler.isAcceptedBy(node))
         const over = ruler.state.kind === 'superseded' || ruler.state.kind === 'outdated'
         const words = over ? [] : await Promise.all(open.map((node) => this.#claimAt(node, signal)))
+        this.#wereAsked()
         await clock.sleep(words.includes('again') ? 0 : CLAIM_EVERY_MS, signal)
       }
     } catch (error) {
       if (!signal.aborted) log.error({ err: error }, `the scheduler cannot claim its hosts: ${messageOf(error)}`)
+    } finally {
+      this.#wereAsked()
     }
   }
 

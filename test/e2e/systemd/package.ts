@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { execa } from 'execa'
-import { inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import { waitFor } from '../../support/wait.ts'
 import { ROOT } from '../scripts/lab-tool.ts'
 import type { Tree } from './tree.ts'
@@ -45,14 +45,17 @@ export function copyIn(tree: Tree, file: string): string {
   return `/root/${basename(file)}`
 }
 
-/** The service as systemd sees it. */
-export async function service(tree: Tree): Promise<{
+/** A service as systemd sees it. */
+export interface Service {
   readonly pid: number
   readonly active: string
   readonly restarts: number
   readonly status: string
-}> {
-  const text = await tree.sh('systemctl show berth-agent -p MainPID,ActiveState,NRestarts,StatusText')
+}
+
+/** The agent's service, or another one of the package. */
+export async function service(tree: Tree, unit = 'berth-agent'): Promise<Service> {
+  const text = await tree.sh(`systemctl show ${unit} -p MainPID,ActiveState,NRestarts,StatusText`)
   const fields = Object.fromEntries(text.split('\n').map((line) => line.split(/=(.*)/s, 2) as [string, string]))
   return {
     pid: Number(fields.MainPID),
@@ -73,7 +76,7 @@ export async function get(
 }
 
 /** A machine on an empty disk: its firmware finds nothing to boot, which is all that is asked of it here. */
-export async function bareVm(tree: Tree, name: string, runPolicy: string): Promise<void> {
+export async function bareVm(tree: Tree, name: string, runPolicy: string, socket?: string): Promise<void> {
   const disk = {
     apiVersion: 'virtualization.deckhouse.io/v1alpha2',
     kind: 'VirtualDisk',
@@ -94,13 +97,47 @@ export async function bareVm(tree: Tree, name: string, runPolicy: string): Promi
       blockDeviceRefs: [{ kind: 'VirtualDisk', name }],
     },
   }
-  await apply(tree, [disk, vm])
+  await apply(tree, [disk, vm], socket)
 }
 
-/** Applies objects by the host's own command line. */
-export async function apply(tree: Tree, items: readonly object[]): Promise<void> {
+/** Makes a program that hangs be noticed quickly; the service is restarted with it. */
+export async function quickWatchdog(tree: Tree, unit = 'berth-agent'): Promise<void> {
+  await tree.sh(`mkdir -p /etc/systemd/system/${unit}.service.d
+    printf '[Service]\\nWatchdogSec=${WATCHDOG_SECONDS}\\nTimeoutAbortSec=2\\n' >/etc/systemd/system/${unit}.service.d/quick.conf
+    systemctl daemon-reload && systemctl restart ${unit}`)
+}
+
+const WATCHDOG_SECONDS = 10
+
+/** Stops the service's process, as a hang would, and waits until systemd has started another one, once. */
+export async function hang(tree: Tree, unit = 'berth-agent'): Promise<void> {
+  const before = await service(tree, unit)
+  await tree.sh(`kill -STOP ${before.pid}`)
+  const after = await anotherProcess(tree, before, unit)
+  expect(after.restarts).toBe(before.restarts + 1)
+  expect(await tree.sh(`journalctl -u ${unit} -o cat`)).toContain('Watchdog timeout')
+}
+
+/** The service with another process than before, active. */
+export const anotherProcess = (tree: Tree, before: Service, unit = 'berth-agent'): Promise<Service> =>
+  waitFor(`another process of ${unit}`, 60, async () => {
+    const now = await service(tree, unit)
+    return now.active === 'active' && now.pid !== before.pid ? now : null
+  })
+
+/** The unit's exposure by systemd-analyze, 0 to 10, and systemd's version. */
+export async function exposure(unit: string): Promise<{ readonly score: string; readonly version: string }> {
+  const file = join(ROOT, `systemd/${unit}.service`)
+  const { stdout } = await execa('systemd-analyze', ['security', '--offline=yes', '--no-pager', file])
+  const [, score = ''] = /Overall exposure level for [a-z-]+\.service: ([0-9.]+)/.exec(stdout) ?? []
+  const [, version = ''] = /^systemd (\d+)/.exec((await execa('systemd-analyze', ['--version'])).stdout) ?? []
+  return { score, version }
+}
+
+/** Applies objects by the host's own command line; at the agent, or at the server of this socket. */
+export async function apply(tree: Tree, items: readonly object[], socket = '/run/berth/agent.sock'): Promise<void> {
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
-  await tree.sh(`berth apply -f - <<'JSON'\n${list}\nJSON`)
+  await tree.sh(`berth --socket ${socket} apply -f - <<'JSON'\n${list}\nJSON`)
 }
 
 /** `importer.allow` of {@link importImages}. */

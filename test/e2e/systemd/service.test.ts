@@ -11,18 +11,20 @@ import {
   bareVm,
   buildPackage,
   copyIn,
+  exposure,
   get,
+  hang,
   IMAGE_ADDRESS,
   importImages,
   packageOf,
   qemuOf,
+  quickWatchdog,
   scratchFolder,
   service,
   untilRunning,
 } from './package.ts'
 import { startTree, type Tree } from './tree.ts'
 
-const WATCHDOG_SECONDS = 10
 const CONFIG = `allowEmulation: true\nimporter: { allow: ["${IMAGE_ADDRESS}"] }`
 const LOOKED_AFTER = 'Virtual machines are looked after'
 
@@ -107,17 +109,8 @@ describe('the package on a host with systemd', () => {
   })
 
   it('is started anew by systemd when it hangs', async () => {
-    await tree.sh(`mkdir -p /etc/systemd/system/berth-agent.service.d
-      printf '[Service]\\nWatchdogSec=${WATCHDOG_SECONDS}\\nTimeoutAbortSec=2\\n' >/etc/systemd/system/berth-agent.service.d/quick.conf
-      systemctl daemon-reload && systemctl restart berth-agent`)
-    const before = await service(tree)
-    await tree.sh(`kill -STOP ${before.pid}`)
-    const after = await waitFor('another agent', 3 * WATCHDOG_SECONDS, async () => {
-      const now = await service(tree)
-      return now.active === 'active' && now.pid !== before.pid ? now : null
-    })
-    expect(after.restarts).toBe(before.restarts + 1)
-    expect(await tree.sh('journalctl -u berth-agent -o cat')).toContain('Watchdog timeout')
+    await quickWatchdog(tree)
+    await hang(tree)
     await untilRunning(tree, 'stays')
     await guestRunsOn()
   })
@@ -176,10 +169,7 @@ describe('the package on a host with systemd', () => {
 
 describe('the account of the hardening', () => {
   it('names the score that systemd-analyze gives', async () => {
-    const unit = join(ROOT, 'systemd/berth-agent.service')
-    const { stdout } = await execa('systemd-analyze', ['security', '--offline=yes', '--no-pager', unit])
-    const score = /Overall exposure level for berth-agent\.service: ([0-9.]+)/.exec(stdout)?.[1]
-    const version = /^systemd (\d+)/.exec((await execa('systemd-analyze', ['--version'])).stdout)?.[1]
+    const { score, version } = await exposure('berth-agent')
     const account = readFileSync(join(ROOT, 'docs/security.md'), 'utf8')
     expect(account).toContain(`${score} of 10 with systemd ${version}`)
   })
