@@ -3,11 +3,11 @@ import { systemClock } from '../lib/clock.ts'
 import { backup, backupUsage, restore } from '../lib/server/backup.ts'
 import { CERTS_OPTIONS, certs, certsUsage } from '../lib/server/certs.ts'
 import { ConfigError } from '../lib/server/config-error.ts'
+import { debugUsage } from '../lib/server/debug/usage.ts'
 import { argumentsOf, print, readVersion, runProgram, runServer, UMASK } from '../lib/server/program.ts'
 import { startAgent } from './app.ts'
 import { checkConfig } from './check-config.ts'
 import { type AgentConfig, loadConfig, servedOf } from './config.ts'
-import { DEBUG_USAGE } from './debug/usage.ts'
 import { EXIT } from './exit-codes.ts'
 import { judgeKvm, probeKvm } from './host/index.ts'
 import { AGENT } from './program.ts'
@@ -20,7 +20,7 @@ const REBUILD_TIMEOUT_MS = 600_000
 const USAGE = `berth-agent [--config FILE] [--state-dir DIR]   run the agent (configuration: ${DEFAULT_CONFIG})
 berth-agent --check-config [--config FILE]       whether the agent would take the configuration; exit code 2 when not
 berth-agent probe-kvm                            measure whether KVM runs guest code; exit code 3 when it does not
-${certsUsage(AGENT)}${backupUsage(AGENT)}${REBUILD_USAGE}${DEBUG_USAGE}berth-agent --version
+${certsUsage(AGENT)}${backupUsage(AGENT)}${REBUILD_USAGE}${debugUsage(AGENT)}berth-agent --version
 `
 
 const OPTIONS = {

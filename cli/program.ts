@@ -232,6 +232,7 @@ export function buildProgram(io: Io): Command {
     .command('create')
     .description('make a token for one host and print the command that joins it; asks the scheduler')
     .option('--ttl <duration>', 'how long the token is good: 30m, 1h', '1h')
+    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
     .action(action(async () => (await import('./commands/node.ts')).createJoinToken))
   node
     .command('join')
@@ -256,9 +257,10 @@ export function buildProgram(io: Io): Command {
       io.stdout.write((await import('./completion/scripts.ts')).SCRIPTS[shell])
     })
 
-  verb('debug', 'write a bundle about this host for whoever helps, without secrets; as root, on the host')
+  verb('debug', 'write a bundle about this host, or its scheduler, for whoever helps, without secrets; as root, on the host')
     .argument('[file]', 'a file that is not there yet (default: a .tar.gz in this folder)')
-    .option('--config <file>', 'configuration of the agent, when it is not /etc/berth/agent.yaml')
+    .option('--scheduler', 'about the scheduler on this machine instead')
+    .option('--config <file>', 'configuration, when it is not /etc/berth/agent.yaml or /etc/berth/scheduler.yaml')
     .action(async (file: string | undefined, _own: unknown, command: Command) => {
       const work = await import('./commands/debug.ts')
       await work.debug(io, command.optsWithGlobals(), file)

@@ -4,6 +4,7 @@ import { backup, backupUsage, restore } from '../lib/server/backup.ts'
 import { CERTS_OPTIONS, certs, certsUsage } from '../lib/server/certs.ts'
 import { checkServerConfig } from '../lib/server/check-config.ts'
 import { ConfigError } from '../lib/server/config-error.ts'
+import { debugUsage } from '../lib/server/debug/usage.ts'
 import { argumentsOf, print, readVersion, runProgram, runServer, UMASK } from '../lib/server/program.ts'
 import { startScheduler } from './app.ts'
 import { loadConfig, type SchedulerConfig, servedOf } from './config.ts'
@@ -14,7 +15,7 @@ const DEFAULT_CONFIG = '/etc/berth/scheduler.yaml'
 
 const USAGE = `berth-scheduler [--config FILE] [--state-dir DIR]   run the scheduler (configuration: ${DEFAULT_CONFIG})
 berth-scheduler --check-config [--config FILE]   whether the scheduler would take the configuration; exit code 2 when not
-${certsUsage(SCHEDULER)}${backupUsage(SCHEDULER)}berth-scheduler --rebuild [--missing] NODE=URL...   make a lost database anew from what hosts have; --missing adds to one
+${certsUsage(SCHEDULER)}${backupUsage(SCHEDULER)}${debugUsage(SCHEDULER)}berth-scheduler --rebuild [--missing] NODE=URL...   make a lost database anew from what hosts have; --missing adds to one
 berth-scheduler --version
 `
 
@@ -40,6 +41,9 @@ async function main(): Promise<number> {
   const [verb, ...words] = positionals
   if (verb === 'backup') return print(await backup(SCHEDULER, await configOf(values), words))
   if (verb === 'restore') return print(await restore(SCHEDULER, await configOf(values), words, systemClock.now()))
+  // Only who asks for help needs it: a running scheduler does without.
+  if (verb === 'debug')
+    return print(await (await import('./debug/index.ts')).debug(await configOf(values), words, version))
   if (verb !== undefined) throw new ConfigError('command line', `unknown argument ${verb}\n${USAGE}`)
   const config = await configOf(values)
   process.umask(UMASK)

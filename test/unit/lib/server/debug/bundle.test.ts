@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { MAX_FILE, makeBundle, type Part } from '../../../../agent/debug/bundle.ts'
-import { Secrets } from '../../../../agent/debug/redact.ts'
-import { ManualClock } from '../../../support/manual-clock.ts'
+import { MAX_FILE, makeBundle, type Part } from '../../../../../lib/server/debug/bundle.ts'
+import { Secrets } from '../../../../../lib/server/debug/redact.ts'
+import { ManualClock } from '../../../../support/manual-clock.ts'
 
 const part = (name: string, read: Part['read']): Part => ({ name, read })
 

@@ -1,13 +1,12 @@
 // What a bundle must not show. First by place: fields that hold secrets are left out of objects and definitions. Then by value: every
 // secret that was seen on the way is taken out of all other texts, wherever it was quoted. Pure.
-import type { KubeObject } from '../../lib/object.ts'
-import { parseXml, printXml, type XmlElement } from '../../lib/xml/index.ts'
+import type { KubeObject } from '../../object.ts'
 
 /** Shorter values are words that occur by chance. */
 const MIN_SECRET = 6
 /** Secrets that are looked for at most, the longest first. */
 const MAX_SECRETS = 1_000
-const LEFT_OUT = '(left out)'
+export const LEFT_OUT = '(left out)'
 
 /** Values of secrets, and the texts without them. */
 export class Secrets {
@@ -73,6 +72,8 @@ export function redactObject(object: KubeObject, secrets: Secrets): KubeObject {
   for (const [field, values] of Object.entries({ data, stringData, binaryData }))
     if (isFields(values)) shown[field] = sizes(values, secret && field === 'data', secrets)
   if (isFields(shown.spec)) shown.spec = redactSpec(object.kind, shown.spec, secrets)
+  // A binding carries what its machine refers to.
+  if (Array.isArray(shown.objects)) shown.objects = shown.objects.map((one: KubeObject) => redactObject(one, secrets))
   return { ...shown, metadata: { ...metadata, annotations: Object.fromEntries(kept) } } as unknown as KubeObject
 }
 
@@ -93,25 +94,4 @@ function redactSpec(kind: string, spec: Fields, secrets: Secrets): Fields {
   if (typeof userData !== 'string') return spec
   secrets.learn(userData)
   return { ...spec, provisioning: { ...spec.provisioning, userData: `(${userData.length} characters left out)` } }
-}
-
-/** Elements of a domain that hold secrets, or a copy of an object. */
-const ELEMENTS = new Set(['metadata', 'secret', 'sysinfo', 'qemu:commandline', 'commandline'])
-const ATTRIBUTES = /passw|secret|token/i
-
-/** A domain's definition as a bundle shows it. @throws XmlError for what is no XML */
-export function redactDomain(xml: string): string {
-  return printXml(redactElement(parseXml(xml)))
-}
-
-function redactElement({ children, attrs, ...element }: XmlElement): XmlElement {
-  return {
-    ...element,
-    attrs: Object.fromEntries(
-      Object.entries(attrs).map(([key, value]) => [key, ATTRIBUTES.test(key) ? LEFT_OUT : value]),
-    ),
-    children: children
-      .filter((child) => typeof child === 'string' || !ELEMENTS.has(child.name))
-      .map((child) => (typeof child === 'string' ? child : redactElement(child))),
-  }
 }

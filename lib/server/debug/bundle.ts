@@ -1,7 +1,7 @@
 // Gathers the parts of a bundle: each with a deadline and a bound, each missing one with its reason.
 import { gzipSync } from 'node:zlib'
-import type { Clock } from '../../lib/clock.ts'
-import { messageOf } from '../../lib/errors.ts'
+import type { Clock } from '../../clock.ts'
+import { messageOf } from '../../errors.ts'
 import type { Secrets } from './redact.ts'
 import { tar } from './tar.ts'
 
