@@ -27,7 +27,7 @@ import { CLUSTER_INDEXES } from './indexes.ts'
 import { refuseLostDatabase } from './lost.ts'
 import { ClusterAuthority } from './membership/authority.ts'
 import { Members } from './membership/members.ts'
-import { SCHEDULER_METRICS } from './metrics.ts'
+import { SCHEDULER_METRICS } from './metrics/catalogue.ts'
 import { DELETION_ORDER } from './names.ts'
 
 /** Under this name the scheduler records events and the fields that it owns. */

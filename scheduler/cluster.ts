@@ -12,6 +12,7 @@ import { createHosting } from './hosting.ts'
 import { byUid } from './indexes.ts'
 import { LeaseTable } from './leases.ts'
 import { createMembership } from './membership/index.ts'
+import { clusterCollector } from './metrics/collectors.ts'
 import { createOperations, type Operations } from './operations.ts'
 import { placementExplanation } from './placement/explain.ts'
 import { schedulerStreams } from './streams/forward.ts'
@@ -63,6 +64,7 @@ export function createCluster(core: SchedulerCore): Cluster {
     onRefused: (key) => operations.refused(key),
   })
   const operations: Operations = createOperations({ ...core, hosting, leases })
+  core.metrics.collect(clusterCollector({ reader, members, hosting }))
   const streams = schedulerStreams({ reader, log, clientFor: (node) => members.clientFor(node) })
   return {
     api: {
@@ -96,7 +98,7 @@ export function createCluster(core: SchedulerCore): Cluster {
       operations.stop()
       await Promise.all([membership.stop(), hosting.stop()])
     },
-    settled: Promise.resolve(),
+    settled: hosting.agents.asked,
     status: () => statusLine(core, hosting.ruler.refusal(), hosting.machines.waiting),
   }
 }

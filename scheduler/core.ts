@@ -29,7 +29,7 @@ export interface SchedulerCore {
   readonly members: Members
   /** For tests: in place of the configured programs that power hosts off. */
   readonly fence?: FenceCommand
-  /** Counts troubles, takes part in scrapes. Metrics are declared in scheduler/metrics.ts. */
+  /** Counts troubles, takes part in scrapes. Metrics are declared in scheduler/metrics/catalogue.ts. */
   readonly metrics: Metrics
   /** For every controller. */
   readonly observer: ControllerMetrics

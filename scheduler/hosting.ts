@@ -2,6 +2,7 @@
 import type { Resources } from '../lib/apiserver/resources.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { EventRecorder } from '../lib/controllers/event-recorder.ts'
+import type { Counts } from '../lib/metrics/metrics.ts'
 import { nameOf, toKey } from '../lib/object.ts'
 import type { Controller, ControllerObserver } from '../lib/reconcile/controller.ts'
 import type { ReconcileLog } from '../lib/reconcile/log.ts'
@@ -40,6 +41,7 @@ export interface HostingDeps {
   readonly clock: Clock
   readonly log: ReconcileLog
   readonly observer?: ControllerObserver
+  readonly metrics?: Counts
   /** Monotonic milliseconds at which a host's lease was last renewed; null: not since the start. */
   readonly heardAt?: (node: string) => number | null
   /** More reasons why a host is given nothing, in words; null when there is none. */
@@ -68,7 +70,10 @@ export interface Hosting {
 
 export function createHosting(deps: HostingDeps): Hosting {
   const { store, reader, resources, events, clients, clock, log, heardAt = () => null } = deps
-  const observed = deps.observer === undefined ? {} : { observer: deps.observer }
+  const observed = {
+    ...(deps.observer === undefined ? {} : { observer: deps.observer }),
+    ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
+  }
   const ruler = new Ruler({ store, clock, members: () => clients.nodes() })
   const agents = new Links({ clients, ruler, clock, log })
   const refusals = new Refusals(clock)

@@ -1,5 +1,6 @@
 // What is done to machines that have a host: moves, drains, failover, rebalancing. Made once; cluster.ts plugs it in.
 import type { VirtualKind } from '../lib/apiserver/virtual.ts'
+import type { Counts } from '../lib/metrics/metrics.ts'
 import { proposeMoves } from '../lib/placement/index.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
@@ -29,6 +30,7 @@ export interface OperationsDeps
   extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence'> {
   readonly hosting: Pick<Hosting, 'agents' | 'health' | 'refusals' | 'placement' | 'ruler'>
   readonly leases: Leases
+  readonly metrics?: Counts
   /** Hosts that have joined. */
   readonly members: { nodes(): readonly string[] }
 }

@@ -19,6 +19,7 @@ import type { ConditionTable } from '../lib/conditions.ts'
 import type { EventAdvice } from '../lib/controllers/event-text.ts'
 import { NAMESPACE_CONDITIONS } from '../lib/controllers/namespace-conditions.ts'
 import { CAUSE_ADVICE, STATUS_ADVICE, STATUS_CODES } from '../lib/errors.ts'
+import type { MetricDef } from '../lib/metrics/define.ts'
 import { CLASS_CONDITIONS } from '../lib/placement/class/conditions.ts'
 import { CONFIG_FAULTS } from '../lib/server/config-error.ts'
 import { TROUBLE_ADVICE } from '../lib/store/troubles.ts'
@@ -34,6 +35,7 @@ import { SCHEDULER_EVENTS } from '../scheduler/events.ts'
 import { EXIT as SCHEDULER_EXIT, EXIT_ADVICE as SCHEDULER_EXIT_ADVICE } from '../scheduler/exit-codes.ts'
 import { FAILOVER_CONDITIONS, HOST_DEAD_CONDITIONS } from '../scheduler/failover/conditions.ts'
 import { FAILOVER_EVENTS } from '../scheduler/failover/events.ts'
+import { CLUSTER_METRICS } from '../scheduler/metrics/catalogue.ts'
 import { CLUSTER_NODE_CONDITIONS, CLUSTER_VM_CONDITIONS } from '../scheduler/mirror/conditions.ts'
 
 interface Catalogue {
@@ -81,7 +83,7 @@ Where to look, in this order:
 
 1. \`berth get KIND\` for phases, \`berth describe KIND NAME\` for conditions and events of one object, \`berth events\` for all of a namespace.
 2. \`berth host check\` for the host; \`berth describe node\` for what machines may use of it.
-3. The log of the agent (\`journalctl -u berth-agent\`), JSON lines; each trouble says what it is about.
+3. The log of the agent (\`journalctl -u berth-agent\`) or of the scheduler (\`-u berth-scheduler\`), JSON lines; each trouble says what it is about.
 4. \`/var/log/libvirt/qemu/NAMESPACE.NAME.log\` for what QEMU says of a machine.
 
 Guests do not depend on the agent: it may be stopped, killed, upgraded and started again while they run.
@@ -235,6 +237,17 @@ const general = (text: string): string =>
 
 function metrics(): string {
   const rules = alerts()
+  const metricTable = (defs: readonly MetricDef[]): string =>
+    table(
+      ['metric', 'type', 'labels', 'meaning', 'watched by'],
+      defs.map((def) => [
+        code(def.name),
+        def.kind === 'sum' ? 'counter' : def.kind,
+        def.labels.map(code).join(', '),
+        def.help,
+        watched(def),
+      ]),
+    )
   const watched = ({ name }: { readonly name: string }): string =>
     rules
       .filter(({ expr }) => new RegExp(`\\b${name}(_bucket|_sum|_count)?\\b`).test(expr))
@@ -259,16 +272,15 @@ ${table(
 
 Of \`/metrics\`. Where an alert watches a figure, it says what to do; the others explain what an alert found.
 
-${table(
-  ['metric', 'type', 'labels', 'meaning', 'watched by'],
-  AGENT_METRICS.map((def) => [
-    code(def.name),
-    def.kind === 'sum' ? 'counter' : def.kind,
-    def.labels.map(code).join(', '),
-    def.help,
-    watched(def),
-  ]),
-)}
+### Of an agent
+
+A scheduler has those of the API, of controllers, objects, the database, the state folder and the process too.
+
+${metricTable(AGENT_METRICS)}
+
+### Of a scheduler
+
+${metricTable(CLUSTER_METRICS)}
 `
 }
 

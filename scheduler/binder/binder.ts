@@ -3,6 +3,7 @@
 import type { Resources } from '../../lib/apiserver/resources.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
+import type { Counts } from '../../lib/metrics/metrics.ts'
 import { fromKey, type KubeObject, nameOf } from '../../lib/object.ts'
 import { Controller, type ControllerObserver } from '../../lib/reconcile/controller.ts'
 import type { ReconcileLog } from '../../lib/reconcile/log.ts'
@@ -13,6 +14,7 @@ import { byUid } from '../indexes.ts'
 import type { Links } from '../links/links.ts'
 import { refusalOf } from '../links/refusal.ts'
 import type { Ruler } from '../links/ruler.ts'
+import { BINDING_PUTS } from '../metrics/catalogue.ts'
 import type { Wish } from './bindings.ts'
 import { digestOf, PUT_DIGEST } from './copies.ts'
 import type { Refusals, RefusedBinding } from './refusals.ts'
@@ -26,6 +28,7 @@ export interface BinderDeps extends WishDeps {
   readonly clock: Clock
   readonly log: ReconcileLog
   readonly observer?: ControllerObserver
+  readonly metrics?: Counts
   /** A host refused a binding. */
   readonly onRefused: (refused: RefusedBinding) => void
   /** A host that has yet to hear of an object does not answer. */
@@ -126,15 +129,17 @@ export class Binder {
   }
 
   async #put(node: string, binding: HostBinding, signal: AbortSignal): Promise<Outcome> {
-    const { agents, ruler, refusals, log } = this.#deps
+    const { agents, ruler, refusals, log, metrics } = this.#deps
     const uid = binding.metadata.name
     const { epoch, role, subject } = binding.spec
     try {
       await agents.put(node, binding, signal)
       refusals.clear(uid, node)
+      metrics?.inc(BINDING_PUTS, { outcome: 'taken' })
       return DONE
     } catch (error) {
       const kind = refusalOf(error)
+      metrics?.inc(BINDING_PUTS, { outcome: kind })
       const message = messageOf(error)
       const facts = { node, uid, epoch, role, object: `${subject.namespace}/${subject.name}` }
       if (kind === 'superseded') {

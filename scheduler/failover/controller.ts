@@ -5,6 +5,7 @@ import type { Resources } from '../../lib/apiserver/resources.ts'
 import { type Clock, timestamp } from '../../lib/clock.ts'
 import { getCondition, removeCondition } from '../../lib/conditions.ts'
 import type { EventRecorder } from '../../lib/controllers/event-recorder.ts'
+import type { Counts } from '../../lib/metrics/metrics.ts'
 import { fromKey, nameOf, toKey } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../lib/reconcile/types.ts'
@@ -23,6 +24,7 @@ import { DISKS, NODES, VMS } from '../../schemas/resources.ts'
 import { disksOf } from '../binder/needs.ts'
 import { byPlace } from '../indexes.ts'
 import type { Lease, Leases } from '../leases.ts'
+import { FAILOVERS } from '../metrics/catalogue.ts'
 import { isShared } from '../placement/facts.ts'
 import { FAILOVER_CONDITIONS, type FailoverCondition, HOST_DEAD_CONDITIONS } from './conditions.ts'
 import { coversMachine, type Death, deathOf, deathOn } from './death.ts'
@@ -55,6 +57,7 @@ export interface FailoverDeps {
   /** In words, why this scheduler may not decide anything now; null: it may. */
   readonly frozen: () => string | null
   readonly wake: (key: string) => void
+  readonly metrics?: Counts
 }
 
 /** Machines (uid -> epoch) that the host said end with its lease. */
@@ -215,6 +218,7 @@ export class FailoverReconciler implements Reconciler {
   async #failOver(vm: VirtualMachine, to: string, condition: FailoverCondition): Promise<boolean> {
     const { clock, events, reader } = this.#deps
     const seen = clusterStatusOf<ClusterVmStatus>(vm).placement
+    const evidence = seen === undefined ? undefined : deathOn(reader, seen.node)?.evidence
     let stored = false
     await this.#write(vm, (status, current) => {
       const berth = clusterStatusOf<ClusterVmStatus>(current)
@@ -234,7 +238,10 @@ export class FailoverReconciler implements Reconciler {
       }
       return { ...status, conditions: this.#said(current, condition), berth: next }
     })
-    if (stored) events.record(vm, FAILOVER_EVENTS.text('FailedOver', condition.message ?? ''))
+    if (stored) {
+      if (evidence !== undefined) this.#deps.metrics?.inc(FAILOVERS, { evidence })
+      events.record(vm, FAILOVER_EVENTS.text('FailedOver', condition.message ?? ''))
+    }
     const after = reader.get<VirtualMachine>(VMS, nameOf(vm))
     if (stored && after !== null) await this.#moveDisks(after, clusterStatusOf<ClusterVmStatus>(after))
     return stored

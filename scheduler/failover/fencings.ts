@@ -6,15 +6,17 @@ import type { Fencing } from './plan-hosts.ts'
 
 const NONE: Fencing = { state: 'none' }
 
+/** Called when a command has ended. */
+export type FencingEnded = (node: string, outcome: 'succeeded' | 'failed') => void
+
 export class Fencings {
   readonly #command: FenceCommand
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #known = new Map<string, Fencing>()
   readonly #stopping = new AbortController()
-  readonly #ended: (node: string) => void
+  readonly #ended: FencingEnded
 
-  /** `ended`: called when a command has ended, whatever came of it. */
-  constructor(command: FenceCommand, clock: Pick<Clock, 'monotonic'>, ended: (node: string) => void) {
+  constructor(command: FenceCommand, clock: Pick<Clock, 'monotonic'>, ended: FencingEnded) {
     this.#command = command
     this.#clock = clock
     this.#ended = ended
@@ -37,7 +39,7 @@ export class Fencings {
     // Forgotten meanwhile: the host was heard, and what the command says of it is of the past.
     const end = (fencing: Fencing) => {
       if (this.#known.get(node) === mine) this.#known.set(node, fencing)
-      this.#ended(node)
+      this.#ended(node, fencing.state === 'done' ? 'succeeded' : 'failed')
     }
     this.#command.fence(node, this.#stopping.signal).then(
       (message) => end({ state: 'done', since, message }),

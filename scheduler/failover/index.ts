@@ -1,5 +1,6 @@
 // Failover as a part of the scheduler: its controller and what wakes it.
 import { getCondition } from '../../lib/conditions.ts'
+import type { Counts } from '../../lib/metrics/metrics.ts'
 import { nameOf, toKey } from '../../lib/object.ts'
 import { Controller } from '../../lib/reconcile/controller.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
@@ -9,6 +10,7 @@ import { type ClusterVmStatus, clusterStatusOf, type Node, type VirtualMachine }
 import { NODES, VMS } from '../../schemas/resources.ts'
 import type { SchedulerCore } from '../core.ts'
 import type { Leases } from '../leases.ts'
+import { FENCINGS } from '../metrics/catalogue.ts'
 import { type FailoverDeps, FailoverReconciler, HOSTS_KEY } from './controller.ts'
 import { deathOn } from './death.ts'
 import { fenceBy } from './fence.ts'
@@ -19,6 +21,7 @@ export interface FailoverPartDeps
   extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence'>,
     Pick<FailoverDeps, 'wantsToRun' | 'placeOf' | 'frozen' | 'members'> {
   readonly leases: Leases
+  readonly metrics?: Counts
 }
 
 export interface FailoverPart {
@@ -31,7 +34,7 @@ export interface FailoverPart {
 const MARGIN_MS = 2_000
 
 export function createFailover(deps: FailoverPartDeps): FailoverPart {
-  const { reader, leases, clock, log, observer, config } = deps
+  const { reader, leases, clock, log, observer, config, metrics } = deps
   const { fencing, graceSeconds, timeoutCounts } = config.failover
   const { command, ...rest } = fencing
   const limits: FailoverLimits = {
@@ -43,7 +46,10 @@ export function createFailover(deps: FailoverPartDeps): FailoverPart {
     timeoutCounts,
   }
   const fence = deps.fence ?? fenceBy({ ...rest, ...(command === undefined ? {} : { command }) })
-  const fencings = new Fencings(fence, clock, () => controller.enqueue(HOSTS_KEY))
+  const fencings = new Fencings(fence, clock, (_node, outcome) => {
+    metrics?.inc(FENCINGS, { outcome })
+    controller.enqueue(HOSTS_KEY)
+  })
   const reconciler = new FailoverReconciler({ ...deps, fencings, limits, wake: (key) => controller.enqueue(key) })
   const controller: Controller = new Controller({
     name: 'failover',

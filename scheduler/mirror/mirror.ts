@@ -3,6 +3,7 @@
 import type { Resources } from '../../lib/apiserver/resources.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { isApiError } from '../../lib/errors.ts'
+import type { Counts } from '../../lib/metrics/metrics.ts'
 import { fromKey, type KubeObject, nameOf } from '../../lib/object.ts'
 import { Controller, type ControllerObserver } from '../../lib/reconcile/controller.ts'
 import type { ReconcileLog } from '../../lib/reconcile/log.ts'
@@ -19,6 +20,7 @@ import { CLUSTER_IMAGES, IMAGES, NODES, VM_OPERATIONS, VMS } from '../../schemas
 import { hasEnded } from '../binder/needs.ts'
 import { byPlace, byUid, SHARED } from '../indexes.ts'
 import type { Links } from '../links/links.ts'
+import { MIRROR_LAG } from '../metrics/catalogue.ts'
 import { mirrored, mirroredLabels, mirroredNode, mirroredVm, unheardVm } from './status.ts'
 
 export interface MirrorDeps {
@@ -32,6 +34,7 @@ export interface MirrorDeps {
   readonly clock: Clock
   readonly log: ReconcileLog
   readonly observer?: ControllerObserver
+  readonly metrics?: Counts
 }
 
 /** Writes at the same time; their commits are shared. */
@@ -48,6 +51,8 @@ export class Mirror {
   readonly #deps: MirrorDeps
   /** Operations that were taken up: one that is deleted here is not taken up again. */
   readonly #taken = new Set<string>()
+  /** Since when a key waits to be brought up, in monotonic milliseconds. */
+  readonly #toldAt = new Map<string, number>()
 
   constructor(deps: MirrorDeps) {
     this.#deps = deps
@@ -64,7 +69,9 @@ export class Mirror {
 
   /** Asks for a look at what a host told of an object. */
   enqueue(node: string, resource: string, uid: string): void {
-    this.controller.enqueue(`${resource}${BAR}${node}/${uid}`)
+    const key = `${resource}${BAR}${node}/${uid}`
+    if (!this.#toldAt.has(key)) this.#toldAt.set(key, this.#deps.clock.monotonic())
+    this.controller.enqueue(key)
   }
 
   /** A host is heard of no more, or again: all of its machines say so. */
@@ -74,6 +81,20 @@ export class Mirror {
   }
 
   async #pass(key: string): Promise<Outcome> {
+    const toldAt = this.#toldAt.get(key)
+    this.#toldAt.delete(key)
+    try {
+      await this.#bringUp(key)
+    } catch (error) {
+      if (toldAt !== undefined) this.#toldAt.set(key, toldAt)
+      throw error
+    }
+    const { clock, metrics } = this.#deps
+    if (toldAt !== undefined) metrics?.observe(MIRROR_LAG, {}, (clock.monotonic() - toldAt) / 1000)
+    return DONE
+  }
+
+  async #bringUp(key: string): Promise<void> {
     const { namespace, name: uid } = fromKey(key)
     const bar = namespace.indexOf(BAR)
     const [resource, node] = [namespace.slice(0, bar), namespace.slice(bar + 1)]
@@ -81,7 +102,6 @@ export class Mirror {
     else if (resource === VM_OPERATIONS) await this.#operation(node, uid)
     else if (resource === VMS) await this.#machine(node, uid)
     else await this.#other(resource, node, uid)
-    return DONE
   }
 
   async #node(name: string): Promise<void> {

@@ -1,11 +1,12 @@
-// What alert rules and dashboard ask for is what the agent tells: names, and the labels that they pick by.
+// What alert rules and dashboard ask for is what agents and schedulers tell: names, and the labels that they pick by.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { AGENT_METRICS } from '../../agent/metrics/catalogue.ts'
+import { CLUSTER_METRICS } from '../../scheduler/metrics/catalogue.ts'
 import { expressions } from '../support/monitoring.ts'
 
 const defs = new Map(
-  AGENT_METRICS.flatMap((def) =>
+  [...AGENT_METRICS, ...CLUSTER_METRICS].flatMap((def) =>
     def.kind === 'histogram'
       ? ['_bucket', '_sum', '_count'].map((end) => [`${def.name}${end}`, [...def.labels, 'le']] as const)
       : [[def.name, def.labels] as const],

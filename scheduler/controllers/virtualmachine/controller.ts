@@ -4,6 +4,7 @@ import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { timestamp } from '../../../lib/clock.ts'
 import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
+import type { Counts } from '../../../lib/metrics/metrics.ts'
 import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
 import { type Ask, decide, preempt } from '../../../lib/placement/index.ts'
 import { Controller, type ControllerObserver } from '../../../lib/reconcile/controller.ts'
@@ -25,6 +26,7 @@ import type { Refusals } from '../../binder/refusals.ts'
 import { SCHEDULER_EVENTS } from '../../events.ts'
 import { byUid, VICTIMS_OF } from '../../indexes.ts'
 import type { Links } from '../../links/links.ts'
+import { DECISION_DURATION, DECISIONS } from '../../metrics/catalogue.ts'
 import type { ClusterVmCondition } from '../../mirror/conditions.ts'
 import { factsOf, isShared } from '../../placement/facts.ts'
 import type { PriorityOf } from '../../placement/priorities.ts'
@@ -35,6 +37,7 @@ import { missingWords } from './missing.ts'
 import { planPlace, type Seen, type VmStep } from './plan.ts'
 import { Pool } from './pool.ts'
 import { runRound } from './round.ts'
+import { type WaitReason, Waits } from './waits.ts'
 import { wantsToRun } from './wants.ts'
 import { stoppedWords } from './words.ts'
 
@@ -51,6 +54,7 @@ export interface VmPlacementDeps {
   readonly clock: Clock
   readonly log: ReconcileLog
   readonly observer?: ControllerObserver
+  readonly metrics?: Counts
 }
 
 const CONCURRENCY = 32
@@ -61,8 +65,15 @@ const DOZE_MS = 200
 /** Words of a machine that goes on waiting are written anew so seldom: amounts in them change with every other machine. */
 const SAME_WORDS_MS = 15_000
 
+/** Steps of a machine that has no room to run in. */
+const WAITS: readonly VmStep['do'][] = ['place', 'wait', 'wake']
+/** Of decisions that are no plain refusal. */
+const OUTCOMES: Partial<Record<WaitReason, string>> = { Frozen: 'frozen', Preemption: 'preempting' }
+
 export class VmPlacement {
   readonly controller: Controller
+  /** Why machines wait. */
+  readonly waits = new Waits()
   readonly #deps: VmPlacementDeps
   readonly #pool: Pool
   /** What was last written of a refusal, and when, in monotonic milliseconds; by uid. */
@@ -111,10 +122,12 @@ export class VmPlacement {
     if (vm === null) {
       this.#pool.remove(key)
       this.#dozing.delete(key)
+      this.waits.end(key)
       return DONE
     }
     const step = planPlace(vm, this.#seen(vm))
     if (step.do !== 'place') this.#pool.remove(key)
+    if (!WAITS.includes(step.do)) this.waits.end(key)
     await this.#run(key, vm, step)
     const { uid } = vm.metadata
     const againIn = step.do === 'place' ? refusals.againIn(uid) : null
@@ -167,16 +180,19 @@ export class VmPlacement {
       case 'wake':
         return await this.#wakeUp(vm)
       case 'wait':
+        this.waits.set(key, 'Leaving')
         return await this.#say(vm, this.#pending(step.message), 'Pending')
       case 'rest':
         return await this.#rest(vm)
       case 'place': {
         const missing = missingWords(vm, this.#deps.reader)
         if (missing === null) {
+          this.waits.begin(key)
           this.#pool.add(key)
           return
         }
         this.#pool.remove(key)
+        this.waits.set(key, 'Missing')
         return await this.#say(vm, this.#pending(missing), 'Pending')
       }
     }
@@ -211,17 +227,18 @@ export class VmPlacement {
     if (elsewhere.node !== null && isFree)
       return await this.#write(vm, (current) => vacated(current, `${node}: ${words}`, clock.now()))
     this.#dozing.add(toKey(nameOf(vm)))
+    this.waits.set(toKey(nameOf(vm)), 'OwnHost')
     await this.#say(vm, this.#pending(`its host ${node}: ${words}`), 'Pending')
   }
 
   async #round(keys: readonly string[], signal: AbortSignal): Promise<void> {
-    const { reader, state, priorityOf, clock, refusals, frozen } = this.#deps
+    const { reader, state, priorityOf, clock, refusals, frozen, metrics } = this.#deps
     const why = frozen()
     for (const key of keys) this.#pool.keep(key)
     if (why !== null) {
       for (const key of keys) {
         const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
-        if (vm !== null) await this.#refuse(vm, why)
+        if (vm !== null) await this.#refuse(vm, why, 'Frozen')
       }
       return
     }
@@ -235,7 +252,8 @@ export class VmPlacement {
         isPending: (vm) => planPlace(vm, this.#seen(vm)).do === 'place',
         refusals: (uid) => refusals.of(uid),
         commit: (vm, chosen) => this.#commit(vm, chosen),
-        refuse: (vm, message) => this.#refuse(vm, message),
+        refuse: (vm, message, reason) => this.#refuse(vm, message, reason),
+        searched: (ms) => metrics?.observe(DECISION_DURATION, {}, ms / 1000),
         preempt: (vm, ask) => this.#preempt(vm, ask),
       },
       signal,
@@ -260,6 +278,8 @@ export class VmPlacement {
       if (stored === null || clusterStatusOf<ClusterVmStatus>(stored).placement?.node !== node) state.reread(uid)
       this.#pool.remove(toKey(nameOf(vm)))
       this.#told.delete(uid)
+      this.waits.end(toKey(nameOf(vm)))
+      this.#deps.metrics?.inc(DECISIONS, { outcome: 'placed' })
       if (stored !== null) events.record(stored, SCHEDULER_EVENTS.text('Scheduled', `given to ${node}: ${message}`))
     } catch (error) {
       state.reread(uid)
@@ -309,8 +329,10 @@ export class VmPlacement {
     }
   }
 
-  async #refuse(vm: VirtualMachine, message: string): Promise<void> {
-    const { clock, events } = this.#deps
+  async #refuse(vm: VirtualMachine, message: string, reason: WaitReason): Promise<void> {
+    const { clock, events, metrics } = this.#deps
+    this.waits.change(toKey(nameOf(vm)), reason)
+    metrics?.inc(DECISIONS, { outcome: OUTCOMES[reason] ?? 'refused' })
     const { uid } = vm.metadata
     const told = this.#told.get(uid)
     const at = clock.monotonic()

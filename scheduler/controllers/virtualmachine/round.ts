@@ -10,6 +10,7 @@ import type { RefusedBinding } from '../../binder/refusals.ts'
 import { factsOf } from '../../placement/facts.ts'
 import { before, type PriorityOf, type Waiting } from '../../placement/priorities.ts'
 import { type GroupOf, groupOf } from './groups.ts'
+import { type WaitReason, waitReasonOf } from './waits.ts'
 
 export interface RoundDeps {
   readonly reader: Reader
@@ -22,9 +23,11 @@ export interface RoundDeps {
   /** Stores the decision; it is taken back when that fails. */
   readonly commit: (vm: VirtualMachine, chosen: { readonly node: string; readonly message: string }) => Promise<void>
   /** It found no host. */
-  readonly refuse: (vm: VirtualMachine, message: string) => Promise<void>
+  readonly refuse: (vm: VirtualMachine, message: string, reason: WaitReason) => Promise<void>
   /** Makes room for it, when it may; null when that would not help either. In words, what was done. */
   readonly preempt: (vm: VirtualMachine, ask: Ask) => Promise<string | null>
+  /** Hears how long a search took, in milliseconds. */
+  readonly searched: (ms: number) => void
 }
 
 /** Commits under way at the same time: they share the store's writes. */
@@ -43,7 +46,7 @@ export async function runRound(keys: readonly string[], deps: RoundDeps, signal:
   const work = new Commits()
   const seen = new Set<string>()
   /** What was refused, by what was asked for: within a round there is only less room. */
-  const refused = new Map<string, string>()
+  const refused = new Map<string, RefusedAlike>()
   let sliceEnds = clock.monotonic() + SLICE_MS
   for (const { vm } of line) {
     if (signal.aborted) break
@@ -71,24 +74,42 @@ function askOf(vm: VirtualMachine, { reader, priorityOf, refusals }: RoundDeps):
   return { vm: facts, ...(not.size === 0 ? {} : { not }) }
 }
 
-async function tryOne(vm: VirtualMachine, deps: RoundDeps, refused: Map<string, string>, work: Commits): Promise<void> {
+interface RefusedAlike {
+  readonly message: string
+  readonly reason: WaitReason
+}
+
+function timed<T>({ clock, searched }: RoundDeps, search: () => T): T {
+  const began = clock.monotonic()
+  const found = search()
+  searched(clock.monotonic() - began)
+  return found
+}
+
+async function tryOne(
+  vm: VirtualMachine,
+  deps: RoundDeps,
+  refused: Map<string, RefusedAlike>,
+  work: Commits,
+): Promise<void> {
   const ask = askOf(vm, deps)
   const sign = signOf(ask)
   const known = sign === null ? undefined : refused.get(sign)
   if (known !== undefined) {
-    work.add(deps.refuse(vm, known))
+    work.add(deps.refuse(vm, known.message, known.reason))
     return
   }
-  const decision = decide(deps.cluster, ask)
+  const decision = timed(deps, () => decide(deps.cluster, ask))
   if (decision.node !== null) {
     work.add(deps.commit(vm, { node: decision.node, message: chosenWords(decision) }))
     return
   }
   const room = await deps.preempt(vm, ask)
   const message = room ?? decision.message
+  const reason = room === null ? waitReasonOf(decision) : 'Preemption'
   // What made room for one makes none for the next.
-  if (sign !== null && room === null) refused.set(sign, message)
-  work.add(deps.refuse(vm, message))
+  if (sign !== null && room === null) refused.set(sign, { message, reason })
+  work.add(deps.refuse(vm, message, reason))
 }
 
 async function tryGroup(
@@ -104,17 +125,16 @@ async function tryGroup(
   if (ready < group.size) {
     const missing = group.size - ready
     const words = `waits for ${missing} more machine${missing === 1 ? '' : 's'} of the group ${group.name} (${ready} of ${group.size} are to run)`
-    for (const vm of members) work.add(deps.refuse(vm, words))
+    for (const vm of members) work.add(deps.refuse(vm, words, 'Group'))
     return
   }
-  const decision = decideGroup(
-    cluster,
-    members.map((vm) => askOf(vm, deps)),
-  )
+  const asks = members.map((vm) => askOf(vm, deps))
+  const decision = timed(deps, () => decideGroup(cluster, asks))
   for (const vm of members) {
     const node = decision.placed?.get(vm.metadata.uid)
     if (node !== undefined) work.add(deps.commit(vm, { node, message: `with its group ${group.name}` }))
-    else if (decision.placed === null) work.add(deps.refuse(vm, `the group ${group.name}: ${decision.message}`))
+    else if (decision.placed === null)
+      work.add(deps.refuse(vm, `the group ${group.name}: ${decision.message}`, 'Group'))
   }
 }
 

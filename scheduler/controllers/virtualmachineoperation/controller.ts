@@ -7,6 +7,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import { timestamp } from '../../../lib/clock.ts'
 import { removeCondition } from '../../../lib/conditions.ts'
 import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
+import type { Counts } from '../../../lib/metrics/metrics.ts'
 import { fromKey, nameOf } from '../../../lib/object.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import {
@@ -27,6 +28,7 @@ import { OPERATIONS_BY_VM } from '../../indexes.ts'
 import { MOVE_CONDITIONS, type MoveCondition } from './conditions.ts'
 import { MOVE_EVENTS } from './events.ts'
 import { type GatherDeps, gather } from './gather.ts'
+import { measureMove } from './measure.ts'
 import { hasEnded, MOVE_FINALIZER, type MoveMemory, type MovePlan, planMoves } from './plan.ts'
 import type { Remembered } from './record.ts'
 import { migrationStateOf, type OperationReport } from './report.ts'
@@ -41,6 +43,7 @@ export interface MoveDeps extends GatherDeps {
   readonly resources: Resources
   readonly clock: Clock
   readonly events: Pick<EventRecorder, 'record'>
+  readonly metrics?: Counts
   /** In words, why this scheduler may not decide anything now; null: it may. */
   readonly frozen: () => string | null
 }
@@ -117,7 +120,7 @@ export class MoveReconciler implements Reconciler {
   }
 
   #tell(vm: VirtualMachine, before: MigrationRecord | undefined, after: MigrationRecord | undefined): void {
-    const { events } = this.#deps
+    const { events, agents, metrics } = this.#deps
     if (after === undefined) return
     const { from, to, phase, operation, message = '' } = after
     if (after.resolution !== undefined && before?.resolution === undefined)
@@ -129,6 +132,8 @@ export class MoveReconciler implements Reconciler {
         ),
       )
     if (before?.id === after.id && before.phase === phase) return
+    if (metrics !== undefined && (phase === 'Cleaned' || phase === 'Failed'))
+      measureMove(after, agents.view(to)?.binding(vm.metadata.uid)?.status?.migration ?? null, metrics)
     if (phase === 'Preparing') events.record(vm, MOVE_EVENTS.text('Migrating', `from ${from} to ${to} (${operation})`))
     if (phase === 'Committed') events.record(vm, MOVE_EVENTS.text('Migrated', `from ${from} to ${to} (${operation})`))
     if (phase === 'Failed')

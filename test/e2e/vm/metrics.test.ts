@@ -2,6 +2,7 @@
 import { execa } from 'execa'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { AGENT_METRICS } from '../../../agent/metrics/catalogue.ts'
+import { CLUSTER_METRICS } from '../../../scheduler/metrics/catalogue.ts'
 import { keepEvidence, type Lab, sharedLab } from '../../support/lab.ts'
 import { expressions } from '../../support/monitoring.ts'
 import { promtool } from '../../support/promtool.ts'
@@ -42,8 +43,8 @@ const OF_BALLOON = /^berth_vm_memory_(available|unused|usable|swap|page_faults)_
 const OF_OTHERS = /^(berth_api_(watches|streams)|d8_virtualization_virtualimage_status_phase)$/
 /** Counted where something happens, which may not have happened yet. */
 const COUNTED = new Set(AGENT_METRICS.filter(({ kind }) => kind === 'counter').map(({ name }) => name))
-/** Of hosts that belong to a cluster. */
-const OF_CLUSTER = /^berth_scheduler_/
+/** Of hosts that belong to a cluster, and of its scheduler. */
+const OF_CLUSTER = new RegExp(`^(berth_scheduler_|(${CLUSTER_METRICS.map(({ name }) => name).join('|')})(_bucket)?$)`)
 /** May lack in a good scrape of this host. */
 const mayLack = (name: string) =>
   COUNTED.has(name) || OF_BALLOON.test(name) || OF_OTHERS.test(name) || OF_CLUSTER.test(name)

@@ -8,6 +8,7 @@ import { Fencings } from '../../../scheduler/failover/fencings.ts'
 import type { Lease } from '../../../scheduler/leases.ts'
 import type { Node, StorageClass } from '../../../schemas/index.ts'
 import { NODES, STORAGE_CLASSES } from '../../../schemas/resources.ts'
+import { Counted } from '../../support/counted.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { addMachine, berthOf, type ClusterWorld, clusterWorld, diskBerth, machine } from './cluster-world.ts'
 
@@ -17,6 +18,9 @@ interface Lost {
   readonly world: ClusterWorld
   readonly events: string[]
   readonly fenced: string[]
+  readonly counted: Counted
+  /** How fencing commands ended. */
+  readonly attempts: string[]
   /** All hosts but these are heard now, and time goes on. */
   go(seconds: number, ...silent: readonly string[]): Promise<void>
   pass(key?: string): Promise<void>
@@ -37,11 +41,15 @@ async function lost(): Promise<Lost> {
   const heard = new Map<string, number>()
   const events: string[] = []
   const fenced: string[] = []
+  const counted = new Counted()
+  const attempts: string[] = []
   const queue = new Set<string>()
   const made: Lost = {
     world,
     events,
     fenced,
+    counted,
+    attempts,
     fence: () => Promise.resolve('ipmi succeeded'),
     frozen: null,
     go: async (seconds, ...silent) => {
@@ -67,7 +75,10 @@ async function lost(): Promise<Lost> {
       return made.fence()
     },
   }
-  const fencings = new Fencings(command, clock, () => queue.add(HOSTS_KEY))
+  const fencings = new Fencings(command, clock, (_node, outcome) => {
+    attempts.push(outcome)
+    queue.add(HOSTS_KEY)
+  })
   const reconciler = new FailoverReconciler({
     ...world,
     events: { record: (_, { reason }: EventText) => events.push(reason) },
@@ -94,6 +105,7 @@ async function lost(): Promise<Lost> {
     placeOf: (_, not) => ({ node: not === 'h1' ? 'h2' : 'h3' }),
     frozen: () => made.frozen,
     wake: (key) => queue.add(key),
+    metrics: counted,
   })
   return made
 }
@@ -105,7 +117,7 @@ const failover = (world: ClusterWorld, name: string) =>
   machine(world, name).status?.conditions?.find(({ type }) => type === 'Failover')
 
 test('a host that dies is fenced, its machine runs elsewhere within a minute, with its disks and a higher epoch', async () => {
-  const { world, go, fenced, events } = await lost()
+  const { world, go, fenced, events, counted, attempts } = await lost()
   await addMachine(world, 'web', 'h1', ENABLED)
   await go(40)
   expect(fenced).toEqual([])
@@ -129,6 +141,8 @@ test('a host that dies is fenced, its machine runs elsewhere within a minute, wi
   expect(deathOn(world.reader, 'h1')).toBeNull()
   expect(berthOf(world, 'web').placement).toMatchObject({ node: 'h2', epoch: 2 })
   expect(events).toEqual(['HostLost', 'HostDead', 'FailedOver', 'HostBack'])
+  expect(counted.counts).toEqual({ 'berth_failovers_total{evidence=fenced}': 1 })
+  expect(attempts).toEqual(['succeeded'])
 })
 
 test('a machine that did not ask for it stays where it is, and says what it waits for', async () => {

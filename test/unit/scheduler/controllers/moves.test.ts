@@ -1,4 +1,5 @@
 // The controller of moves over a real store. Agents are fakes that say what each test lets them say.
+
 import { expect, test } from 'vitest'
 import type { EventText } from '../../../../lib/controllers/event-text.ts'
 import { MoveReconciler } from '../../../../scheduler/controllers/virtualmachineoperation/controller.ts'
@@ -8,6 +9,7 @@ import {
 } from '../../../../scheduler/controllers/virtualmachineoperation/facts.ts'
 import { moveKeys } from '../../../../scheduler/controllers/virtualmachineoperation/gather.ts'
 import { VM_OPERATIONS } from '../../../../schemas/resources.ts'
+import { Counted } from '../../../support/counted.ts'
 import { scratch } from '../../../support/scratch.ts'
 import {
   addMachine,
@@ -24,6 +26,7 @@ import {
 interface Moves {
   readonly world: ClusterWorld
   readonly events: string[]
+  readonly counted: Counted
   /** Passes until nothing is due at once. */
   settle(name?: string): Promise<void>
   dead: string | null
@@ -34,9 +37,11 @@ interface Moves {
 async function moves(dir?: string): Promise<Moves> {
   const world = await clusterWorld(['h1', 'h2', 'h3'], dir)
   const events: string[] = []
+  const counted = new Counted()
   const made: Moves = {
     world,
     events,
+    counted,
     dead: null,
     target: { node: 'h2' },
     frozen: null,
@@ -58,12 +63,13 @@ async function moves(dir?: string): Promise<Moves> {
     limits: DEFAULT_MIGRATION_LIMITS,
     events: { record: (_, { reason, message }: EventText) => events.push(`${reason}: ${message}`) },
     frozen: () => made.frozen,
+    metrics: counted,
   })
   return made
 }
 
 test('a machine is moved: its record, its disks, its operation, its events', async () => {
-  const { world, settle, events } = await moves()
+  const { world, settle, events, counted } = await moves()
   const { uid } = (await addMachine(world, 'web', 'h1')).metadata
   const { uid: id } = (await addMove(world, 'move', 'web')).metadata
   await settle()
@@ -81,7 +87,11 @@ test('a machine is moved: its record, its disks, its operation, its events', asy
   await settle()
   expect(said(world, 'move')).toBe('InProgress Syncing 27%')
 
-  world.agents.tellMigration('h2', uid, id, 'Committed', { endTime: '2026-01-01T00:00:30Z' })
+  expect(counted.counts).toEqual({})
+  world.agents.tellMigration('h2', uid, id, 'Committed', {
+    endTime: '2026-01-01T00:00:30Z',
+    progress: { downtimeMs: 80 },
+  })
   await settle()
   expect(berthOf(world, 'web')).toMatchObject({
     placement: { node: 'h2', epoch: 2 },
@@ -102,10 +112,15 @@ test('a machine is moved: its record, its disks, its operation, its events', asy
     conditions: [],
   })
   expect(events).toEqual(['Migrating: from h1 to h2 (move)', 'Migrated: from h1 to h2 (move)'])
+  expect(counted.counts).toEqual({ 'berth_migrations_total{outcome=Completed}': 1 })
+  expect(counted.values).toEqual({
+    berth_migration_duration_seconds: [expect.any(Number)],
+    berth_migration_downtime_seconds: [0.08],
+  })
 })
 
 test('deleting the operation calls the move off, and it goes when both hosts have given up', async () => {
-  const { world, settle, events } = await moves()
+  const { world, settle, events, counted } = await moves()
   const { uid } = (await addMachine(world, 'web', 'h1')).metadata
   const { uid: id } = (await addMove(world, 'move', 'web')).metadata
   await settle()
@@ -117,6 +132,7 @@ test('deleting the operation calls the move off, and it goes when both hosts hav
   expect(said(world, 'move')).toBe('Terminating Aborting 10%')
   world.agents.tellMigration('h1', uid, id, 'Failed')
   await settle()
+  expect(counted.counts).toEqual({ 'berth_migrations_total{outcome=Aborted}': 1 })
   expect(operation(world, 'move')).toBeNull()
   expect(berthOf(world, 'web')).toMatchObject({ placement: { node: 'h1', epoch: 1 }, leaving: [{ node: 'h2' }] })
   expect(events.at(-1)).toBe('MigrationFailed: from h1 to h2 (move): its operation was deleted')

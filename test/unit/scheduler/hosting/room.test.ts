@@ -1,7 +1,7 @@
 // Who gets room, and who makes it: priorities, groups, spreading. Agents are fakes (see test/support/fake-agents.ts).
 import { describe, expect, it } from 'vitest'
 import { type ClusterVmStatus, clusterStatusOf } from '../../../../schemas/index.ts'
-import { NODES, PRIORITY_CLASSES } from '../../../../schemas/resources.ts'
+import { NODES, PRIORITY_CLASSES, VMS } from '../../../../schemas/resources.ts'
 import { ClusterWorld, createVm, runningWords, type SchedulerWorld, vmOf } from './world.ts'
 
 const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
@@ -38,6 +38,15 @@ describe('room', () => {
     expect(new Set(nodes).size).toBe(3)
     const left = ['a', 'b', 'c', 'd'].find((name) => nodeOf(world, name) === undefined) ?? ''
     await soon(() => runningWords(world, left)).toMatch(/0\/3 nodes: 3 .*anti-affinity/)
+    const { counts, values } = world.counted
+    expect(counts['berth_placement_decisions_total{outcome=placed}']).toBe(3)
+    expect(counts['berth_placement_decisions_total{outcome=refused}']).toBeGreaterThan(0)
+    expect(values.berth_placement_decision_duration_seconds?.length).toBeGreaterThan(3)
+    expect(counts['berth_binding_puts_total{outcome=taken}']).toBeGreaterThanOrEqual(3)
+    expect(values.berth_mirror_lag_seconds?.length).toBeGreaterThan(0)
+    expect([...world.hosting.machines.waits.counts()]).toEqual([['AntiAffinity', 1]])
+    await world.resources.delete(VMS, { namespace: 'default', name: left })
+    await soon(() => [...world.hosting.machines.waits.counts()]).toEqual([])
   })
 
   it('is made by stopping what matters less, by its grace; that waits then', async () => {

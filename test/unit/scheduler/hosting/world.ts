@@ -24,6 +24,7 @@ import {
   VM_OPERATIONS,
   VMS,
 } from '../../../../schemas/resources.ts'
+import { Counted } from '../../../support/counted.ts'
 import { type FakeAgent, type FakeAgentOptions, FakeClients, startFakeAgent } from '../../../support/fake-agents.ts'
 import { scratch } from '../../../support/scratch.ts'
 
@@ -33,6 +34,7 @@ export interface SchedulerWorld {
   readonly resources: Resources
   readonly hosting: Hosting
   readonly told: string[]
+  readonly counted: Counted
   end(): Promise<void>
 }
 
@@ -98,6 +100,7 @@ export class ClusterWorld {
     ]
     for (const [resource, object] of first) await resources.create(resource, object as never).catch(() => undefined)
     const told: string[] = []
+    const counted = new Counted()
     const hosting = createHosting({
       store,
       reader,
@@ -106,6 +109,7 @@ export class ClusterWorld {
       clients,
       clock: systemClock,
       log: silentLog,
+      metrics: counted,
     })
     for (const controller of hosting.controllers) controller.start()
     hosting.start()
@@ -119,7 +123,7 @@ export class ClusterWorld {
       await store.close()
     }
     onTestFinished(end)
-    return { store, reader, resources, hosting, told, end }
+    return { store, reader, resources, hosting, told, counted, end }
   }
 }
 
