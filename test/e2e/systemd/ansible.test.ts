@@ -97,11 +97,11 @@ describe('the Ansible role', { timeout: 4 * PLAY_SECONDS * 1000 }, () => {
   })
 
   it('changes nothing the second time', async () => {
-    const agents = await Promise.all(trees.map(service))
+    const agents = await Promise.all(trees.map((tree) => service(tree)))
     const run = await play(variables)
     expect(run.exitCode, run.output).toBe(0)
     for (const { name } of trees) expect(run.of(name), run.output).toMatchObject({ changed: 0, failed: 0 })
-    expect(await Promise.all(trees.map(service))).toEqual(agents)
+    expect(await Promise.all(trees.map((tree) => service(tree)))).toEqual(agents)
   })
 
   it('upgrades under a running guest, and touches no further host when one does not get ready', async () => {
