@@ -257,7 +257,7 @@ export function buildProgram(io: Io): Command {
       io.stdout.write((await import('./completion/scripts.ts')).SCRIPTS[shell])
     })
 
-  verb('debug', 'write a bundle about this host, or its scheduler, for whoever helps, without secrets; as root, on the host')
+  verb('debug', 'write a bundle about this host or its scheduler for a helper, without secrets; as root, there')
     .argument('[file]', 'a file that is not there yet (default: a .tar.gz in this folder)')
     .option('--scheduler', 'about the scheduler on this machine instead')
     .option('--config <file>', 'configuration, when it is not /etc/berth/agent.yaml or /etc/berth/scheduler.yaml')
