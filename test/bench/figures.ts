@@ -1,6 +1,6 @@
 // Figures of the bench: what a row measured, what it may be, and whether it is. Pure.
 
-export type Unit = 'ms' | '×' | 'MiB' | 'KiB' | '% of a core' | '/s'
+export type Unit = 'ms' | '×' | 'MiB' | 'KiB' | '% of a core' | '/s' | 'moves'
 
 /** What is compared: a figure and the most (with `atLeast`: the least) that it may be. */
 export interface Budget {

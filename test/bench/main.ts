@@ -1,5 +1,6 @@
 // The program behind scripts/bench. `agent` measures the budgets of one host's agent and needs root, libvirt and QEMU; `api` those of
-// the API server alone, `placement` those of placement decisions; `report` writes what was measured into the documentation.
+// the API server alone, `placement` those of placement decisions, `migration` those of live migration, with what `agent` needs; `report`
+// writes what was measured into the documentation.
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -9,6 +10,8 @@ import { apiRows, measureApi } from './api/rows.ts'
 import { writeDocument } from './document.ts'
 import { isWithin, type Row } from './figures.ts'
 import { describeMachine, type Machine } from './machine.ts'
+import { moveLabUp } from './migration/lab.ts'
+import * as migration from './migration/rows.ts'
 import * as placement from './placement/rows.ts'
 import { table } from './report.ts'
 import { belongs, type Report, readReport, type Suite, withRow, writeReport } from './results.ts'
@@ -17,14 +20,14 @@ import { FULL, QUICK, type Scale, withWorld } from './world.ts'
 /** The checkout: this file runs as dist/test/bench/main.js. */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const EXIT = { ok: 0, missed: 1, usage: 2 } as const
-const SUITES: readonly Suite[] = ['agent', 'api', 'placement']
-const USAGE = `scripts/bench agent|api|placement|all [--rows ROW,…] [--missing] [--runs N] [--quick] [--dir DIR]
+const SUITES: readonly Suite[] = ['agent', 'api', 'placement', 'migration']
+const USAGE = `scripts/bench agent|api|placement|migration|all [--rows ROW,…] [--missing] [--runs N] [--quick] [--dir DIR]
 scripts/bench report [--dir DIR]
   --rows ROW,…  only these (burst, cpu.50) or all of a kind (cpu); the others stay as they were measured
   --missing     only those that are not there yet: goes on with a run that was cut off
-  --runs N      pairs of the slow rows burst and paced (5)
+  --runs N      pairs of the slow rows burst and paced (5), and of moves (20)
   --quick       a smoke run with few samples; judges nothing
-  --dir DIR     where the figures are: DIR/agent.json, DIR/api.json, DIR/placement.json (bench-results)
+  --dir DIR     where the figures are: DIR/agent.json, DIR/api.json, … (bench-results)
 report writes the figures into docs/performance.md and docs/performance.svg
 `
 
@@ -36,6 +39,7 @@ interface Options {
   readonly missing: boolean
   readonly quick: boolean
   readonly scale: Scale
+  readonly moves: migration.MigrationScale
   readonly dir: string
 }
 
@@ -43,7 +47,12 @@ interface Options {
 async function measure(suite: Suite, options: Options, say: Say): Promise<Report | null> {
   const { quick, scale, dir, rows } = options
   const path = `${dir}/${suite}.json`
-  const order = { agent: agentRows(scale), api: apiRows, placement: placement.placementRows(clouds(quick)) }[suite]
+  const order = {
+    agent: agentRows(scale),
+    api: apiRows,
+    placement: placement.placementRows(clouds(quick)),
+    migration: migration.migrationRows,
+  }[suite]
   const kinds = rows?.split(',').map((kind) => kind.trim())
   let known = readReport(path)
   const wants: Wants = (id) => {
@@ -81,7 +90,16 @@ const clouds = (quick: boolean): placement.PlacementScale => (quick ? placement.
 const decisions = ({ quick }: Options, wants: Wants, take: Take) =>
   take(describeMachine(), placement.measurePlacement(clouds(quick), wants))
 
-const MEASURES = { agent, api: server, placement: decisions } as const
+async function moves({ moves: scale }: Options, wants: Wants, take: Take, say: Say): Promise<void> {
+  const lab = await moveLabUp(ROOT)
+  try {
+    await take(describeMachine(lab.hosts[0].libvirt), migration.measureMigration(lab, scale, wants, say))
+  } finally {
+    await lab.down()
+  }
+}
+
+const MEASURES = { agent, api: server, placement: decisions, migration: moves } as const
 
 function sayer(): Say {
   const begun = performance.now()
@@ -119,9 +137,10 @@ async function main(): Promise<number> {
   const say = sayer()
   if (what === 'report') return report(dir, say)
   const scale = { ...(quick ? QUICK : FULL), ...(runs === null ? {} : { burstPairs: runs, pacedPairs: runs }) }
+  const moveScale = { ...(quick ? migration.QUICK : migration.FULL), ...(runs === null ? {} : { pairs: runs }) }
   let [within, measured] = [true, 0]
   for (const suite of suites) {
-    const done = await measure(suite, { rows, missing, quick, scale, dir }, say)
+    const done = await measure(suite, { rows, missing, quick, scale, moves: moveScale, dir }, say)
     if (done === null) continue
     measured += done.rows.length
     within &&= quick || done.rows.every(isWithin)

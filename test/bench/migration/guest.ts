@@ -1,0 +1,31 @@
+// The guest that both sides move: it counts on its console all the time, so that one sees whether it lived on.
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 50
+const SILENT_MS = 30_000
+
+/** `COUNT n`, five times a second. */
+export const USER_DATA = `#!/bin/sh
+(
+  n=0
+  while :; do
+    n=$((n + 1))
+    echo "COUNT $n" >/dev/ttyS0
+    usleep 200000
+  done
+) &
+`
+
+/** The highest number that a console log has; 0 when there is none. */
+export function countIn(log: string): number {
+  const text = existsSync(log) ? readFileSync(log, 'latin1') : ''
+  return Math.max(0, ...[...text.matchAll(/^COUNT (\d+)\r?$/gm)].map(([, number]) => Number(number)))
+}
+
+/** Until the guest has counted beyond `known`; in words, why it is thought dead, or null. */
+export async function livesOn(log: string, known: number): Promise<string | null> {
+  for (const end = performance.now() + SILENT_MS; performance.now() < end; await sleep(POLL_MS))
+    if (countIn(log) > known) return null
+  return `the guest has not counted beyond ${known} within ${SILENT_MS / 1000} s`
+}
