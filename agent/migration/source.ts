@@ -12,10 +12,10 @@ import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
-import { abortJob, erase, lookAt, outgoingJob, resume } from './domain.ts'
+import { abortJob, erase, lookAt, resume } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
-import { type GivenUp, type Progress, progressOf, verdict, type Watched, watched, watchFrom } from './progress.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
+import { Stopped, watchTransfer } from './transfer.ts'
 
 const CALL_MS = 60_000
 const PREPARE_MS = 120_000
@@ -23,11 +23,8 @@ const PREPARE_MS = 120_000
 const FINISH_MS = 60_000
 /** The guest is paused while this waits. */
 const ASK_MS = 5_000
-const TICK_MS = 1_000
 /** No limit of ours: the watch ends a transfer that takes too long. */
 const PERFORM_MS = 7 * 86_400_000
-/** Passes over the memory before post-copy: a guest that calms down needs none. */
-const POST_COPY_AFTER = 2
 
 export interface SourceDeps {
   readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated'>
@@ -50,16 +47,6 @@ export interface Luggage {
 const NO_COOKIE = new Uint8Array()
 const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 const fromBase64 = (text: string | undefined): Uint8Array => Buffer.from(text ?? '', 'base64')
-
-/** Why a transfer came to nothing; the machine is here. */
-class Stopped extends Error {
-  readonly reason: string
-
-  constructor(reason: string, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.reason = reason
-  }
-}
 
 export class SourceMoves {
   readonly #deps: SourceDeps
@@ -145,13 +132,20 @@ export class SourceMoves {
   }
 
   async #transfer(binding: MoveBinding, dom: DomainRef, signal: AbortSignal): Promise<void> {
-    const { libvirt, records } = this.#deps
+    const { libvirt, records, luggage } = this.#deps
     const uid = binding.metadata.name
     const { id } = binding.spec.migration
-    await records.write(uid, id, 'Transferring', { progress: { percent: 3 } })
-    const connection = await libvirt.dedicated({ signal, timeoutMs: CALL_MS })
+    const packing = luggage(uid, dom, signal)
+    packing.catch(() => undefined)
+    const opening = libvirt.dedicated({ signal, timeoutMs: CALL_MS })
+    // What is asked of libvirt meanwhile changes nothing.
+    await records.write(uid, id, 'Transferring', { progress: { percent: 3 } }).catch(async (error: unknown) => {
+      await opening.then((unused) => unused.close()).catch(() => undefined)
+      throw error
+    })
+    const connection = await opening
     try {
-      const sent = await this.#send(binding, dom, connection, signal)
+      const sent = await this.#send({ binding, dom, connection, packing, signal })
       await this.#handOver(binding, dom, connection, sent, signal)
     } catch (error) {
       if (!(error instanceof Stopped)) throw error
@@ -163,16 +157,16 @@ export class SourceMoves {
   }
 
   /** All of the guest is at the target when this resolves. @throws Stopped when the guest stays: the target was not asked to finish */
-  async #send(
-    binding: MoveBinding,
-    dom: DomainRef,
-    connection: Dedicated,
-    signal: AbortSignal,
-  ): Promise<{ readonly calls: MoveCalls; readonly cookie: Uint8Array }> {
-    const { luggage, tls } = this.#deps
-    const uid = binding.metadata.name
+  async #send({
+    binding,
+    dom,
+    connection,
+    packing,
+    signal,
+  }: Sending): Promise<{ readonly calls: MoveCalls; readonly cookie: Uint8Array }> {
+    const { tls } = this.#deps
     try {
-      const { disks, bytes } = await luggage(uid, dom, signal)
+      const { disks, bytes } = await packing
       const peerName = nodeServerName(binding.spec.migration.peer.node)
       const calls = moveCalls({ options: this.#options(binding), disks, tls, peerName })
       const begun = await connection.call(
@@ -195,7 +189,7 @@ export class SourceMoves {
         { dom, dconnuri: null, params, cookieIn: fromBase64(ready.cookie), flags: calls.source },
         { signal, timeoutMs: PERFORM_MS },
       )
-      const cookie = await this.#watch(binding, dom, performing, bytes, signal)
+      const cookie = await watchTransfer(this.#deps, { binding, dom, performing, bytes, signal })
       return { calls, cookie }
     } catch (error) {
       if (signal.aborted || error instanceof Stopped) throw error
@@ -211,7 +205,7 @@ export class SourceMoves {
     { calls, cookie }: { readonly calls: MoveCalls; readonly cookie: Uint8Array },
     signal: AbortSignal,
   ): Promise<void> {
-    const { records, log } = this.#deps
+    const { libvirt, records, log } = this.#deps
     const uid = binding.metadata.name
     const { id } = binding.spec.migration
     await records.write(uid, id, 'Finishing')
@@ -241,6 +235,9 @@ export class SourceMoves {
         })
     if (answer?.phase === 'Committed' || answer?.phase === 'Cleaned') {
       await Promise.all([records.write(uid, id, 'Committed'), confirm(0, fromBase64(answer.cookie))])
+      // A domain that is still here is ended by the next pass.
+      const { domain } = await lookAt(libvirt, dom, signal)
+      if (domain === 'absent') await this.endHere(binding, dom, 'Cleaned', signal)
       return
     }
     if (answer?.phase !== 'Failed') return
@@ -250,68 +247,6 @@ export class SourceMoves {
       endTime: new Date(this.#deps.clock.now()).toISOString(),
     })
     await confirm(1, NO_COOKIE)
-  }
-
-  /** Progress each second until libvirt has sent everything. @throws Stopped when it was ended, or failed by itself */
-  async #watch(
-    binding: MoveBinding,
-    dom: DomainRef,
-    performing: Promise<{ readonly cookieOut: Uint8Array }>,
-    bytes: number,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
-    const { clock, libvirt } = this.#deps
-    const uid = binding.metadata.name
-    const over = new AbortController()
-    let ended: GivenUp | { readonly reason: string; readonly message: string } | null = null
-    const until = AbortSignal.any([signal, over.signal])
-    const result = performing.finally(() => over.abort())
-    let watch: Watched = watchFrom(clock.monotonic())
-    let progress: Progress = {}
-    let postCopy = false
-    const tick = async () => {
-      await clock.sleep(TICK_MS, until)
-      const stats = await outgoingJob(libvirt, dom, until)
-      if (stats !== null) progress = progressOf(stats, progress)
-      watch = watched(watch, progress, clock.monotonic())
-      const fresh = this.#deps.records.get(uid)
-      const wish = fresh?.spec.migration.id === binding.spec.migration.id ? fresh.spec.migration : null
-      if (wish === null || wish.cancel === true) ended = { reason: 'Aborted', message: 'it was called off' }
-      ended ??= postCopy ? null : verdict(watch, progress, binding.spec.migration.options, bytes, clock.monotonic())
-      if (until.aborted) return
-      if (ended !== null && !postCopy) await abortJob(libvirt, dom, signal)
-      else if (
-        binding.spec.migration.options.postCopy === true &&
-        !postCopy &&
-        (progress.iteration ?? 0) >= POST_COPY_AFTER
-      ) {
-        await libvirt.call('DomainMigrateStartPostCopy', { dom, flags: 0 }, { signal })
-        postCopy = true
-      }
-      if (stats !== null && wish !== null) await this.#say(binding, progress)
-    }
-    const ticking = (async () => {
-      while (!until.aborted)
-        await tick().catch((error: unknown) => {
-          if (!until.aborted) this.#deps.log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)
-        })
-    })()
-    try {
-      return (await result).cookieOut
-    } catch (error) {
-      if (signal.aborted || ended === null) throw error
-      const { reason, message } = ended
-      throw new Stopped(reason, message, { cause: error })
-    } finally {
-      over.abort()
-      await ticking
-    }
-  }
-
-  async #say(binding: MoveBinding, progress: Progress): Promise<void> {
-    await this.#deps.records
-      .write(binding.metadata.name, binding.spec.migration.id, 'Transferring', { progress })
-      .catch((error: unknown) => this.#deps.log.debug({ err: error }, `migration: ${messageOf(error)}`))
   }
 
   /** The lower of the two caps; 0 is none. */
@@ -338,6 +273,15 @@ export class SourceMoves {
     const { id, peer } = binding.spec.migration
     return this.#deps.peers.ask(peer, { uid: binding.metadata.name, id, ask, ...more }, { signal, timeoutMs })
   }
+}
+
+interface Sending {
+  readonly binding: MoveBinding
+  readonly dom: DomainRef
+  readonly connection: Dedicated
+  /** What goes along. */
+  readonly packing: Promise<Luggage>
+  readonly signal: AbortSignal
 }
 
 interface Words {

@@ -97,9 +97,9 @@ export class TargetMoves {
       const phase = binding === null ? null : (recordOf(binding)?.phase ?? null)
       if (binding === null || (phase !== null && phase !== 'Preparing')) return
       const { id } = binding.spec.migration
-      await records.write(uid, id, 'Preparing')
       try {
-        await files.prepare(binding, signal)
+        // An agent that ends before it has said so begins anew all the same.
+        await Promise.all([records.write(uid, id, 'Preparing'), files.prepare(binding, signal)])
         await records.write(uid, id, 'Prepared', { address: address() })
       } catch (error) {
         if (signal.aborted) throw error
@@ -194,16 +194,18 @@ export class TargetMoves {
       return this.#state(uid, id)
     }
     const postCopy = options.postCopy === true
-    await records.write(uid, id, postCopy ? 'Committed' : 'Finishing')
+    if (postCopy) await records.write(uid, id, 'Committed')
     const { connection, calls } = incoming
     let ended: Uint8Array
     try {
       const params = calls.params({ [Names.MIGRATE_PARAM_DEST_NAME]: incoming.dom.name })
-      const { cookieOut } = await connection.call(
+      const finishing = connection.call(
         'DomainMigrateFinish3Params',
         { params, cookieIn: fromBase64(cookie), flags: calls.target, cancelled: 0 },
         { signal, timeoutMs: postCopy ? POST_COPY_MS : FINISH_MS },
       )
+      // Nothing is decided by it: a waiting guest that nobody waits for any more is refused, whether this was on disk or not.
+      const [{ cookieOut }] = await Promise.all([finishing, postCopy ? null : records.write(uid, id, 'Finishing')])
       ended = cookieOut
     } catch (error) {
       if (signal.aborted) throw error
@@ -214,19 +216,22 @@ export class TargetMoves {
     }
     const finishedAt = clock.monotonic()
     if (!postCopy) await records.write(uid, id, 'Committed')
-    // It is decided: the source is told, whatever becomes of what is left to do.
-    await this.#settle(binding, incoming, signal, finishedAt).catch((error: unknown) =>
-      log.warn({ uid, err: error }, `migration: ${messageOf(error)}; it is tried again`),
-    )
+    const warn = (error: unknown) => log.warn({ uid, err: error }, `migration: ${messageOf(error)}; it is tried again`)
+    // It is decided: the guest runs, and the source is told, whatever becomes of what is left to do.
+    if (postCopy) await this.#settle(binding, incoming, signal).catch(warn)
+    else {
+      const longerMs = await resume(connection, incoming.dom, signal).then(() => clock.monotonic() - finishedAt, warn)
+      void this.#inTurn(uid, () => this.#settle(binding, incoming, signal, longerMs ?? 0)).catch(warn)
+    }
     return { ...this.#state(uid, id), phase: 'Committed', cookie: toBase64(ended) }
   }
 
-  /** `finishedAt`: when libvirt had the whole guest, on the clock that only goes forward; its own figure of the pause ends there. */
+  /** `longerMs`: how much longer the guest was paused than libvirt knows, whose own figure ends when it has the whole guest. */
   async #settle(
     binding: MoveBinding,
     incoming: Incoming | null,
     signal: AbortSignal,
-    finishedAt?: number,
+    longerMs = 0,
   ): Promise<'settled' | 'wait'> {
     const { libvirt, records, clock, log } = this.#deps
     const uid = binding.metadata.name
@@ -247,7 +252,6 @@ export class TargetMoves {
     }
     const paused = seen.domain === 'paused' || seen.domain === 'handed'
     if (paused) await resume(libvirt, dom, signal)
-    const longerMs = paused && finishedAt !== undefined ? clock.monotonic() - finishedAt : 0
     const stats = await finishedJob(libvirt, dom, signal)
     if (seen.domain !== 'absent')
       await this.#define(binding, dom, incoming, signal).catch((error: unknown) =>

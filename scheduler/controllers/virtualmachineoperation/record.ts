@@ -112,16 +112,20 @@ function beforeTransfer(facts: RecordFacts): Remembered | null {
     return elsewhere(facts, told.message ?? told.reason ?? 'it could not prepare for the machine')
   if (record.phase === 'Preparing') {
     if (told?.phase === 'Prepared')
-      return step(facts, { phase: 'Prepared', deadline: later(now, SLOT_TIMEOUT_SECONDS) })
+      return go(facts) ?? step(facts, { phase: 'Prepared', deadline: later(now, SLOT_TIMEOUT_SECONDS) })
     if (!isLate(record, now)) return null
     const last = told === null ? (target.inSync ? 'it has not begun' : 'it does not answer') : `it is ${told.phase}`
     return ended(facts, 'Failed', `${record.to} is not ready after ${facts.limits.prepareTimeoutSeconds} s: ${last}`)
   }
-  if (facts.transferSlot() === null) {
-    const seconds = Math.ceil(facts.limits.completionTimeoutSecondsPerGiB * Math.max(1, facts.gib)) + GRACE_SECONDS
-    return step(facts, { phase: 'Transferring', deadline: later(now, seconds) })
-  }
-  return isLate(record, now) ? ended(facts, 'Failed', `no slot for the transfer became free in an hour`) : null
+  return go(facts) ?? (isLate(record, now) ? ended(facts, 'Failed', `no slot for the transfer became free in an hour`) : null)
+}
+
+/** The transfer begins when there is a slot for it. */
+function go(facts: RecordFacts): Remembered | null {
+  const { limits, gib, now } = facts
+  if (facts.transferSlot() !== null) return null
+  const seconds = Math.ceil(limits.completionTimeoutSecondsPerGiB * Math.max(1, gib)) + GRACE_SECONDS
+  return step(facts, { phase: 'Transferring', deadline: later(now, seconds) })
 }
 
 /** Another host, when one said no before anything was at stake. */

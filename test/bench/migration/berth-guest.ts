@@ -1,6 +1,5 @@
 // Berth's side: one machine of a cluster, moved by operations. What an operator waits for is timed from the word that creates the operation
 // to the sight of its end; what the agents do is timed by the phases that they tell.
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Draft } from '../../../lib/client/objects.ts'
@@ -12,7 +11,7 @@ import {
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../../schemas/index.ts'
-import { countIn, livesOn, USER_DATA } from './guest.ts'
+import { booted, countIn, livesOn, USER_DATA } from './guest.ts'
 import { IMAGE_URL, type MoveHost, type MoveLab, SHARED_FOLDER } from './lab.ts'
 import type { Pauses } from './pauses.ts'
 import { infoOf, Sights } from './sights.ts'
@@ -142,8 +141,7 @@ export class BerthGuest {
       }),
     )
     await this.#machines.until(name, 'running', (vm) => vm?.status?.phase === 'Running', BOOT_MS)
-    for (const end = performance.now() + BOOT_MS; countIn(this.#log(this.way[0])) === 0; await sleep(200))
-      if (performance.now() > end) throw new Error(`the guest of ${name} does not count`)
+    await booted(this.#log(this.way[0]))
   }
 
   /** One move to the other host. @throws only when the bench cannot go on */
@@ -229,8 +227,7 @@ export class BerthGuest {
   }
 
   #log({ stateDir }: MoveHost): string {
-    const path = join(stateDir, 'console', `${this.uid}.log`)
-    return existsSync(path) ? path : ''
+    return join(stateDir, 'console', `${this.uid}.log`)
   }
 
   async #create(kind: string, object: Draft & Readonly<Record<string, unknown>>): Promise<void> {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const POLL_MS = 50
 const SILENT_MS = 30_000
+const BOOT_MS = 180_000
 
 /** `COUNT n`, five times a second. */
 export const USER_DATA = `#!/bin/sh
@@ -24,8 +25,14 @@ export function countIn(log: string): number {
 }
 
 /** Until the guest has counted beyond `known`; in words, why it is thought dead, or null. */
-export async function livesOn(log: string, known: number): Promise<string | null> {
-  for (const end = performance.now() + SILENT_MS; performance.now() < end; await sleep(POLL_MS))
+export async function livesOn(log: string, known: number, silentMs = SILENT_MS): Promise<string | null> {
+  for (const end = performance.now() + silentMs; performance.now() < end; await sleep(POLL_MS))
     if (countIn(log) > known) return null
-  return `the guest has not counted beyond ${known} within ${SILENT_MS / 1000} s`
+  return `the guest has not counted beyond ${known} within ${silentMs / 1000} s`
+}
+
+/** Until a guest that boots counts. @throws Error when it does not */
+export async function booted(log: string): Promise<void> {
+  const silent = await livesOn(log, 0, BOOT_MS)
+  if (silent !== null) throw new Error(silent)
 }

@@ -1,10 +1,10 @@
 // The other side: the same guest, defined from Berth's own XML under another name on the same two hosts, and moved by `virsh migrate`
 // with the flags that the agents use.
 import { randomUUID } from 'node:crypto'
-import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { countIn, livesOn } from './guest.ts'
+import { booted, countIn, livesOn } from './guest.ts'
 import { type MoveHost, type MoveLab, OWN_FOLDER, SHARED_FOLDER } from './lab.ts'
 import type { Pauses } from './pauses.ts'
 
@@ -65,8 +65,7 @@ export class VirshGuest {
     } else await this.#makeDisk(host)
     await host.libvirt.call('DomainDefineXMLFlags', { xml: this.#definition(xml, uid), flags: 0 })
     await host.libvirt.call('DomainCreateWithFlags', { dom: this.#dom, flags: 0 }, { timeoutMs: BOOT_MS })
-    const silent = await livesOn(this.#log(host), 0)
-    if (silent !== null) throw new Error(`${NAME}: ${silent}`)
+    await booted(this.#log(host))
   }
 
   async move(): Promise<VirshMove> {
@@ -109,8 +108,7 @@ export class VirshGuest {
   }
 
   #log({ ownFolder }: MoveHost): string {
-    const path = join(ownFolder, 'console.log')
-    return existsSync(path) ? path : ''
+    return join(ownFolder, 'console.log')
   }
 
   /** A fresh overlay over the image, as Berth's target makes it. */

@@ -46,9 +46,10 @@ describe('a move under way', () => {
       null,
       'InProgress MigrationPrepareTarget',
     ],
+    ['target prepared', at('Preparing', { sides: { h2: told('Prepared') } }), 'Transferring', 'InProgress Syncing'],
     [
-      'target prepared',
-      at('Preparing', { sides: { h2: told('Prepared') } }),
+      'target prepared while another one transfers',
+      at('Preparing', { sides: { h2: told('Prepared') }, transferSlot: () => 'one transfers' }),
       'Prepared',
       'InProgress WaitingForSyncSlot',
     ],

@@ -1,0 +1,89 @@
+// The watch over one transfer, from the moment that libvirt sends until it has sent everything: progress each second, and when it is given up.
+import type { Clock } from '../../lib/clock.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { LibvirtPool } from '../../lib/libvirt/index.ts'
+import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
+import type { Log } from '../log.ts'
+import { abortJob, outgoingJob } from './domain.ts'
+import { type GivenUp, type Progress, progressOf, verdict, type Watched, watched, watchFrom } from './progress.ts'
+import type { MoveBinding, Records } from './records.ts'
+
+const TICK_MS = 1_000
+/** Passes over the memory before post-copy: a guest that calms down needs none. */
+const POST_COPY_AFTER = 2
+
+/** Why a transfer came to nothing; the machine is here. */
+export class Stopped extends Error {
+  readonly reason: string
+
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+export interface TransferDeps {
+  readonly libvirt: Pick<LibvirtPool, 'call'>
+  readonly records: Records
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Transfer {
+  readonly binding: MoveBinding
+  readonly dom: DomainRef
+  /** libvirt's call that sends. */
+  readonly performing: Promise<{ readonly cookieOut: Uint8Array }>
+  /** The guest's memory and the disks that go along. */
+  readonly bytes: number
+  readonly signal: AbortSignal
+}
+
+/** libvirt's cookie, when everything was sent; nothing is written by the watch any more then. @throws Stopped when it was ended, or failed by itself */
+export async function watchTransfer(
+  { clock, libvirt, records, log }: TransferDeps,
+  { binding, dom, performing, bytes, signal }: Transfer,
+): Promise<Uint8Array> {
+  const uid = binding.metadata.name
+  const { id, options } = binding.spec.migration
+  const over = new AbortController()
+  let ended: GivenUp | { readonly reason: string; readonly message: string } | null = null
+  const until = AbortSignal.any([signal, over.signal])
+  const result = performing.finally(() => over.abort())
+  let watch: Watched = watchFrom(clock.monotonic())
+  let progress: Progress = {}
+  let postCopy = false
+  const tick = async () => {
+    await clock.sleep(TICK_MS, until)
+    const stats = await outgoingJob(libvirt, dom, until)
+    if (stats !== null) progress = progressOf(stats, progress)
+    watch = watched(watch, progress, clock.monotonic())
+    const fresh = records.get(uid)
+    const wish = fresh?.spec.migration.id === id ? fresh.spec.migration : null
+    if (wish === null || wish.cancel === true) ended = { reason: 'Aborted', message: 'it was called off' }
+    ended ??= postCopy ? null : verdict(watch, progress, options, bytes, clock.monotonic())
+    if (until.aborted) return
+    if (ended !== null && !postCopy) await abortJob(libvirt, dom, signal)
+    else if (options.postCopy === true && !postCopy && (progress.iteration ?? 0) >= POST_COPY_AFTER) {
+      await libvirt.call('DomainMigrateStartPostCopy', { dom, flags: 0 }, { signal })
+      postCopy = true
+    }
+    if (stats !== null && wish !== null) await records.write(uid, id, 'Transferring', { progress })
+  }
+  const ticking = (async () => {
+    while (!until.aborted)
+      await tick().catch((error: unknown) => {
+        if (!until.aborted) log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)
+      })
+  })()
+  try {
+    return (await result).cookieOut
+  } catch (error) {
+    if (signal.aborted || ended === null) throw error
+    const { reason, message } = ended
+    throw new Stopped(reason, message, { cause: error })
+  } finally {
+    over.abort()
+    await ticking
+  }
+}
