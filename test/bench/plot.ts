@@ -22,6 +22,8 @@ const isJudged = (row: Row): row is Judged => row.budget !== null
 
 /** Share of the budget that a figure uses: beyond 1 it is missed, whichever way the budget counts. */
 export function shareOf({ budget }: Judged, value: number): number {
+  // Nothing of nothing.
+  if (value === 0 && budget.limit === 0) return 0
   const share = budget.atLeast ? budget.limit / value : value / budget.limit
   return Number.isFinite(share) ? Math.max(0, share) : MOST
 }

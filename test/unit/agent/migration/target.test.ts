@@ -1,0 +1,137 @@
+// The order in which a target decides: what libvirt is asked, what is on disk, what is told. Against a libvirt that only remembers.
+import { pino } from 'pino'
+import { expect, it } from 'vitest'
+import { Records } from '../../../../agent/migration/records.ts'
+import { TargetMoves } from '../../../../agent/migration/target.ts'
+import { systemClock } from '../../../../lib/clock.ts'
+import type { BindingMigrationStatus, HostBinding } from '../../../../schemas/index.ts'
+import { waitFor } from '../../../support/wait.ts'
+
+const uid = '11111111-2222-4333-8444-555555555555'
+const XML = `<domain type='qemu'><name>default.web</name><uuid>${uid}</uuid><memory unit='KiB'>1024</memory><devices/></domain>`
+const PAUSED = { state: 3, reason: 1 }
+
+interface World {
+  readonly moves: TargetMoves
+  /** libvirt's calls and the phases that reached the disk, in their order. */
+  readonly order: string[]
+  told(): BindingMigrationStatus | undefined
+}
+
+/** `answers`: instead of what libvirt says usually. `slowly`: a phase that takes long to be written. */
+function world(answers: Readonly<Record<string, () => unknown>> = {}, slowly: string | null = null): World {
+  const order: string[] = []
+  let binding = {
+    metadata: { name: uid, uid: 'binding' },
+    spec: {
+      subject: { resource: 'virtualmachines', namespace: 'default', name: 'web', uid },
+      role: 'Target',
+      epoch: 2,
+      migration: { id: 'm', side: 'Target', peer: { node: 'h1', url: 'https://h1' }, epoch: 2, options: {} },
+    },
+    status: { migration: { id: 'm', phase: 'Prepared' } },
+  } as unknown as HostBinding
+  const usual: Readonly<Record<string, () => unknown>> = {
+    DomainMigratePrepare3Params: () => ({ uriOut: 'tcp:127.0.0.1:49152', cookieOut: new Uint8Array() }),
+    DomainMigrateFinish3Params: () => ({ cookieOut: new Uint8Array([7]) }),
+    DomainGetState: () => PAUSED,
+    DomainGetJobStats: () => ({ type: 0, params: [] }),
+  }
+  const call = async (name: string) => {
+    order.push(name)
+    return ((answers[name] ?? usual[name])?.() ?? {}) as never
+  }
+  const records = new Records({
+    reader: { get: () => binding, list: () => [binding] } as never,
+    clock: systemClock,
+    resources: {
+      modifyStatus: async (
+        _resource: string,
+        _target: unknown,
+        change: (status: unknown, object: unknown) => unknown,
+      ) => {
+        const status = change(binding.status, binding) as NonNullable<HostBinding['status']>
+        const phase = status.migration?.phase ?? ''
+        if (phase === slowly) await systemClock.sleep(50)
+        binding = { ...binding, status }
+        order.push(phase)
+        return binding as never
+      },
+    } as never,
+  })
+  const moves = new TargetMoves({
+    libvirt: {
+      call,
+      dedicated: async () => ({ call, close: async () => undefined, ended: new Promise(() => undefined) }),
+    } as never,
+    records,
+    files: {
+      prepare: async () => undefined,
+      locate: (_binding, path) => path,
+      luggage: () => [],
+      discard: async () => void order.push('discard'),
+    },
+    clock: systemClock,
+    log: pino({ level: 'silent' }),
+    tls: false,
+    address: () => '127.0.0.1',
+  })
+  return { moves, order, told: () => binding.status?.migration }
+}
+
+const signal = new AbortController().signal
+
+async function finish({ moves }: World) {
+  await moves.answer(uid, { uid, id: 'm', ask: 'prepare', xml: XML, cookie: '' }, signal)
+  return await moves.answer(uid, { uid, id: 'm', ask: 'finish', cookie: '' }, signal)
+}
+
+it('lets the guest run only after the decision is on disk, and answers then', async () => {
+  for (const slowly of [null, 'Finishing', 'Committed']) {
+    const one = world({}, slowly)
+    expect(await finish(one)).toMatchObject({ phase: 'Committed', cookie: 'Bw==' })
+    const at = (word: string) => one.order.indexOf(word)
+    expect(at('DomainMigrateFinish3Params')).toBeLessThan(at('Committed'))
+    expect(at('Finishing')).toBeLessThan(at('Committed'))
+    expect(at('Committed')).toBeLessThan(at('DomainResume'))
+  }
+})
+
+it('writes the rest down after it has answered', async () => {
+  const one = world()
+  await finish(one)
+  await waitFor('the end', 10, () => one.told()?.endTime !== undefined)
+  expect(one.told()).toMatchObject({ phase: 'Committed', progress: { percent: 100 } })
+  expect(one.order).toContain('DomainDefineXMLFlags')
+})
+
+it('does not run a guest that did not come, and says Failed before its QEMU is ended', async () => {
+  const one = world({
+    DomainMigrateFinish3Params: () => {
+      throw new Error('no guest')
+    },
+  })
+  expect(await finish(one)).toMatchObject({ phase: 'Failed', reason: 'TargetFailed', message: 'no guest' })
+  expect(one.order).not.toContain('DomainResume')
+  expect(one.order).not.toContain('Committed')
+  expect(one.order.indexOf('Failed')).toBeLessThan(one.order.indexOf('DomainDestroyFlags'))
+})
+
+it('says that it has the machine even when it could not let it run at once, and tries again', async () => {
+  let times = 0
+  const one = world({
+    DomainResume: () => {
+      if (times++ === 0) throw new Error('busy')
+    },
+  })
+  expect(await finish(one)).toMatchObject({ phase: 'Committed' })
+  await waitFor('the end', 10, () => one.told()?.endTime !== undefined)
+  expect(times).toBe(2)
+})
+
+it('takes back nothing that was decided: one that is called off afterwards runs on', async () => {
+  const one = world()
+  await finish(one)
+  expect(await one.moves.answer(uid, { uid, id: 'm', ask: 'abort' }, signal)).toMatchObject({ phase: 'Committed' })
+  expect(one.order).not.toContain('Failed')
+})
