@@ -1,4 +1,4 @@
-// The guest that both sides move: it counts on its console all the time, so that one sees whether it lived on.
+// The guest that both sides move: it counts on its console, so that one sees whether it lived on, and changes some of its memory all the time.
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -6,7 +6,7 @@ const POLL_MS = 50
 const SILENT_MS = 30_000
 const BOOT_MS = 180_000
 
-/** `COUNT n`, five times a second. */
+/** `COUNT n`, five times a second; 4 MiB of memory are written anew three times a second. */
 export const USER_DATA = `#!/bin/sh
 (
   n=0
@@ -14,6 +14,12 @@ export const USER_DATA = `#!/bin/sh
     n=$((n + 1))
     echo "COUNT $n" >/dev/ttyS0
     usleep 200000
+  done
+) &
+(
+  while :; do
+    dd if=/dev/zero of=/run/load bs=1M count=4 conv=notrunc 2>/dev/null
+    usleep 300000
   done
 ) &
 `
