@@ -117,7 +117,9 @@ function beforeTransfer(facts: RecordFacts): Remembered | null {
     const last = told === null ? (target.inSync ? 'it has not begun' : 'it does not answer') : `it is ${told.phase}`
     return ended(facts, 'Failed', `${record.to} is not ready after ${facts.limits.prepareTimeoutSeconds} s: ${last}`)
   }
-  return go(facts) ?? (isLate(record, now) ? ended(facts, 'Failed', `no slot for the transfer became free in an hour`) : null)
+  const next = go(facts)
+  if (next !== null || !isLate(record, now)) return next
+  return ended(facts, 'Failed', 'no slot for the transfer became free in an hour')
 }
 
 /** The transfer begins when there is a slot for it. */
