@@ -19,10 +19,11 @@ const MAX_TOKEN = 4_096
 
 export interface TokenOptions {
   readonly ttl: string
+  readonly output?: 'json'
 }
 
-/** Prints the command that joins a host; it holds a token that is good for one host. */
-export async function createJoinToken(session: Session, { ttl }: TokenOptions): Promise<void> {
+/** Prints the command that joins a host; it holds a token that is good for one host. With `output` its parts, for programs. */
+export async function createJoinToken(session: Session, { ttl, output }: TokenOptions): Promise<void> {
   const { io } = session
   const ttlSeconds = Math.round(parseDuration(ttl) / 1_000)
   if (ttlSeconds < 60) throw new UsageError('--ttl is 1m at least')
@@ -32,6 +33,10 @@ export async function createJoinToken(session: Session, { ttl }: TokenOptions): 
       : error
   })
   const { token, caHash, expirationTimestamp, servers } = answer
+  if (output === 'json') {
+    print(io, JSON.stringify({ token, caHash, expirationTimestamp, servers }))
+    return
+  }
   if (servers.length === 0)
     note(io, 'The scheduler listens on loopback only: add an address of it to `listen` in /etc/berth/scheduler.yaml.')
   note(io, `Good for one host until ${expirationTimestamp}. On the host, as root:`)

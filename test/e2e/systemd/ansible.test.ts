@@ -1,6 +1,6 @@
-// The Ansible role on hosts with systemd, over ssh: install and configure, a second run that changes nothing, an upgrade that stops at
-// the first host which does not get ready. The host after that one is a name alone, which would be unreachable if it were tried; in the
-// long form it is a real one, and the run is repeated once the first host is well.
+// The Ansible roles on hosts with systemd, over ssh: a scheduler and agents are installed and configured, hosts join, a second run changes
+// nothing, an upgrade stops at the first host which does not get ready. The first host has the scheduler too. The host after it is a name
+// alone, which would be unreachable if it were tried; in the long form it is a real one, and the run is repeated once the first host is well.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,15 +8,19 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ROOT } from '../scripts/lab-tool.ts'
 import { bareVm, packageOf, qemuOf, scratchFolder, service, untilRunning } from './package.ts'
-import { inventory, type Keys, makeKeys, provideSsh } from './ssh.ts'
+import { connect, inventory, type Keys, makeKeys, provideSsh } from './ssh.ts'
 import { startTree, type Tree } from './tree.ts'
 
 const PLAY_SECONDS = 400
+/** 32 bytes as base64url, and nothing longer such as a checksum. */
+const JOIN_TOKEN = /(?<![\w-])[\w-]{43}(?![\w-])/
 
 const folder = scratchFolder()
 let keys: Keys
 const long = process.env.BERTH_LONG === '1'
 const trees: Tree[] = []
+const addressOf = (index: number) => `10.89.0.${index + 1}`
+const SCHEDULER = `https://${addressOf(0)}:8751`
 beforeAll(async () => {
   keys = await makeKeys(folder.path)
   for (const role of long ? ['first', 'second'] : ['first']) {
@@ -24,6 +28,7 @@ beforeAll(async () => {
     trees.push(tree)
     await provideSsh(tree, keys)
   }
+  await connect(trees, addressOf)
 })
 afterAll(async () => {
   for (const tree of trees) await tree.stop()
@@ -41,12 +46,13 @@ interface Recap {
 async function play(
   variables: object,
   further: readonly string[] = [],
+  options: readonly string[] = [],
 ): Promise<{ readonly exitCode: number; readonly output: string; of(host: string): Recap | undefined }> {
   const file = join(folder.path, 'variables.json')
   writeFileSync(file, JSON.stringify(variables))
   const run = await execa(
     'ansible-playbook',
-    ['-i', inventory(keys, trees, further), join(ROOT, 'ansible/berth.yml'), '-e', `@${file}`],
+    ['-i', inventory(keys, trees, addressOf, further), join(ROOT, 'ansible/berth.yml'), '-e', `@${file}`, ...options],
     {
       cwd: folder.path,
       env: {
@@ -73,35 +79,77 @@ async function play(
   return { exitCode: run.exitCode ?? -1, output: run.all, of }
 }
 
-describe('the Ansible role', { timeout: 4 * PLAY_SECONDS * 1000 }, () => {
+describe('the Ansible roles', { timeout: 6 * PLAY_SECONDS * 1000 }, () => {
   const settings = {
-    berth_agent_config: { allowEmulation: true, log: { level: 'debug' } },
+    berth_agent_config: {
+      allowEmulation: true,
+      log: { level: 'debug' },
+      listen: ['127.0.0.1:8750', '{{ address }}:8750'],
+    },
     berth_agent_kubeconfig_folder: folder.path,
+    berth_scheduler_config: { listen: ['127.0.0.1:8751', `${addressOf(0)}:8751`] },
+    berth_scheduler_kubeconfig_folder: folder.path,
   }
+  const joining = { berth_agent_scheduler_url: SCHEDULER }
   const version = (tree: Tree) => tree.sh('dpkg-query -W berth | cut -f 2')
+  /** What the scheduler says of its hosts: whether each is Ready. */
+  const nodes = async (): Promise<Readonly<Record<string, string>>> => {
+    const [scheduler] = trees as [Tree]
+    const { items } = JSON.parse(await scheduler.sh('berth --socket /run/berth/scheduler.sock get node -o json'))
+    return Object.fromEntries(
+      (items as { metadata: { name: string }; status?: { conditions?: { type: string; status: string }[] } }[]).map(
+        ({ metadata, status }) => [
+          metadata.name,
+          status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'unknown',
+        ],
+      ),
+    )
+  }
   let variables: object
 
-  it('installs and configures one host after the other', async () => {
-    variables = { ...settings, berth_agent_deb: await packageOf('0.1.0') }
-    const run = await play(variables)
-    expect(run.exitCode, run.output).toBe(0)
-    for (const tree of trees) {
-      expect(run.of(tree.name)).toMatchObject({ failed: 0, unreachable: 0 })
-      expect(await service(tree)).toMatchObject({ active: 'active', status: 'Virtual machines are looked after' })
-      expect(await tree.sh('cat /etc/berth/agent.yaml')).toContain('allowEmulation: true')
-      const kubeconfig = join(folder.path, `${tree.name}.kubeconfig`)
-      expect(readFileSync(kubeconfig, 'utf8')).toContain('https://127.0.0.1:8750')
+  it('install and configure the scheduler, then a host; say in words why that one cannot join, without its token', async () => {
+    const [first] = trees as [Tree]
+    const unreachable = { ...settings.berth_agent_config, listen: ['127.0.0.1:8750'] }
+    variables = { ...settings, ...joining, berth_deb: await packageOf('0.1.0') }
+    const run = await play({ ...variables, berth_agent_config: unreachable }, [], ['-v'])
+    expect(run.exitCode, run.output).not.toBe(0)
+    expect(run.of(first.name), run.output).toMatchObject({ failed: 1, unreachable: 0 })
+    expect(run.output.replaceAll(/\s+/g, ' ')).toContain(
+      'the agent listens on 127.0.0.1:8750 only, where other hosts cannot reach it',
+    )
+    expect(run.output).not.toMatch(JOIN_TOKEN)
+    expect(run.output).not.toContain('certificate-authority-data')
+    expect(await service(first)).toMatchObject({ active: 'active', status: 'Virtual machines are looked after' })
+    expect(await service(first, 'berth-scheduler')).toMatchObject({ active: 'active' })
+    expect(await first.sh('cat /etc/berth/agent.yaml')).toContain('allowEmulation: true')
+    for (const [name, server] of [
+      [first.name, 'https://127.0.0.1:8750'],
+      [`${first.name}-scheduler`, 'https://127.0.0.1:8751'],
+    ]) {
+      const kubeconfig = join(folder.path, `${name}.kubeconfig`)
+      expect(readFileSync(kubeconfig, 'utf8')).toContain(server)
       expect(statSync(kubeconfig).mode & 0o777).toBe(0o600)
     }
-    expect(run.output).not.toContain('certificate-authority-data')
+    expect(await nodes()).toEqual({})
   })
 
-  it('changes nothing the second time', async () => {
-    const agents = await Promise.all(trees.map((tree) => service(tree)))
-    const run = await play(variables)
+  it('let hosts join, which a check alone does not, and change nothing the second time', async () => {
+    const [first] = trees as [Tree]
+    const check = await play(variables, [], ['--check', '--limit', first.name])
+    expect(check.exitCode, check.output).toBe(0)
+    expect(check.of(first.name)?.failed).toBe(0)
+    expect(check.output).toContain(`${first.name} would join the cluster of ${SCHEDULER}`)
+    expect(await nodes()).toEqual({})
+    const run = await play(variables, [], ['-v'])
     expect(run.exitCode, run.output).toBe(0)
-    for (const { name } of trees) expect(run.of(name), run.output).toMatchObject({ changed: 0, failed: 0 })
-    expect(await Promise.all(trees.map((tree) => service(tree)))).toEqual(agents)
+    expect(run.output).not.toMatch(JOIN_TOKEN)
+    expect(await nodes()).toEqual(Object.fromEntries(trees.map(({ name }) => [name, 'True'])))
+    const services = () => Promise.all(trees.map((tree) => service(tree)))
+    const agents = await services()
+    const again = await play(variables)
+    expect(again.exitCode, again.output).toBe(0)
+    for (const { name } of trees) expect(again.of(name), again.output).toMatchObject({ changed: 0, failed: 0 })
+    expect(await services()).toEqual(agents)
   })
 
   it('upgrades under a running guest, and touches no further host when one does not get ready', async () => {
@@ -113,7 +161,7 @@ describe('the Ansible role', { timeout: 4 * PLAY_SECONDS * 1000 }, () => {
     // No libvirt, no readiness.
     const units = 'libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service'
     await first.sh(`systemctl mask --now --runtime ${units}`)
-    const upgrade = { ...settings, berth_agent_deb: await packageOf('0.1.1') }
+    const upgrade = { ...variables, berth_deb: await packageOf('0.1.1') }
     const next = second?.name ?? 'berth-next'
     const run = await play({ ...upgrade, berth_agent_ready_seconds: 4 }, second === undefined ? [next] : [])
     expect(run.exitCode, run.output).not.toBe(0)

@@ -38,15 +38,35 @@ export async function provideSsh(tree: Tree, { folder, key }: Keys): Promise<voi
   )
 }
 
-/** Writes an inventory with the group `berth`, hosts that cannot be reached last, and returns its path. */
-export function inventory({ folder, key }: Keys, trees: readonly Tree[], unreachable: readonly string[]): string {
+const PEER = ['type', 'veth', 'peer', 'name', 'cable']
+
+/** Gives each host its address; two of them get a cable. */
+export async function connect(trees: readonly Tree[], addressOf: (index: number) => string): Promise<void> {
+  const [first, second] = trees
+  if (first !== undefined && second !== undefined)
+    await execa('ip', ['link', 'add', 'cable', 'netns', `${first.pid}`, ...PEER, 'netns', `${second.pid}`])
+  const device = second === undefined ? 'lo' : 'cable'
+  for (const [index, tree] of trees.entries())
+    await tree.sh(`ip address add ${addressOf(index)}/24 dev ${device} && ip link set ${device} up`)
+}
+
+/**
+ * Writes an inventory with the group `berth`, hosts that cannot be reached last, and returns its path. The first host is the group
+ * `berth_scheduler` too.
+ */
+export function inventory(
+  { folder, key }: Keys,
+  trees: readonly Tree[],
+  addressOf: (index: number) => string,
+  unreachable: readonly string[],
+): string {
   const path = join(folder, 'hosts.ini')
   const options = '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'
-  const lines = trees.map(({ name, pid }) => {
+  const lines = trees.map(({ name, pid }, index) => {
     const sshd = '/usr/sbin/sshd -i -f /dev/null -h /etc/ssh-test-key -o PermitRootLogin=yes'
     const proxy = `nsenter -t ${pid} -m -n -u -i -p -C -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin ${sshd}`
-    return `${name} ansible_user=root ansible_ssh_private_key_file=${key} ansible_ssh_common_args="${options} -o ProxyCommand='${proxy}'"`
+    return `${name} address=${addressOf(index)} ansible_user=root ansible_ssh_private_key_file=${key} ansible_ssh_common_args="${options} -o ProxyCommand='${proxy}'"`
   })
-  writeFileSync(path, `[berth]\n${[...lines, ...unreachable].join('\n')}\n`)
+  writeFileSync(path, `[berth]\n${[...lines, ...unreachable].join('\n')}\n[berth_scheduler]\n${trees[0]?.name ?? ''}\n`)
   return path
 }
