@@ -2,30 +2,43 @@
 // the same answers in whatever order they came. No I/O, no clock.
 import type { NodeFacts, VmFacts } from './facts.ts'
 import { type Held, Host, type KnownHost } from './host.ts'
+import { compare } from './order.ts'
+import { Roster } from './roster.ts'
 import { type Selection, Selections } from './selections.ts'
 import type { SelectionSpec } from './terms.ts'
-import { Topology } from './topology.ts'
+import type { Topology } from './topology.ts'
 import type { Labels } from './types.ts'
 
 const NAME_LABEL = 'kubernetes.io/metadata.name'
-/** Node labels whose domains are remembered; rules name few, and a wrong guess costs one pass over the hosts. */
-const MAX_TOPOLOGIES = 64
 
 export class Cluster {
   readonly #hosts = new Map<string, Host>()
-  /** Replaced at each change of a host's being there. */
-  #known: readonly KnownHost[] = []
+  /** Known hosts by name; null after one came or went. */
+  #known: readonly KnownHost[] | null = null
+  /** Null after a change of what is known of a host. */
+  #roster: Roster | null = null
   readonly #namespaces = new Map<string, Labels>()
   /** By uid; more than one while a VM migrates. */
   readonly #held = new Map<string, readonly Held[]>()
   readonly #selections = new Selections((namespace) => this.labelsOfNamespace(namespace))
-  readonly #topologies = new Map<string, Topology>()
   readonly #undo: (() => void)[] = []
   #depth = 0
 
-  /** Hosts that are known, in no order that means anything. The list is not changed by later calls. */
+  /** The known hosts, and what follows from their facts. Asked for anew after each change. */
+  get roster(): Roster {
+    this.#known ??= [...this.#hosts.values()].filter(isKnown).sort((a, b) => compare(a.name, b.name))
+    this.#roster ??= new Roster(this.#known)
+    return this.#roster
+  }
+
+  /** Hosts that are known, by name. The list is not changed by later calls. */
   get hosts(): readonly KnownHost[] {
-    return this.#known
+    return this.roster.hosts
+  }
+
+  /** What is known of them. The list is not changed by later calls. */
+  get facts(): readonly NodeFacts[] {
+    return this.roster.facts
   }
 
   host(name: string): KnownHost | null {
@@ -156,12 +169,7 @@ export class Cluster {
   }
 
   topology(key: string): Topology {
-    const known = this.#topologies.get(key)
-    if (known !== undefined) return known
-    const topology = new Topology(key, this.#known)
-    if (this.#topologies.size >= MAX_TOPOLOGIES) this.#topologies.clear()
-    this.#topologies.set(key, topology)
-    return topology
+    return this.roster.topology(key)
   }
 
   #undoable(inverse: () => void): void {
@@ -177,20 +185,10 @@ export class Cluster {
   }
 
   #setFacts(host: Host, facts: NodeFacts | null): void {
-    const before = host.facts
+    if ((host.facts === null) !== (facts === null)) this.#known = null
     host.facts = facts
-    if (before === null || facts === null) {
-      if (isKnown(host)) {
-        host.slot = this.#known.length
-        this.#known = [...this.#known, host]
-      } else this.#unlist(host)
-      this.#topologies.clear()
-    } else if (!sameLabels(before.labels, facts.labels)) this.#topologies.clear()
-  }
-
-  #unlist(host: Host): void {
-    this.#known = this.#known.filter((each) => each !== host)
-    for (const [slot, each] of this.#known.entries()) each.slot = slot
+    this.#roster = null
+    if (facts !== null) return
     host.slot = -1
     this.#forgetEmpty(host)
   }
@@ -221,14 +219,18 @@ export class Cluster {
   }
 
   #add(held: Held): void {
-    this.#hostNamed(held.host.name, held.host).add(held)
+    const host = this.#hostNamed(held.host.name, held.host)
+    host.add(held)
+    if (isKnown(host)) this.#roster?.changed(host)
     this.#selections.add(held)
   }
 
   #delete(held: Held): void {
-    held.host.delete(held)
+    const { host } = held
+    host.delete(held)
+    if (isKnown(host)) this.#roster?.changed(host)
     this.#selections.delete(held)
-    this.#forgetEmpty(held.host)
+    this.#forgetEmpty(host)
   }
 
   #forgetEmpty(host: Host): void {
@@ -237,9 +239,6 @@ export class Cluster {
 }
 
 const isKnown = (host: Host): host is KnownHost => host.facts !== null
-
-/** By code units: the same everywhere. */
-export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function sameLabels(a: Labels, b: Labels): boolean {
   if (a === b) return true

@@ -1,15 +1,15 @@
 // One decision: every known host through all filters, those that are fit through all scores, the best one is it.
-import { type Cluster, compare } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import type { Ask } from './facts.ts'
-import type { Check, Refusal } from './filter.ts'
-import { FILTERS } from './filters/index.ts'
-import type { KnownHost } from './host.ts'
-import { type HostVerdict, Ranking } from './ranking.ts'
+import { Question } from './question.ts'
+import type { HostVerdict } from './ranking.ts'
 import { countRefusals, type RefusalCount, refusedWords } from './refused.ts'
 
 export interface Chosen {
   readonly node: string
   readonly score: number
+  /** `the best of 2 of 3 nodes, 1 refused` */
+  readonly message: string
   /** What was found of every host, the best first, then the refused ones by name; made when asked for. */
   hosts(): readonly HostVerdict[]
 }
@@ -31,45 +31,28 @@ export interface DecideOptions {
 
 /**
  * Where a VM goes, or in words why nowhere. The place that it has does not count against it. Ties are broken by the host's name, so equal
- * facts give equal decisions.
+ * facts give equal decisions. Reasons are made when asked for, and are those of this moment whatever happens later.
  */
 export function decide(cluster: Cluster, ask: Ask, { reserve = true }: DecideOptions = {}): Decision {
-  const decision = judge(cluster, ask)
-  if (reserve && decision.node !== null) {
-    if (ask.migrate === true) cluster.alsoPlace(ask.vm, decision.node)
-    else cluster.place(ask.vm, decision.node)
+  const question = questionOf(cluster, ask)
+  const { best } = question
+  if (best !== null && reserve) {
+    if (ask.migrate === true) cluster.alsoPlace(ask.vm, best.node)
+    else cluster.place(ask.vm, best.node)
   }
   cluster.trim()
-  return decision
+  return best === null ? new Nowhere(question) : new Somewhere(question, best)
 }
 
 /** Every host with all of its reasons against the VM, or with its score. Reserves nothing. */
-export function explain(cluster: Cluster, ask: Ask): readonly HostVerdict[] {
-  return withoutItself(cluster, ask, () => {
-    const checks = checksOf(cluster, ask)
-    const fit: KnownHost[] = []
-    const refused: HostVerdict[] = []
-    for (const host of cluster.hosts) {
-      const reasons = checks.flatMap((check) => check(host) ?? [])
-      if (reasons.length === 0) fit.push(host)
-      else refused.push({ node: host.name, fit: false, reasons })
-    }
-    return [...new Ranking(cluster, ask, fit).verdicts(), ...refused.sort((a, b) => compare(a.node, b.node))]
-  })
-}
+export const explain = (cluster: Cluster, ask: Ask): readonly HostVerdict[] => questionOf(cluster, ask).verdicts('all')
 
-/** The filters that have something to judge for this VM, ready to. */
-export const checksOf = (cluster: Cluster, ask: Ask): readonly Check[] =>
-  FILTERS.flatMap((filter) => filter.prepare(ask, cluster) ?? [])
+/** Names of the hosts that are fit, the best first. */
+export const fitHosts = (cluster: Cluster, ask: Ask): readonly string[] => questionOf(cluster, ask).order()
 
-/** The first reason against a host; null when it is fit. */
-export function firstRefusal(checks: readonly Check[], host: KnownHost): Refusal | null {
-  for (const check of checks) {
-    const refusal = check(host)
-    if (refusal !== null) return refusal
-  }
-  return null
-}
+/** As if the VM had no place. */
+const questionOf = (cluster: Cluster, ask: Ask): Question =>
+  withoutItself(cluster, ask, () => new Question(cluster, ask))
 
 /** Runs `work` as if the VM had no place. */
 export function withoutItself<T>(cluster: Cluster, { vm }: Ask, work: () => T): T {
@@ -80,72 +63,46 @@ export function withoutItself<T>(cluster: Cluster, { vm }: Ask, work: () => T): 
   })
 }
 
-/** Names of the hosts that are fit, the best first. */
-export const fitHosts = (cluster: Cluster, ask: Ask): readonly string[] =>
-  withoutItself(cluster, ask, () => {
-    const checks = checksOf(cluster, ask)
-    const fit = cluster.hosts.filter((host) => firstRefusal(checks, host) === null)
-    return new Ranking(cluster, ask, fit).order()
-  })
-
-const judge = (cluster: Cluster, ask: Ask): Decision =>
-  withoutItself(cluster, ask, () => {
-    const checks = checksOf(cluster, ask)
-    const fit: KnownHost[] = []
-    const refused: (readonly [KnownHost, Refusal])[] = []
-    for (const host of cluster.hosts) {
-      const refusal = firstRefusal(checks, host)
-      if (refusal === null) fit.push(host)
-      else refused.push([host, refusal])
-    }
-    return fit.length === 0 ? new Nowhere(refused) : new Somewhere(new Ranking(cluster, ask, fit), refused)
-  })
-
-type RefusedHosts = readonly (readonly [KnownHost, Refusal])[]
-
-const refusalsOf = (refused: RefusedHosts): readonly HostVerdict[] =>
-  refused
-    .map(([host, refusal]): HostVerdict => ({ node: host.name, fit: false, reasons: [refusal] }))
-    .sort((a, b) => compare(a.node, b.node))
-
 class Somewhere implements Chosen {
   readonly node: string
   readonly score: number
-  readonly #ranking: Ranking
-  readonly #refused: RefusedHosts
+  readonly #question: Question
 
-  constructor(ranking: Ranking, refused: RefusedHosts) {
-    const best = ranking.best()
-    this.node = best.node
-    this.score = best.score
-    this.#ranking = ranking
-    this.#refused = refused
+  constructor(question: Question, { node, score }: Pick<Chosen, 'node' | 'score'>) {
+    this.node = node
+    this.score = score
+    this.#question = question
+  }
+
+  get message(): string {
+    const { fit, of } = this.#question
+    return `the best of ${fit} of ${of} nodes${fit === of ? '' : `, ${of - fit} refused`}`
   }
 
   hosts(): readonly HostVerdict[] {
-    return [...this.#ranking.verdicts(), ...refusalsOf(this.#refused)]
+    return this.#question.verdicts('first')
   }
 }
 
 class Nowhere implements Refused {
   readonly node = null
-  readonly #refused: RefusedHosts
+  readonly #question: Question
   #reasons: readonly RefusalCount[] | undefined
 
-  constructor(refused: RefusedHosts) {
-    this.#refused = refused
+  constructor(question: Question) {
+    this.#question = question
   }
 
   get reasons(): readonly RefusalCount[] {
-    this.#reasons ??= countRefusals(this.#refused.map(([, refusal]) => refusal))
+    this.#reasons ??= countRefusals(this.#question.refusals('first'))
     return this.#reasons
   }
 
   get message(): string {
-    return refusedWords(this.#refused.length, this.reasons)
+    return refusedWords(this.#question.of, this.reasons)
   }
 
   hosts(): readonly HostVerdict[] {
-    return refusalsOf(this.#refused)
+    return this.#question.verdicts('first')
   }
 }

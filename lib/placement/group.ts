@@ -1,10 +1,11 @@
 // Several VMs at once, all or none. Required affinity is judged by where all of them end up, so VMs that need each other can be placed;
 // all other rules as if the VMs came one after the other. The search goes back a bounded number of times.
-import { type Cluster, compare } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import { decide, fitHosts } from './decide.ts'
 import { type Ask, titleOf, type VmFacts } from './facts.ts'
 import { AFFINITY } from './filters/affinity.ts'
 import { needs } from './needs.ts'
+import { compare } from './order.ts'
 
 export interface GroupPlaced {
   /** Node by uid. */
@@ -162,7 +163,7 @@ class Search {
       return this.#cluster.whatIf(() => {
         this.#cluster.release(vm.uid)
         const host = this.#cluster.host(node)
-        return host !== null && (AFFINITY.prepare({ vm, expected }, this.#cluster)?.(host) ?? null) === null
+        return host !== null && (AFFINITY.prepare({ vm, expected }, this.#cluster)?.fits(host.slot) ?? true)
       })
     })
   }

@@ -15,7 +15,7 @@ export class Host {
   readonly name: string
   /** Null for a host that is not known (yet, or any more) and still has VMs. */
   facts: NodeFacts | null = null
-  /** Its place in the cluster's list of known hosts; -1 when it has none. */
+  /** Its place among the known hosts by name, as the present roster has it; -1 when it has none. */
   slot = -1
   readonly held = new Map<string, Held>()
   usedMilliCpu = 0

@@ -2,6 +2,7 @@
 import { nodeRulesOf, vmRulesOf } from './adapt.ts'
 import { Cluster } from './cluster.ts'
 import { type Ask, nodeFacts, vmFacts } from './facts.ts'
+import { ruleOf } from './filter.ts'
 import { LABEL_RULES } from './filters/index.ts'
 import type { CandidateNode, ClassPlacement, LabelsOfNamespace, PlacedVm } from './types.ts'
 
@@ -28,9 +29,11 @@ export function fitsNode(
   if ([vm, ...others].some(hasNeighbourRules))
     for (const other of others) cluster.place(vmFacts(vmRulesOf(other, {})), host.name)
   const ask: Ask = { vm: vmFacts(vmRulesOf(vm, classSpec)) }
-  const known = cluster.host(host.name)
-  if (known === null) return []
-  return LABEL_RULES.flatMap((rule) => rule.prepare(ask, cluster)?.(known)?.words ?? [])
+  // The only host has the first slot.
+  return LABEL_RULES.flatMap((filter) => {
+    const rule = ruleOf(filter, ask, cluster)
+    return rule === null || rule.fits(0) ? [] : rule.why(0).words
+  })
 }
 
 const hasNeighbourRules = ({ spec: { affinity, topologySpreadConstraints = [] } }: PlacedVm): boolean =>

@@ -1,9 +1,11 @@
 // Room by priority: the host where the fewest and least important VMs must go so that a more important one fits.
-import { type Cluster, compare } from './cluster.ts'
-import { checksOf, firstRefusal, withoutItself } from './decide.ts'
+import type { Cluster } from './cluster.ts'
+import { withoutItself } from './decide.ts'
 import { type Ask, titleOf, type VmFacts } from './facts.ts'
-import type { Check, Refusal } from './filter.ts'
+import type { Refusal, Rule } from './filter.ts'
 import type { KnownHost } from './host.ts'
+import { compare } from './order.ts'
+import { rulesOf } from './question.ts'
 import { counted } from './words.ts'
 
 export interface Preemption {
@@ -43,12 +45,12 @@ type Option = Pick<Preemption, 'node' | 'victims'>
 
 function optionsOf(cluster: Cluster, ask: Ask): Option[] {
   const { vm } = ask
-  const checks = checksOf(cluster, ask)
+  const rules = rulesOf(cluster, ask)
   const options: Option[] = []
   let budget = BUDGET
-  for (const host of mostHopeful(cluster.hosts, vm, checks)) {
+  for (const host of mostHopeful(cluster.hosts, vm, rules)) {
     if (budget <= 0) break
-    const way = isPlain(vm) && checks.every((check) => isAmount(check(host))) ? 'sums' : 'trying'
+    const way = isPlain(vm) && reasons(rules, host).every(isAmount) ? 'sums' : 'trying'
     const option = way === 'sums' ? victimsByAmounts(vm, host) : victimsOn(cluster, ask, host)
     if (option === null) continue
     options.push(option)
@@ -61,13 +63,10 @@ const lowerOn = (host: KnownHost, { priority }: VmFacts): readonly VmFacts[] =>
   [...host.held.values()].flatMap(({ vm }) => (vm.priority < priority ? [vm] : []))
 
 /** Nothing but what fewer VMs could cure is against the host, and all lower ones together are enough by the amounts. */
-function mayHelp(host: KnownHost, vm: VmFacts, checks: readonly Check[]): boolean {
+function mayHelp(host: KnownHost, vm: VmFacts, rules: readonly Rule[]): boolean {
   const lower = lowerOn(host, vm)
   if (lower.length === 0) return false
-  for (const check of checks) {
-    const refusal = check(host)
-    if (refusal !== null && refusal.curable !== true) return false
-  }
+  if (reasons(rules, host).some(({ curable }) => curable !== true)) return false
   const { facts } = host
   const sum = (amount: (of: VmFacts) => number) => lower.reduce((total, each) => total + amount(each), 0)
   const left = (used: number, asked: number, all: number) => asked === 0 || used + asked <= all
@@ -77,9 +76,9 @@ function mayHelp(host: KnownHost, vm: VmFacts, checks: readonly Check[]): boolea
   )
 }
 
-function mostHopeful(hosts: readonly KnownHost[], vm: VmFacts, checks: readonly Check[]): readonly KnownHost[] {
+function mostHopeful(hosts: readonly KnownHost[], vm: VmFacts, rules: readonly Rule[]): readonly KnownHost[] {
   return hosts
-    .filter((host) => mayHelp(host, vm, checks))
+    .filter((host) => mayHelp(host, vm, rules))
     .map((host) => ({ host, least: Math.min(...lowerOn(host, vm).map(({ priority }) => priority)) }))
     .sort((a, b) => a.least - b.least || compare(a.host.name, b.host.name))
     .map(({ host }) => host)
@@ -88,8 +87,10 @@ function mostHopeful(hosts: readonly KnownHost[], vm: VmFacts, checks: readonly 
 /** Whether where others are can speak for a host as well as against it. */
 const isPlain = ({ near, spread }: VmFacts): boolean => near.length + spread.length === 0
 
-const isAmount = (refusal: Refusal | null): boolean =>
-  refusal === null || refusal.filter === 'Cpu' || refusal.filter === 'Memory'
+const isAmount = ({ filter }: Refusal): boolean => filter === 'Cpu' || filter === 'Memory'
+
+const reasons = (rules: readonly Rule[], { slot }: KnownHost): readonly Refusal[] =>
+  rules.flatMap((rule) => (rule.fits(slot) ? [] : rule.why(slot)))
 
 /** Where only CPU and memory are short, sums tell the same as trying, a hundred times faster. */
 function victimsByAmounts(vm: VmFacts, host: KnownHost): Option | null {
@@ -137,7 +138,7 @@ function victimsOn(cluster: Cluster, ask: Ask, host: KnownHost): Option | null {
 /** Takes all lower ones away, and lets each stay that leaves the VM fit, the most important first. */
 const spare = (cluster: Cluster, ask: Ask, host: KnownHost, sign: 1 | -1): Option | null =>
   cluster.whatIf(() => {
-    const fits = () => firstRefusal(checksOf(cluster, ask), host) === null
+    const fits = () => rulesOf(cluster, ask).every((rule) => rule.fits(host.slot))
     const lower = spareOrder(host, ask.vm, sign)
     for (const { uid } of lower) cluster.release(uid, host.name)
     if (!fits()) return null

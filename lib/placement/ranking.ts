@@ -1,9 +1,8 @@
-// Fit hosts by how much each is wished for. Figures lie in flat arrays: there is one for each of thousands of hosts in every decision.
-import { type Cluster, compare } from './cluster.ts'
+// Fit hosts by how much each is wished for.
+import type { Cluster } from './cluster.ts'
 import type { Ask } from './facts.ts'
 import type { Refusal } from './filter.ts'
-import type { KnownHost } from './host.ts'
-import { type Score, type ScoreName, WEIGHTS, type Wish } from './score.ts'
+import { type ScoreName, WEIGHTS, type Wish } from './score.ts'
 import { SCORES } from './scores/index.ts'
 
 export interface FitHost {
@@ -19,76 +18,92 @@ export type HostVerdict = FitHost | { readonly node: string; readonly fit: false
 /** What each wish added; those that nothing was wished by are left out. */
 export type ScoreParts = Readonly<Partial<Record<ScoreName, number>>>
 
+/** A wish made ready for one VM at one moment. */
+export interface Wished {
+  readonly name: ScoreName
+  readonly wish: Wish
+  /** Its scale: the host alone decides; or `compare`, which takes all fit hosts. */
+  readonly kind: 'ofHost' | 'share' | 'compare'
+}
+
+/** All wishes about a VM. `judged`: those about the hosts' own facts, by slot. */
+export const wishesOf = (ask: Ask, cluster: Cluster, judged: ReadonlyMap<ScoreName, Float64Array>): readonly Wished[] =>
+  SCORES.flatMap((score): readonly Wished[] => {
+    const { name } = score
+    if ('judge' in score) {
+      const values = judged.get(name)
+      return values === undefined ? [] : [{ name, wish: (slot) => values[slot] ?? 0, kind: 'ofHost' }]
+    }
+    const wish = score.prepare(ask, cluster)
+    return wish === null ? [] : [{ name, wish, kind: score.ofHost === true ? 'ofHost' : score.scale }]
+  })
+
+/** A wish by its weight. */
 interface Part {
   readonly name: ScoreName
-  readonly values: Float64Array
+  readonly value: Wish
 }
 
 export class Ranking {
-  readonly #fit: readonly KnownHost[]
-  readonly #parts: readonly Part[]
-  readonly #totals: Float64Array
+  /** By weight, those that the host alone decides; sums begin with them. */
+  readonly ofHost: readonly Wish[]
+  readonly #ofHost: readonly Part[]
+  readonly #others: readonly Wished[]
 
-  constructor(cluster: Cluster, ask: Ask, fit: readonly KnownHost[]) {
-    this.#fit = fit
-    this.#totals = new Float64Array(fit.length)
-    this.#parts = fit.length === 0 ? [] : SCORES.flatMap((score) => this.#part(score, score.prepare(ask, cluster)))
+  constructor(wishes: readonly Wished[]) {
+    this.#ofHost = wishes.filter(({ kind }) => kind === 'ofHost').map(({ name, wish }) => share(name, wish))
+    this.ofHost = this.#ofHost.map(({ value }) => value)
+    this.#others = wishes.filter(({ kind }) => kind !== 'ofHost')
   }
 
-  /** The most wished for; of equal ones the first by name. There must be one. */
-  best(): { readonly node: string; readonly score: number } {
-    let best = 0
-    for (let index = 1; index < this.#fit.length; index += 1) if (this.#compare(index, best) < 0) best = index
-    return { node: this.#nameOf(best), score: this.#totals[best] ?? 0 }
-  }
-
-  /** Names, the most wished for first. */
-  order(): readonly string[] {
-    return this.#sorted().map((index) => this.#nameOf(index))
-  }
-
-  verdicts(): readonly FitHost[] {
-    return this.#sorted().map((index) => ({
-      node: this.#nameOf(index),
-      fit: true,
-      score: this.#totals[index] ?? 0,
-      parts: Object.fromEntries(this.#parts.map(({ name, values }) => [name, values[index] ?? 0])),
-    }))
-  }
-
-  #part({ name, scale }: Score, wish: Wish | null): readonly Part[] {
-    if (wish === null) return []
-    const fit = this.#fit
-    const values = new Float64Array(fit.length)
-    for (let index = 0; index < fit.length; index += 1) values[index] = wish(fit[index] as KnownHost)
-    const [least, most] = scale === 'share' ? [0, 1] : bounds(values)
-    const weight = WEIGHTS[name]
-    for (let index = 0; index < fit.length; index += 1) {
-      const part = most > least ? (weight * ((values[index] ?? 0) - least)) / (most - least) : weight
-      values[index] = part
-      this.#totals[index] = (this.#totals[index] ?? 0) + part
+  /** The most wished for, of equal ones the first slot. `worth`: sums of `ofHost`, by slot. `fit`: slots in ascending order. */
+  best(worth: Float64Array, fit: readonly number[]): { readonly slot: number; readonly score: number } | null {
+    const others = this.#among(fit)
+    let best = -1
+    let most = -Infinity
+    for (const slot of fit) {
+      let score = worth[slot] ?? 0
+      for (const { value } of others) score += value(slot)
+      if (score <= most) continue
+      best = slot
+      most = score
     }
-    return [{ name, values }]
+    return best < 0 ? null : { slot: best, score: most }
   }
 
-  #nameOf(index: number): string {
-    return this.#fit[index]?.name ?? ''
+  /** The most wished for first. */
+  sorted(
+    fit: readonly number[],
+  ): readonly { readonly slot: number; readonly score: number; readonly parts: ScoreParts }[] {
+    const all = [...this.#ofHost, ...this.#among(fit)]
+    return fit
+      .map((slot) => {
+        const values = all.map(({ name, value }) => [name, value(slot)] as const)
+        return { slot, score: values.reduce((sum, [, value]) => sum + value, 0), parts: Object.fromEntries(values) }
+      })
+      .sort((a, b) => b.score - a.score || a.slot - b.slot)
   }
 
-  #compare(a: number, b: number): number {
-    return (this.#totals[b] ?? 0) - (this.#totals[a] ?? 0) || compare(this.#nameOf(a), this.#nameOf(b))
-  }
-
-  #sorted(): readonly number[] {
-    return this.#fit.map((_, index) => index).sort((a, b) => this.#compare(a, b))
+  #among(fit: readonly number[]): readonly Part[] {
+    return this.#others.map(({ name, wish, kind }) =>
+      kind === 'compare' ? compared(name, wish, fit) : share(name, wish),
+    )
   }
 }
 
-function bounds(values: Float64Array): readonly [least: number, most: number] {
+const share = (name: ScoreName, wish: Wish): Part => {
+  const weight = WEIGHTS[name]
+  return { name, value: (slot) => weight * wish(slot) }
+}
+
+/** Its place between the least and the most of all fit hosts; the whole weight when they are wished for alike. */
+function compared(name: ScoreName, wish: Wish, fit: readonly number[]): Part {
+  const weight = WEIGHTS[name]
   let [least, most] = [Infinity, -Infinity]
-  for (const value of values) {
+  for (const slot of fit) {
+    const value = wish(slot)
     if (value < least) least = value
     if (value > most) most = value
   }
-  return [least, most]
+  return { name, value: most > least ? (slot) => (weight * (wish(slot) - least)) / (most - least) : () => weight }
 }

@@ -1,9 +1,9 @@
 // Moves that make the cluster better, as a proposal: VMs whose rules their host breaks by now, and VMs of hosts that are too full.
 // Changes nothing. What is proposed is stable: after it was done, the same question is answered with no moves.
-import { type Cluster, compare } from './cluster.ts'
-import { firstRefusal, fitHosts } from './decide.ts'
+import type { Cluster } from './cluster.ts'
+import { fitHosts } from './decide.ts'
 import { type Ask, titleOf, type VmFacts } from './facts.ts'
-import type { Filter } from './filter.ts'
+import { type AnyFilter, ruleOf } from './filter.ts'
 import { AFFINITY } from './filters/affinity.ts'
 import { ANTI_AFFINITY } from './filters/anti-affinity.ts'
 import { CLASS_SELECTOR } from './filters/class-selector.ts'
@@ -12,6 +12,7 @@ import { NODE_SELECTOR } from './filters/node-selector.ts'
 import { TAINTS } from './filters/taints.ts'
 import type { KnownHost } from './host.ts'
 import { needs } from './needs.ts'
+import { compare } from './order.ts'
 
 export interface Move {
   readonly vm: VmFacts
@@ -53,8 +54,8 @@ export interface RebalanceOptions {
 }
 
 /** Rules that a host may break after the fact: somebody labelled or tainted it, or other VMs came or went. */
-const RULES: readonly Filter[] = [NODE_SELECTOR, CLASS_SELECTOR, NODE_AFFINITY, TAINTS, AFFINITY, ANTI_AFFINITY]
-const NEIGHBOUR_RULES: readonly Filter[] = [AFFINITY]
+const RULES: readonly AnyFilter[] = [NODE_SELECTOR, CLASS_SELECTOR, NODE_AFFINITY, TAINTS, AFFINITY, ANTI_AFFINITY]
+const NEIGHBOUR_RULES: readonly AnyFilter[] = [AFFINITY]
 
 const DEFAULTS = {
   budget: 5,
@@ -99,7 +100,7 @@ class Planner {
   }
 
   #hosts(): readonly KnownHost[] {
-    return [...this.#cluster.hosts].sort((a, b) => compare(a.name, b.name))
+    return this.#cluster.hosts
   }
 
   get #full(): boolean {
@@ -224,11 +225,14 @@ class Planner {
     return `it was moved ${Math.round((now - at) / 1000)} s ago and rests for ${Math.round(restMs / 1000)} s`
   }
 
-  #broken(vm: VmFacts, host: KnownHost, rules: readonly Filter[]): string | null {
+  #broken(vm: VmFacts, host: KnownHost, rules: readonly AnyFilter[]): string | null {
     return this.#cluster.whatIf(() => {
       this.#cluster.release(vm.uid)
-      const checks = rules.flatMap((rule) => rule.prepare({ vm }, this.#cluster) ?? [])
-      return firstRefusal(checks, host)?.words ?? null
+      for (const filter of rules) {
+        const rule = ruleOf(filter, { vm }, this.#cluster)
+        if (rule !== null && !rule.fits(host.slot)) return rule.why(host.slot).words
+      }
+      return null
     })
   }
 

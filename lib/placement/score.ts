@@ -1,7 +1,7 @@
 // What a score is: one wish about where a VM should be, as a share of its weight.
 import type { Cluster } from './cluster.ts'
-import type { Ask } from './facts.ts'
-import type { KnownHost } from './host.ts'
+import type { Ask, NodeFacts } from './facts.ts'
+import type { Shape } from './shape.ts'
 
 export type ScoreName = 'balance' | 'spread' | 'neighbours' | 'nodeAffinity' | 'taints' | 'image' | 'stay'
 
@@ -23,16 +23,32 @@ export const WEIGHTS: Readonly<Record<ScoreName, number>> = {
   stay: 2,
 }
 
-/** How much one host is wished for. */
-export type Wish = (host: KnownHost) => number
+/** How much the host with a slot is wished for. */
+export type Wish = (slot: number) => number
 
+/** A wish about where other VMs are, or about the request. */
 export interface Score {
   readonly name: ScoreName
+  readonly ofHost?: undefined
   /**
    * `share`: the wish is from 0 to 1 already. `compare`: it is any number, and becomes its place between the least and the most of all hosts
    * that are fit.
    */
   readonly scale: 'share' | 'compare'
-  /** Reads once what all hosts are wished for by. Null: nothing is. */
+  /** Reads what all hosts are wished for by, and holds it. Null: nothing is. */
   prepare(ask: Ask, cluster: Cluster): Wish | null
+}
+
+/** A wish about what is left of a host, from 0 to 1: the host's own facts and its VMs' amounts decide alone, for VMs of one shape alike. */
+export interface HostScore {
+  readonly name: ScoreName
+  readonly ofHost: true
+  prepare(shape: Shape, cluster: Cluster): Wish | null
+}
+
+/** A wish about the host's own facts, from 0 to 1: for VMs of one shape the same until these facts change. */
+export interface NodeScore {
+  readonly name: ScoreName
+  /** Null: nothing is wished for by it. `hosts`: all. */
+  judge(shape: Shape, hosts: readonly NodeFacts[]): ((facts: NodeFacts) => number) | null
 }

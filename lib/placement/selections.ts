@@ -160,14 +160,14 @@ export class Selections {
         const topology = topologyOf(key)
         const domains = new Map<number, Set<string>>()
         for (const [host, banning] of holders) {
-          const domain = topology.domainOf(host)
+          const domain = topology.domainOf(host.slot)
           if (domain >= 0) for (const { vm } of banning) entrySet(domains, domain).add(vm.uid)
         }
         const banned = new Set<number>()
         for (const [host, all] of members) {
-          const uids = domains.get(topology.domainOf(host))
+          const uids = domains.get(topology.domainOf(host.slot))
           if (uids === undefined) continue
-          banned.add(topology.domainOf(host))
+          banned.add(topology.domainOf(host.slot))
           for (const { vm } of all) uids.add(vm.uid)
         }
         for (const domain of banned) {

@@ -1,5 +1,5 @@
 // The domains that a node label makes of the known hosts, as small numbers.
-import type { Host, KnownHost } from './host.ts'
+import type { NodeFacts } from './facts.ts'
 
 export class Topology {
   readonly key: string
@@ -7,13 +7,14 @@ export class Topology {
   readonly values: readonly string[]
   readonly #of: Int32Array
 
-  constructor(key: string, hosts: readonly KnownHost[]) {
+  /** `hosts`: by slot. */
+  constructor(key: string, hosts: readonly NodeFacts[]) {
     this.key = key
     this.#of = new Int32Array(hosts.length).fill(-1)
     const numbers = new Map<string, number>()
-    for (const { slot, facts } of hosts) {
-      if (!Object.hasOwn(facts.labels, key)) continue
-      const value = facts.labels[key] ?? ''
+    for (const [slot, { labels }] of hosts.entries()) {
+      if (!Object.hasOwn(labels, key)) continue
+      const value = labels[key] ?? ''
       let number = numbers.get(value)
       if (number === undefined) {
         number = numbers.size
@@ -28,8 +29,8 @@ export class Topology {
     return this.values.length
   }
 
-  /** The domain of a host; -1 when it is in none: it has no such label, or is not known. */
-  domainOf({ slot }: Host): number {
+  /** The domain of the host with a slot; -1 when it is in none: it has no such label, or is not known (slot -1). */
+  domainOf(slot: number): number {
     return slot < 0 ? -1 : (this.#of[slot] ?? -1)
   }
 }

@@ -1,7 +1,7 @@
 // VMs that the VM must be near: some VM of each term in the host's domain.
 import type { Cluster } from '../cluster.ts'
 import type { VmFacts } from '../facts.ts'
-import { type Check, type Filter, type Refusal, refuse } from '../filter.ts'
+import { allOf, type Filter, type Refusal, type Rule, refuse } from '../filter.ts'
 import { describe } from '../selectors.ts'
 import { isSelected, type SelectionSpec, selectionOf } from '../terms.ts'
 import type { NeighbourTerm } from '../types.ts'
@@ -11,17 +11,7 @@ const WHAT = 'affinity to other VMs'
 
 export const AFFINITY: Filter = {
   name,
-  prepare({ vm, expected = [] }, cluster) {
-    if (vm.near.length === 0) return null
-    const checks = vm.near.map((term) => checkOf(vm, term, { cluster, expected }))
-    return (host) => {
-      for (const check of checks) {
-        const refusal = check(host)
-        if (refusal !== null) return refusal
-      }
-      return null
-    }
-  },
+  prepare: ({ vm, expected = [] }, cluster) => allOf(vm.near.map((term) => ruleOf(vm, term, { cluster, expected }))),
 }
 
 interface Sight {
@@ -30,14 +20,13 @@ interface Sight {
   readonly expected: readonly VmFacts[]
 }
 
-function checkOf(vm: VmFacts, term: NeighbourTerm, { cluster, expected }: Sight): Check {
+function ruleOf(vm: VmFacts, term: NeighbourTerm, { cluster, expected }: Sight): Rule {
   const topology = cluster.topology(term.topologyKey)
-  const outside = noLabel(name, term.topologyKey, WHAT)
   const spec = selectionOf(vm, term)
   const here = new Uint8Array(topology.size)
   let anywhere = false
-  for (const host of spec === null ? [] : cluster.selection(spec).members.keys()) {
-    const domain = topology.domainOf(host)
+  for (const { slot } of spec === null ? [] : cluster.selection(spec).members.keys()) {
+    const domain = topology.domainOf(slot)
     if (domain < 0) continue
     here[domain] = 1
     anywhere = true
@@ -46,11 +35,15 @@ function checkOf(vm: VmFacts, term: NeighbourTerm, { cluster, expected }: Sight)
     spec !== null && isSelected(spec, other, (each) => cluster.labelsOfNamespace(each))
   // The first of a group that wants to be together may start alone.
   const alone = (!anywhere && selects(vm)) || expected.some(selects)
-  const missing = missingOne(spec, term.topologyKey, anywhere)
-  return (host) => {
-    const domain = topology.domainOf(host)
-    if (domain < 0) return outside
-    return alone || here[domain] === 1 ? null : missing
+  return {
+    fits: (slot) => {
+      const domain = topology.domainOf(slot)
+      return domain >= 0 && (alone || here[domain] === 1)
+    },
+    why: (slot) =>
+      topology.domainOf(slot) < 0
+        ? noLabel(name, term.topologyKey, WHAT)
+        : missingOne(spec, term.topologyKey, anywhere),
   }
 }
 

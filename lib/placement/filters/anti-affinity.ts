@@ -1,87 +1,84 @@
 // VMs that must not be near each other: by the VM's own terms, and by those of VMs that have a place already.
-import { type Cluster, compare } from '../cluster.ts'
+import type { Cluster } from '../cluster.ts'
 import { titleOf, type VmFacts } from '../facts.ts'
-import { type Check, type Filter, LazyRefusal } from '../filter.ts'
+import { allOf, type Filter, type Rule, refuse } from '../filter.ts'
 import type { Held, Host } from '../host.ts'
+import { compare } from '../order.ts'
 import { selectionOf } from '../terms.ts'
 import type { Topology } from '../topology.ts'
 
 const name = 'AntiAffinity'
 
-/** VMs that keep the VM out of their domains. */
-interface Ban {
-  readonly topology: Topology
-  readonly domains: Uint8Array
-  readonly holders: ReadonlyMap<Host, ReadonlySet<Held>>
-  /** The VM's own term, or theirs. */
-  readonly own: boolean
-}
+type Holders = ReadonlyMap<Host, ReadonlySet<Held>>
 
 export const ANTI_AFFINITY: Filter = {
   name,
-  prepare({ vm }, cluster) {
-    const bans = [...ownBans(vm, cluster), ...othersBans(vm, cluster)]
-    if (bans.length === 0) return null
-    const [only] = bans
-    return bans.length === 1 && only !== undefined ? checkOf(only) : anyOf(bans.map(checkOf))
-  },
+  prepare: ({ vm }, cluster) => allOf([...ownBans(vm, cluster), ...othersBans(vm, cluster)]),
 }
 
-const anyOf =
-  (checks: readonly Check[]): Check =>
-  (host) => {
-    for (const check of checks) {
-      const refusal = check(host)
-      if (refusal !== null) return refusal
-    }
-    return null
-  }
-
-function ownBans(vm: VmFacts, cluster: Cluster): readonly Ban[] {
+function ownBans(vm: VmFacts, cluster: Cluster): readonly Rule[] {
   return vm.apart.flatMap((term) => {
     const spec = selectionOf(vm, term)
     if (spec === null) return []
-    return banOf(cluster.topology(term.topologyKey), cluster.selection(spec).members, true)
+    return banOf(cluster.topology(term.topologyKey), cluster.selection(spec).members, OWN)
   })
 }
 
-const othersBans = (vm: VmFacts, cluster: Cluster): readonly Ban[] =>
+const othersBans = (vm: VmFacts, cluster: Cluster): readonly Rule[] =>
   cluster
     .selectionsWith(vm)
     .flatMap(({ banners }) =>
-      [...banners].flatMap(([topologyKey, holders]) => banOf(cluster.topology(topologyKey), holders, false)),
+      [...banners].flatMap(([topologyKey, holders]) => banOf(cluster.topology(topologyKey), holders, THEIRS)),
     )
 
-function banOf(topology: Topology, holders: Ban['holders'], own: boolean): readonly Ban[] {
+/** Keeps the VM out of the domains of those that hold the ban. */
+function banOf(topology: Topology, holders: Holders, { group, words }: Side): readonly Rule[] {
   if (holders.size === 0) return []
-  const domains = new Uint8Array(topology.size)
+  const named = firstsOf(topology, holders)
+  const banned = new Uint8Array(topology.size)
+  for (const domain of named.keys()) banned[domain] = 1
+  return [
+    {
+      fits: (slot) => banned[topology.domainOf(slot)] !== 1,
+      why: (slot) => {
+        const domain = topology.domainOf(slot)
+        const other = named.get(domain)
+        const where =
+          topology.key === 'kubernetes.io/hostname' ? 'on the node' : `in ${topology.key}=${topology.values[domain]}`
+        return refuse(name, group, words(other === undefined ? 'another VM' : titleOf(other), where), true)
+      },
+    },
+  ]
+}
+
+/** By domain the VM that is named in words: of the first host there the first VM, both by name. */
+function firstsOf(topology: Topology, holders: Holders): ReadonlyMap<number, VmFacts> {
+  const hosts = new Map<number, Host>()
   for (const host of holders.keys()) {
-    const domain = topology.domainOf(host)
-    if (domain >= 0) domains[domain] = 1
+    const domain = topology.domainOf(host.slot)
+    if (domain >= 0 && host.slot < (hosts.get(domain)?.slot ?? Infinity)) hosts.set(domain, host)
   }
-  return [{ topology, domains, holders, own }]
+  const firsts = new Map<number, VmFacts>()
+  for (const [domain, host] of hosts)
+    for (const { vm } of holders.get(host) ?? []) if (isBefore(vm, firsts.get(domain))) firsts.set(domain, vm)
+  return firsts
 }
 
-function checkOf(ban: Ban): Check {
-  const { topology, domains, own } = ban
-  const group = own
-    ? 'with a VM that it must not be near (required anti-affinity)'
-    : 'with a VM that must not be near it (its required anti-affinity)'
-  return (host) => {
-    const domain = topology.domainOf(host)
-    if (domain < 0 || domains[domain] === 0) return null
-    return new LazyRefusal(name, group, () => wordsOf(ban, domain), true)
-  }
+const isBefore = (vm: VmFacts, other: VmFacts | undefined): boolean =>
+  other === undefined || (compare(vm.namespace, other.namespace) || compare(vm.name, other.name)) < 0
+
+/** Whose term it is. */
+interface Side {
+  readonly group: string
+  readonly words: (other: string, where: string) => string
 }
 
-function wordsOf({ topology, holders, own }: Ban, domain: number): string {
-  const where =
-    topology.key === 'kubernetes.io/hostname' ? 'on the node' : `in ${topology.key}=${topology.values[domain]}`
-  const titles = [...holders]
-    .filter(([host]) => topology.domainOf(host) === domain)
-    .flatMap(([, all]) => [...all].map(({ vm }) => titleOf(vm)))
-  const [other = 'another VM'] = titles.sort(compare)
-  return own
-    ? `the VM must not be near ${other}, which is ${where} (required anti-affinity)`
-    : `${other} is ${where} and must not be near the VM (its required anti-affinity)`
+const OWN: Side = {
+  group: 'with a VM that it must not be near (required anti-affinity)',
+  words: (other, where) => `the VM must not be near ${other}, which is ${where} (required anti-affinity)`,
+}
+
+const THEIRS: Side = {
+  group: 'with a VM that must not be near it (its required anti-affinity)',
+  words: (other, where) => `${other} is ${where} and must not be near the VM (its required anti-affinity)`,
 }

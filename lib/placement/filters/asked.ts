@@ -1,27 +1,27 @@
 // Hosts that the one who asks wants, or does not want.
 import type { Ask } from '../facts.ts'
-import { type Check, type Filter, refuse } from '../filter.ts'
+import { type Filter, type NodeCheck, refuse, ruleOfNodes } from '../filter.ts'
 import { linesOf, unsatisfied } from '../selectors.ts'
 
 const name = 'Asked'
 
 export const ASKED: Filter = {
   name,
-  prepare(ask) {
+  prepare(ask, cluster) {
     const { only, not, dead, current, migrate, nodeSelector } = ask
     if (only === undefined && not === undefined && dead === undefined && migrate !== true && nodeSelector === undefined)
       return null
-    return checkOf(ask, migrate === true ? current : undefined)
+    return ruleOfNodes(checkOf(ask, migrate === true ? current : undefined), cluster.facts)
   },
 }
 
-function checkOf({ only, not, dead, nodeSelector }: Ask, source: string | undefined): Check {
+function checkOf({ only, not, dead, nodeSelector }: Ask, source: string | undefined): NodeCheck {
   const lines = linesOf({ matchLabels: nodeSelector ?? {} })
   return (host) => {
     if (host.name === source) return refuse(name, 'where it is now', 'the VM is there now')
     if (host.name === dead) return refuse(name, 'dead', 'the host is dead')
     if (only !== undefined && !only.nodes.has(host.name)) return refuse(name, 'not asked for', only.words)
-    const [open] = lines.length === 0 ? [] : unsatisfied(host.facts.labels, lines)
+    const [open] = lines.length === 0 ? [] : unsatisfied(host.labels, lines)
     if (open !== undefined) {
       const words = `the operation asks for ${open.key}=${open.values?.[0] ?? ''}, which the node does not have`
       return refuse(name, 'not asked for', words)

@@ -1,5 +1,5 @@
 // A cordoned host gets nothing new, unless the VM tolerates that.
-import { type Filter, refuse } from '../filter.ts'
+import { type NodeFilter, refuse } from '../filter.ts'
 import type { Taint } from '../types.ts'
 import { tolerates } from './taints.ts'
 
@@ -8,10 +8,10 @@ const name = 'Cordon'
 const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }
 const CORDONED = refuse(name, 'cordoned', 'the node is cordoned')
 
-export const CORDON_FILTER: Filter = {
+export const CORDON_FILTER: NodeFilter = {
   name,
-  prepare({ vm }) {
+  check({ vm }) {
     if (vm.tolerations.some((each) => tolerates(each, CORDON))) return null
-    return ({ facts }) => (facts.unschedulable ? CORDONED : null)
+    return ({ unschedulable }) => (unschedulable ? CORDONED : null)
   },
 }

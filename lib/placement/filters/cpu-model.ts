@@ -1,15 +1,15 @@
 // CPU models and features that the VM's class asks for, by the labels that hosts' agents write.
 import { CPU_FEATURE_LABEL, CPU_MODEL_LABEL, HOST_MODEL_LABEL } from '../cpu-labels.ts'
-import { type Filter, refuse } from '../filter.ts'
+import { type NodeFilter, refuse } from '../filter.ts'
 
 const name = 'CpuModel'
 
-export const CPU_MODEL: Filter = {
+export const CPU_MODEL: NodeFilter = {
   name,
-  prepare({ vm: { cpu } }) {
+  check({ vm: { cpu } }) {
     const { model, features = [], hostModel } = cpu
     if (model === undefined && features.length === 0 && hostModel === undefined) return null
-    return ({ facts: { labels } }) => {
+    return ({ labels }) => {
       if (model !== undefined && !Object.hasOwn(labels, `${CPU_MODEL_LABEL}/${model}`))
         return refuse(name, `CPU model ${model} does not run there`, `the CPU model ${model} does not run on the node`)
       if (hostModel !== undefined && !Object.hasOwn(labels, `${HOST_MODEL_LABEL}/${hostModel}`)) {

@@ -1,16 +1,21 @@
 // Guaranteed CPU: cores × coreFraction of all VMs within what the host allocates.
-import { type Filter, Shortage } from '../filter.ts'
+import { type Amount, type HostFilter, Shortage } from '../filter.ts'
+import { CPU_ALL, CPU_FREE } from '../measures.ts'
 import { coreWords } from '../words.ts'
 
 const name = 'Cpu'
+const AMOUNT: Amount = { filter: name, what: 'CPU', say: coreWords }
 
-export const CPU: Filter = {
+export const CPU: HostFilter = {
   name,
-  prepare({ vm: { milliCpu: needs } }) {
+  ofHost: true,
+  prepare({ vm: { milliCpu: needs } }, { roster }) {
     if (needs === 0) return null
-    return ({ facts: { milliCpu: of }, usedMilliCpu }) =>
-      usedMilliCpu + needs <= of
-        ? null
-        : new Shortage(name, 'CPU', { needs, free: of - usedMilliCpu, of, say: coreWords })
+    const free = roster.numbers(CPU_FREE)
+    const all = roster.numbers(CPU_ALL)
+    return {
+      fits: (slot) => needs <= free.at(slot),
+      why: (slot) => new Shortage(AMOUNT, { needs, free: free.at(slot), of: all.at(slot) }),
+    }
   },
 }

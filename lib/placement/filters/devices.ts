@@ -1,19 +1,23 @@
 // Devices of the host that guests get to themselves.
-import { type Filter, Shortage } from '../filter.ts'
+import type { Cluster } from '../cluster.ts'
+import type { DeviceNeed } from '../facts.ts'
+import { allOf, type HostFilter, type Rule, Shortage } from '../filter.ts'
+import { devicesAll, devicesFree } from '../measures.ts'
 
 const name = 'Devices'
 
-export const DEVICES: Filter = {
+export const DEVICES: HostFilter = {
   name,
-  prepare({ vm: { devices } }) {
-    if (devices.length === 0) return null
-    return (host) => {
-      for (const { name: device, count } of devices) {
-        const of = host.facts.devices.get(device) ?? 0
-        const free = of - (host.usedDevices.get(device) ?? 0)
-        if (free < count) return new Shortage(name, `devices ${device}`, { needs: count, free, of, say: String })
-      }
-      return null
-    }
-  },
+  ofHost: true,
+  prepare: ({ vm: { devices } }, cluster) => allOf(devices.map((need) => ruleOf(need, cluster))),
+}
+
+function ruleOf({ name: device, count: needs }: DeviceNeed, { roster }: Cluster): Rule {
+  const amount = { filter: name, what: `devices ${device}`, say: String } as const
+  const free = roster.numbers(devicesFree(device))
+  const all = roster.numbers(devicesAll(device))
+  return {
+    fits: (slot) => needs <= free.at(slot),
+    why: (slot) => new Shortage(amount, { needs, free: free.at(slot), of: all.at(slot) }),
+  }
 }

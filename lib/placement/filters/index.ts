@@ -1,5 +1,5 @@
 // All rules about where a VM may be, in the order in which a host is judged.
-import type { Filter } from '../filter.ts'
+import type { AnyFilter } from '../filter.ts'
 import { ACCELERATOR } from './accelerator.ts'
 import { AFFINITY } from './affinity.ts'
 import { ANTI_AFFINITY } from './anti-affinity.ts'
@@ -13,12 +13,13 @@ import { MEMORY } from './memory.ts'
 import { NODE_AFFINITY } from './node-affinity.ts'
 import { NODE_SELECTOR } from './node-selector.ts'
 import { READINESS } from './readiness.ts'
+import { COMMON_ROOM, ROOM } from './room.ts'
 import { SPREAD } from './spread.ts'
 import { STORAGE } from './storage.ts'
 import { TAINTS } from './taints.ts'
 
 /** Rules about the host's labels, taints and neighbours: what holds for a lone host as well. */
-export const LABEL_RULES: readonly Filter[] = [
+export const LABEL_RULES: readonly AnyFilter[] = [
   NODE_SELECTOR,
   CLASS_SELECTOR,
   NODE_AFFINITY,
@@ -30,7 +31,7 @@ export const LABEL_RULES: readonly Filter[] = [
 ]
 
 /** All of them; the first one that refuses is the reason that is counted. */
-export const FILTERS: readonly Filter[] = [
+export const FILTERS: readonly AnyFilter[] = [
   ASKED,
   READINESS,
   CORDON_FILTER,
@@ -41,6 +42,8 @@ export const FILTERS: readonly Filter[] = [
   CPU_MODEL,
   ACCELERATOR,
   STORAGE,
+  ROOM,
+  COMMON_ROOM,
   DEVICES,
   CPU,
   MEMORY,

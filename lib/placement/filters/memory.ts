@@ -1,16 +1,21 @@
 // Memory with QEMU's overhead; never overcommitted.
-import { type Filter, Shortage } from '../filter.ts'
+import { type Amount, type HostFilter, Shortage } from '../filter.ts'
+import { MEMORY_ALL, MEMORY_FREE } from '../measures.ts'
 import { sizeWords } from '../words.ts'
 
 const name = 'Memory'
+const AMOUNT: Amount = { filter: name, what: 'memory', say: sizeWords }
 
-export const MEMORY: Filter = {
+export const MEMORY: HostFilter = {
   name,
-  prepare({ vm: { memoryBytes: needs } }) {
+  ofHost: true,
+  prepare({ vm: { memoryBytes: needs } }, { roster }) {
     if (needs === 0) return null
-    return ({ facts: { memoryBytes: of }, usedMemoryBytes }) =>
-      usedMemoryBytes + needs <= of
-        ? null
-        : new Shortage(name, 'memory', { needs, free: of - usedMemoryBytes, of, say: sizeWords })
+    const free = roster.numbers(MEMORY_FREE)
+    const all = roster.numbers(MEMORY_ALL)
+    return {
+      fits: (slot) => needs <= free.at(slot),
+      why: (slot) => new Shortage(AMOUNT, { needs, free: free.at(slot), of: all.at(slot) }),
+    }
   },
 }

@@ -1,12 +1,12 @@
 // Required node affinity: alternatives of which one must hold.
-import { type Filter, refuse } from '../filter.ts'
+import { type NodeFilter, refuse } from '../filter.ts'
 import { describe, matchesNodeTerm } from '../selectors.ts'
 
 const name = 'NodeAffinity'
 
-export const NODE_AFFINITY: Filter = {
+export const NODE_AFFINITY: NodeFilter<'nodeAffinity'> = {
   name,
-  prepare({ vm: { nodeAffinity } }) {
+  check({ vm: { nodeAffinity } }) {
     if (nodeAffinity === null) return null
     const wanted = nodeAffinity
       .map((term) => [...(term.matchExpressions ?? []), ...(term.matchFields ?? [])].map(describe).join(' and '))
@@ -16,7 +16,7 @@ export const NODE_AFFINITY: Filter = {
       "outside the VM's required node affinity",
       `the node does not match the VM's required node affinity: ${wanted}`,
     )
-    return ({ facts }) =>
-      nodeAffinity.some((term) => matchesNodeTerm(facts.name, facts.labels, term)) ? null : refusal
+    return ({ name: host, labels }) =>
+      nodeAffinity.some((term) => matchesNodeTerm(host, labels, term)) ? null : refusal
   },
 }

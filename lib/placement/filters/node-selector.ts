@@ -1,16 +1,16 @@
 // The VM's own node selector.
-import { type Filter, refuse } from '../filter.ts'
+import { type NodeFilter, refuse } from '../filter.ts'
 import { linesOf, unsatisfied } from '../selectors.ts'
 import type { Labels } from '../types.ts'
 
 const name = 'NodeSelector'
 
-export const NODE_SELECTOR: Filter = {
+export const NODE_SELECTOR: NodeFilter<'nodeSelector'> = {
   name,
-  prepare({ vm: { nodeSelector } }) {
+  check({ vm: { nodeSelector } }) {
     const lines = linesOf({ matchLabels: nodeSelector })
     if (lines.length === 0) return null
-    return ({ facts: { labels } }) => {
+    return ({ labels }) => {
       const open = unsatisfied(labels, lines)
       if (open.length === 0) return null
       const words = open.map(

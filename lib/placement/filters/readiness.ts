@@ -1,12 +1,12 @@
 // A host that is not ready starts nothing.
-import { type Filter, refuse } from '../filter.ts'
+import { type NodeFilter, refuse } from '../filter.ts'
 
 const name = 'Readiness'
 
-export const READINESS: Filter = {
+export const READINESS: NodeFilter = {
   name,
-  prepare:
+  check:
     () =>
-    ({ facts: { notReady } }) =>
+    ({ notReady }) =>
       notReady === null ? null : refuse(name, 'not ready', `the node is not ready: ${notReady}`),
 }

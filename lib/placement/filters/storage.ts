@@ -1,28 +1,23 @@
-// Storage classes that a host has, with room for the disks that are to be made there, and disks that lie on one host.
+// Storage classes that a host has, and disks that lie on one host.
 import type { ClassRoom, DiskFacts } from '../facts.ts'
-import { roomOn } from '../facts.ts'
-import { type Filter, type Refusal, refuse, Shortage } from '../filter.ts'
-import type { KnownHost } from '../host.ts'
-import { sizeWords } from '../words.ts'
+import { type NodeFilter, type Refusal, refuse } from '../filter.ts'
 
 const name = 'Storage'
 
-export const STORAGE: Filter = {
+export const STORAGE: NodeFilter = {
   name,
-  prepare({ vm: { disks }, migrate = false }, cluster) {
+  check({ vm: { disks }, migrate = false }) {
     if (disks.length === 0) return null
-    const promised = promisedIn(disks, cluster.hosts)
-    return (host) => {
-      const { storageClasses } = host.facts
-      const stays = (disk: DiskFacts) => disk.node !== null && !disk.shared && !migrate
+    return ({ name: host, storageClasses }) => {
       for (const disk of disks) {
-        if (!stays(disk)) {
+        const stays = disk.node !== null && !disk.shared && !migrate
+        if (!stays) {
           const refusal = storageClasses === null ? null : classRefusal(disk, storageClasses)
           if (refusal !== null) return refusal
-        } else if (disk.node !== host.name)
+        } else if (disk.node !== host)
           return refuse(name, 'disks lie on another node', `the disk ${disk.name} lies on ${disk.node}`)
       }
-      return storageClasses === null ? null : roomRefusal(disks, host, storageClasses, promised)
+      return null
     }
   },
 }
@@ -45,44 +40,4 @@ function classRefusal({ name: disk, storageClass, made, folder }: DiskFacts, cla
   return found.problem === null || isReached
     ? null
     : refuse(name, `storage class ${storageClass} not ready`, `the storage class ${storageClass}: ${found.problem}`)
-}
-
-function roomRefusal(
-  disks: readonly DiskFacts[],
-  host: KnownHost,
-  classes: Classes,
-  promised: ReadonlyMap<string, number>,
-): Refusal | null {
-  for (const storageClass of new Set(disks.map((disk) => disk.storageClass))) {
-    const found = storageClass === null ? undefined : classes.get(storageClass)
-    if (found === undefined || storageClass === null) continue
-    const needs = disks.reduce(
-      (sum, disk) => sum + (disk.storageClass === storageClass ? roomOn(disk, host.name) : 0),
-      0,
-    )
-    if (needs === 0) continue
-    const free = found.freeBytes - (promised.get(storageClass) ?? host.promisedBytes.get(storageClass) ?? 0)
-    // Fewer VMs make no room on disks: what was made stays.
-    if (needs > free)
-      return new Shortage(
-        name,
-        `room in the storage class ${storageClass}`,
-        { needs, free, of: found.totalBytes, say: sizeWords },
-        false,
-      )
-  }
-  return null
-}
-
-/** What is promised to disks of shared classes, on whichever host: their folder is one. */
-function promisedIn(disks: readonly DiskFacts[], hosts: readonly KnownHost[]): ReadonlyMap<string, number> {
-  const classes = new Set(
-    disks.flatMap(({ shared, made, storageClass }) => (shared && !made ? (storageClass ?? []) : [])),
-  )
-  return new Map(
-    [...classes].map((storageClass) => [
-      storageClass,
-      hosts.reduce((sum, { promisedBytes }) => sum + (promisedBytes.get(storageClass) ?? 0), 0),
-    ]),
-  )
 }

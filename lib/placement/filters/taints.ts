@@ -1,5 +1,5 @@
 // Taints that keep VMs off a host, and the tolerations that let them in.
-import { type Filter, refuse } from '../filter.ts'
+import { type NodeFilter, refuse } from '../filter.ts'
 import type { Taint, Toleration } from '../types.ts'
 
 const name = 'Taints'
@@ -12,11 +12,11 @@ export function tolerates({ key = '', operator = '', value = '', effect = '' }: 
   return operator === 'Exists' || value === (taint.value ?? '')
 }
 
-export const TAINTS: Filter = {
+export const TAINTS: NodeFilter = {
   name,
-  prepare:
+  check:
     ({ vm: { tolerations } }) =>
-    ({ facts: { taints } }) => {
+    ({ taints }) => {
       if (taints.length === 0) return null
       const open = taints.filter((taint) => keepsOff(taint) && !tolerations.some((each) => tolerates(each, taint)))
       if (open.length === 0) return null

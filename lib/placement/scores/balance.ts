@@ -1,16 +1,19 @@
 // Free CPU and memory after the VM is there, less for hosts where one of them runs out before the other.
-import type { Score } from '../score.ts'
+import { CPU_ALL, CPU_FREE, MEMORY_ALL, MEMORY_FREE } from '../measures.ts'
+import type { HostScore } from '../score.ts'
 
-export const BALANCE: Score = {
+export const BALANCE: HostScore = {
   name: 'balance',
-  scale: 'share',
-  prepare:
-    ({ vm }) =>
-    ({ facts, usedMilliCpu, usedMemoryBytes }) => {
-      const cpu = freeShare(facts.milliCpu, usedMilliCpu + vm.milliCpu)
-      const memory = freeShare(facts.memoryBytes, usedMemoryBytes + vm.memoryBytes)
+  ofHost: true,
+  prepare({ vm: { milliCpu, memoryBytes } }, { roster }) {
+    const [cpuAll, cpuFree] = [roster.numbers(CPU_ALL), roster.numbers(CPU_FREE)]
+    const [memoryAll, memoryFree] = [roster.numbers(MEMORY_ALL), roster.numbers(MEMORY_FREE)]
+    return (slot) => {
+      const cpu = freeShare(cpuAll.at(slot), cpuFree.at(slot) - milliCpu)
+      const memory = freeShare(memoryAll.at(slot), memoryFree.at(slot) - memoryBytes)
       return ((cpu + memory) / 2) * (1 - Math.abs(cpu - memory) / 2)
-    },
+    }
+  },
 }
 
-const freeShare = (all: number, used: number): number => (all <= 0 ? 0 : Math.min(1, Math.max(0, (all - used) / all)))
+const freeShare = (all: number, free: number): number => (all <= 0 ? 0 : Math.min(1, Math.max(0, free / all)))

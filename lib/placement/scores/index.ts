@@ -1,5 +1,5 @@
 // All wishes about where a VM should be. Their weights are in `score.ts`.
-import type { Score } from '../score.ts'
+import type { HostScore, NodeScore, Score } from '../score.ts'
 import { BALANCE } from './balance.ts'
 import { IMAGE } from './image.ts'
 import { NEIGHBOURS } from './neighbours.ts'
@@ -8,7 +8,7 @@ import { SPREAD_SCORE } from './spread.ts'
 import { STAY } from './stay.ts'
 import { TAINTS_SCORE } from './taints.ts'
 
-export const SCORES: readonly Score[] = [
+export const SCORES: readonly (HostScore | NodeScore | Score)[] = [
   BALANCE,
   SPREAD_SCORE,
   NEIGHBOURS,

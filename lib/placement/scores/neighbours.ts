@@ -15,7 +15,7 @@ export const NEIGHBOURS: Score = {
       ...vm.preferApart.flatMap((each) => ownWish(vm, each, -1, cluster)),
       ...othersWishes(vm, cluster),
     ]
-    return wishes.length === 0 ? null : (host) => wishes.reduce((sum, wish) => sum + wish(host), 0)
+    return wishes.length === 0 ? null : (slot) => wishes.reduce((sum, wish) => sum + wish(slot), 0)
   },
 }
 
@@ -44,8 +44,8 @@ function wishOf(cluster: Cluster, key: string, perHost: readonly (readonly [Host
   const topology = cluster.topology(key)
   const sums = new Float64Array(topology.size)
   for (const [host, amount] of perHost) {
-    const domain = topology.domainOf(host)
+    const domain = topology.domainOf(host.slot)
     if (domain >= 0) sums[domain] = (sums[domain] ?? 0) + amount
   }
-  return [(host) => sums[topology.domainOf(host)] ?? 0]
+  return [(slot) => sums[topology.domainOf(slot)] ?? 0]
 }

@@ -1,14 +1,13 @@
 // Preferred node affinity: the share of the weights that the host satisfies.
-import type { Score } from '../score.ts'
+import type { NodeScore } from '../score.ts'
 import { matchesNodeTerm } from '../selectors.ts'
 
-export const NODE_AFFINITY_SCORE: Score = {
+export const NODE_AFFINITY_SCORE: NodeScore = {
   name: 'nodeAffinity',
-  scale: 'share',
-  prepare({ vm: { preferredNodes } }) {
+  judge({ vm: { preferredNodes } }) {
     const all = preferredNodes.reduce((sum, { weight }) => sum + weight, 0)
     if (all === 0) return null
-    return ({ facts: { name, labels } }) =>
+    return ({ name, labels }) =>
       preferredNodes.reduce((sum, { weight, term }) => sum + (matchesNodeTerm(name, labels, term) ? weight : 0), 0) /
       all
   },

@@ -4,6 +4,8 @@ import type { Score } from '../score.ts'
 export const STAY: Score = {
   name: 'stay',
   scale: 'share',
-  prepare: ({ current, migrate }) =>
-    current === undefined || migrate === true ? null : ({ name }) => (name === current ? 1 : 0),
+  prepare({ current, migrate }, { facts }) {
+    if (current === undefined || migrate === true) return null
+    return (slot) => (facts[slot]?.name === current ? 1 : 0)
+  },
 }

@@ -2,7 +2,7 @@
 // beside the next ones.
 import type { Clock } from '../../../lib/clock.ts'
 import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
-import { type Ask, type Chosen, type Cluster, decide, decideGroup, type VmFacts } from '../../../lib/placement/index.ts'
+import { type Ask, type Cluster, decide, decideGroup, type VmFacts } from '../../../lib/placement/index.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../../schemas/resources.ts'
@@ -101,7 +101,7 @@ async function tryOne(
   }
   const decision = timed(deps, () => decide(deps.cluster, ask))
   if (decision.node !== null) {
-    work.add(deps.commit(vm, { node: decision.node, message: chosenWords(decision) }))
+    work.add(deps.commit(vm, decision))
     return
   }
   const room = await deps.preempt(vm, ask)
@@ -136,15 +136,6 @@ async function tryGroup(
     else if (decision.placed === null)
       work.add(deps.refuse(vm, `the group ${group.name}: ${decision.message}`, 'Group'))
   }
-}
-
-/** The reasons that stay with the machine. */
-function chosenWords(decision: Chosen): string {
-  const hosts = decision.hosts()
-  const fit = hosts.filter((host) => host.fit).length
-  const refused = hosts.length - fit
-  const others = refused === 0 ? '' : `, ${refused} refused`
-  return `the best of ${fit} of ${hosts.length} nodes${others}`
 }
 
 /** Equal for machines that ask for the same; null for one whose answer depends on where others are. */

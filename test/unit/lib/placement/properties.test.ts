@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   Cluster,
+  type Decision,
   decide,
   decideGroup,
   explain,
@@ -143,6 +144,56 @@ describe('the state', SLOW, () => {
         }
         expect(answers(cluster, vm)).toEqual(answers(rebuilt(cluster), vm))
       }),
+      200,
+    )
+  })
+
+  it('keeps between decisions what decides them as it is, for VMs of several shapes', () => {
+    const probes = fc.array(probe, { minLength: 1, maxLength: 3 })
+    holds(
+      fc.property(fc.array(change, { maxLength: 25 }), probes, (changes, asked) => {
+        const cluster = new Cluster()
+        for (const [index, each] of changes.entries()) {
+          apply(cluster, each)
+          const vm = asked[index % asked.length] as VmFacts
+          const found = decide(cluster, { vm }, { reserve: false })
+          const fresh = decide(rebuilt(cluster), { vm }, { reserve: false })
+          expect([found.node, found.message]).toEqual([fresh.node, fresh.message])
+          // What is kept finds the very host and score that looking at all of them finds.
+          const [best] = found.hosts()
+          expect(found.node === null ? null : [found.node, found.score]).toEqual(
+            best?.fit === true ? [best.node, best.score] : null,
+          )
+        }
+      }),
+      200,
+    )
+  })
+
+  it('is told of a decision as it was, whatever happened since', () => {
+    holds(
+      fc.property(
+        fc.array(change, { maxLength: 15 }),
+        fc.array(change, { maxLength: 15 }),
+        probe,
+        (before, after, vm) => {
+          const said = (decision: Decision) => [
+            decision.message,
+            decision
+              .hosts()
+              .map((host) => (host.fit ? host : { ...host, reasons: host.reasons.map(({ words }) => words) })),
+          ]
+          const cluster = new Cluster()
+          for (const each of before) apply(cluster, each)
+          const expected = said(decide(cluster, { vm }, { reserve: false }))
+          const decision = decide(cluster, { vm })
+          for (const each of after) {
+            apply(cluster, each)
+            decide(cluster, { vm: { ...vm, uid: 'uid-another', name: 'another' } })
+          }
+          expect(said(decision)).toEqual(expected)
+        },
+      ),
       200,
     )
   })
