@@ -94,7 +94,7 @@ class Nowhere implements Refused {
   }
 
   get reasons(): readonly RefusalCount[] {
-    this.#reasons ??= countRefusals(this.#question.refusals('first'))
+    this.#reasons ??= countRefusals(this.#question.refusals())
     return this.#reasons
   }
 

@@ -107,8 +107,16 @@ export const refuse = (filter: FilterName, group: string, words: string, curable
 export interface Amount {
   readonly filter: FilterName
   readonly what: string
+  readonly group: string
   readonly say: (amount: number) => string
 }
+
+export const amountOf = (filter: FilterName, what: string, say: Amount['say']): Amount => ({
+  filter,
+  what,
+  group: `insufficient ${what}`,
+  say,
+})
 
 interface Short {
   readonly needs: number
@@ -138,7 +146,7 @@ export class Shortage implements Refusal {
   }
 
   get group(): string {
-    return `insufficient ${this.#amount.what}`
+    return this.#amount.group
   }
 
   get words(): string {

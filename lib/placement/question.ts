@@ -18,6 +18,8 @@ export class Question {
   readonly of: number
   readonly #ask: Ask
   readonly #hosts: readonly NodeFacts[]
+  /** By slot, 1 where nothing is left to be judged by hosts' own facts. */
+  readonly #allowed: Uint8Array
   /** In the order in which a host is judged. Those about hosts' own facts are made ready again when reasons are asked for. */
   readonly #filters: readonly (Rule | NodeFilter)[]
   readonly #ranking: Ranking
@@ -41,6 +43,7 @@ export class Question {
     }
     this.#ask = ask
     this.#hosts = roster.facts
+    this.#allowed = standing.allowed
     this.#filters = filters
     this.#ranking = new Ranking(wishesOf(ask, cluster, standing.wishes))
     const worth = standing.worth(roster.changes, ofHost, this.#ranking.ofHost)
@@ -56,38 +59,51 @@ export class Question {
     return this.#ranked().map(({ slot }) => this.#nameOf(slot))
   }
 
-  /** What was found of every host: the fit ones, the best first, then the others by name with their first reason, or with all of them. */
+  /** The first reason against each host that is not fit, by name. */
+  *refusals(): Generator<Refusal> {
+    const rules = this.#rules()
+    for (let slot = 0; slot < this.#hosts.length; slot += 1) {
+      const against = rules(slot).find((rule) => !rule.fits(slot))
+      if (against !== undefined) yield against.why(slot)
+    }
+  }
+
+  /** What was found of every host: the fit ones, the best first, then the others by name with the first reason, or with all of them. */
   verdicts(reasons: 'first' | 'all'): readonly HostVerdict[] {
+    const rules = this.#rules()
     return [
       ...this.#ranked().map(({ slot, ...found }): HostVerdict => ({ node: this.#nameOf(slot), fit: true, ...found })),
-      ...Array.from(this.refusals(reasons), ([slot, refusals]): HostVerdict => {
-        return { node: this.#nameOf(slot), fit: false, reasons: refusals }
+      ...this.#hosts.flatMap(({ name }, slot): readonly HostVerdict[] => {
+        const against = rules(slot).filter((rule) => !rule.fits(slot))
+        if (against.length === 0) return []
+        const told = reasons === 'first' ? against.slice(0, 1) : against
+        return [{ node: name, fit: false, reasons: told.map((rule) => rule.why(slot)) }]
       }),
     ]
   }
 
-  /** Slots of the hosts that are not fit, by name, with their reasons. */
-  *refusals(reasons: 'first' | 'all'): Generator<readonly [slot: number, readonly Refusal[]]> {
-    const rules = this.#rules()
-    for (const slot of this.#hosts.keys()) {
-      const against = rules.filter((rule) => !rule.fits(slot))
-      if (against.length === 0) continue
-      yield [slot, (reasons === 'first' ? against.slice(0, 1) : against).map((rule) => rule.why(slot))]
-    }
-  }
-
   #ranked() {
-    const rules = this.#rules()
-    const fit = [...this.#hosts.keys()].filter((slot) => rules.every((rule) => rule.fits(slot)))
+    const rules = this.#moving()
+    const fit = [...this.#hosts.keys()].filter(
+      (slot) => this.#allowed[slot] === 1 && rules.every((rule) => rule.fits(slot)),
+    )
     return this.#ranking.sorted(fit)
   }
 
-  #rules(): readonly Rule[] {
-    return this.#filters.flatMap((filter) => {
+  /** What may be against a host, in order. */
+  #rules(): (slot: number) => readonly Rule[] {
+    const moving = this.#moving()
+    const all = this.#filters.flatMap((filter) => {
       if ('fits' in filter) return filter
       const check = filter.check(this.#ask)
       return check === null ? [] : ruleOfNodes(check, this.#hosts)
     })
+    return (slot) => (this.#allowed[slot] === 1 ? moving : all)
+  }
+
+  /** Rules that hosts' own facts do not decide alone. */
+  #moving(): readonly Rule[] {
+    return this.#filters.filter((filter) => 'fits' in filter)
   }
 
   #nameOf(slot: number): string {

@@ -10,13 +10,10 @@ export interface RefusalCount {
   readonly words: string
 }
 
-/** The most frequent first; equal ones by their words. `refusals`: of hosts by their slots; the first reason of each counts. */
-export function countRefusals(
-  refusals: Iterable<readonly [slot: number, readonly Refusal[]]>,
-): readonly RefusalCount[] {
+/** The most frequent first; equal ones by their words. `refusals`: one of each host. */
+export function countRefusals(refusals: Iterable<Refusal>): readonly RefusalCount[] {
   const groups = new Map<string, { first: Refusal; hosts: number; free: number }>()
-  for (const [, [refusal]] of refusals) {
-    if (refusal === undefined) continue
+  for (const refusal of refusals) {
     const { group, free = 0 } = refusal
     const known = groups.get(group)
     if (known === undefined) groups.set(group, { first: refusal, hosts: 1, free })

@@ -13,7 +13,8 @@ const NONE = -Infinity
 export class Standing {
   /** Wishes about hosts' own facts, by slot. */
   readonly wishes: ReadonlyMap<ScoreName, Float64Array>
-  readonly #allowed: Uint8Array
+  /** By slot, 1 where no rule about hosts' own facts says no. Never changed. */
+  readonly allowed: Uint8Array
   readonly #worth: Float64Array
   /** How many of the roster's changes are in; null: nothing is judged yet. */
   #seen: number | null = null
@@ -21,7 +22,7 @@ export class Standing {
   /** `hosts`: by slot. */
   constructor(shape: Shape, hosts: readonly NodeFacts[]) {
     const checks = FILTERS.flatMap((filter) => ('check' in filter ? (filter.check(shape) ?? []) : []))
-    this.#allowed = Uint8Array.from(hosts, (host) => (checks.every((check) => check(host) === null) ? 1 : 0))
+    this.allowed = Uint8Array.from(hosts, (host) => (checks.every((check) => check(host) === null) ? 1 : 0))
     this.#worth = new Float64Array(hosts.length)
     this.wishes = new Map(
       SCORES.flatMap((score) => {
@@ -45,7 +46,7 @@ export class Standing {
   }
 
   #judge(slot: number, rules: readonly Rule[], wishes: readonly Wish[]): void {
-    const isPlace = this.#allowed[slot] === 1 && rules.every((rule) => rule.fits(slot))
+    const isPlace = this.allowed[slot] === 1 && rules.every((rule) => rule.fits(slot))
     this.#worth[slot] = isPlace ? wishes.reduce((sum, wish) => sum + wish(slot), 0) : NONE
   }
 }

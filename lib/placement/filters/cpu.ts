@@ -1,10 +1,10 @@
 // Guaranteed CPU: cores × coreFraction of all VMs within what the host allocates.
-import { type Amount, type HostFilter, Shortage } from '../filter.ts'
+import { amountOf, type HostFilter, Shortage } from '../filter.ts'
 import { CPU_ALL, CPU_FREE } from '../measures.ts'
 import { coreWords } from '../words.ts'
 
 const name = 'Cpu'
-const AMOUNT: Amount = { filter: name, what: 'CPU', say: coreWords }
+const AMOUNT = amountOf(name, 'CPU', coreWords)
 
 export const CPU: HostFilter = {
   name,

@@ -1,7 +1,7 @@
 // Devices of the host that guests get to themselves.
 import type { Cluster } from '../cluster.ts'
 import type { DeviceNeed } from '../facts.ts'
-import { allOf, type HostFilter, type Rule, Shortage } from '../filter.ts'
+import { allOf, amountOf, type HostFilter, type Rule, Shortage } from '../filter.ts'
 import { devicesAll, devicesFree } from '../measures.ts'
 
 const name = 'Devices'
@@ -13,7 +13,7 @@ export const DEVICES: HostFilter = {
 }
 
 function ruleOf({ name: device, count: needs }: DeviceNeed, { roster }: Cluster): Rule {
-  const amount = { filter: name, what: `devices ${device}`, say: String } as const
+  const amount = amountOf(name, `devices ${device}`, String)
   const free = roster.numbers(devicesFree(device))
   const all = roster.numbers(devicesAll(device))
   return {

@@ -1,10 +1,10 @@
 // Memory with QEMU's overhead; never overcommitted.
-import { type Amount, type HostFilter, Shortage } from '../filter.ts'
+import { amountOf, type HostFilter, Shortage } from '../filter.ts'
 import { MEMORY_ALL, MEMORY_FREE } from '../measures.ts'
 import { sizeWords } from '../words.ts'
 
 const name = 'Memory'
-const AMOUNT: Amount = { filter: name, what: 'memory', say: sizeWords }
+const AMOUNT = amountOf(name, 'memory', sizeWords)
 
 export const MEMORY: HostFilter = {
   name,

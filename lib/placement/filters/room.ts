@@ -1,7 +1,7 @@
 // Room in storage classes for the disks that are to be made on the host. What was promised to others counts until it is taken.
 import type { Cluster } from '../cluster.ts'
 import { type DiskFacts, roomOn } from '../facts.ts'
-import { allOf, type Filter, type HostFilter, type Rule, Shortage } from '../filter.ts'
+import { allOf, amountOf, type Filter, type HostFilter, type Rule, Shortage } from '../filter.ts'
 import { roomFree, roomPromised } from '../measures.ts'
 import { sizeWords } from '../words.ts'
 
@@ -35,7 +35,7 @@ function ruleOf(storageClass: string, all: readonly DiskFacts[], { roster, facts
   const promised = roster.numbers(roomPromised(storageClass))
   const isOne = isCommon(storageClass, all)
   const left = (slot: number) => free.at(slot) - (isOne ? promised.sum : promised.at(slot))
-  const amount = { filter: name, what: `room in the storage class ${storageClass}`, say: sizeWords } as const
+  const amount = amountOf(name, `room in the storage class ${storageClass}`, sizeWords)
   const needsOn = (slot: number) => {
     const host = facts[slot]?.name ?? ''
     let sum = 0

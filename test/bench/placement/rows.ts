@@ -106,13 +106,14 @@ function speed(size: Size, kind: Kind, runs: readonly KindFigures[]): Row {
   const values = runs.map((run) => 1_000 / meanMs(run))
   const all = runs.flatMap(({ ms }) => ms)
   const refused = runs.reduce((sum, run) => sum + run.refused, 0)
+  const cpuMs = runs.reduce((sum, run) => sum + run.cpuMs, 0)
   return {
     id: `${kind}.${nameOf(size)}`,
     what: `decisions in process, reasons kept, ${TITLES[kind]}: ${sizeWords(size)}`,
     budget: nameOf(size) === JUDGED ? PER_SECOND : null,
     unit: '/s',
     value: median(values),
-    detail: `${all.length} decisions in ${runs.length} processes, ${refused} of them refused; median ${show(percentile(all, 50))} ms`,
+    detail: `${all.length} decisions in ${runs.length} processes, ${refused} of them refused; median ${show(percentile(all, 50))} ms, CPU ${show(cpuMs / all.length)} ms each`,
     values,
     samples: Object.fromEntries(runs.map(({ ms }, index) => [`run ${index + 1}, ms`, ms])),
     cpu: spent(runs),

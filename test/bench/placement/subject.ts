@@ -52,7 +52,7 @@ function measure(task: Task): Figures {
     const vm = number % REFUSED === 0 ? tooBig(number, kind) : machineOf(number, kind)
     const decision = decide(cluster, { vm })
     kept[number % KEPT] = decision
-    if (decision.node === null) words += decision.message.length
+    words += decision.message.length
     return decision.node !== null
   }
   const kinds = task.kinds.map((kind): KindFigures => {

@@ -108,3 +108,35 @@ export const namespaces = fc.constantFrom<Readonly<Record<string, Readonly<Recor
   { n1: { team: 'x' } },
   { n1: { team: 'x' }, n2: { team: 'y' } },
 )
+
+/** With disks that are to be made, or lie somewhere, and devices: what the simple judge (`oracle.ts`) knows nothing of. */
+export const withAmounts = (vm: fc.Arbitrary<VmFacts>): fc.Arbitrary<VmFacts> =>
+  fc
+    .record({
+      vm,
+      disks: few(
+        fc.record({
+          name: fc.constantFrom('root', 'data'),
+          storageClass: fc.constantFrom('fast', 'slow', null),
+          shared: fc.boolean(),
+          node: fc.constantFrom(null, null, 'h0'),
+          bytes: fc.integer({ min: 0, max: 4 }),
+          made: fc.boolean(),
+          folder: fc.constant(null),
+        }),
+        2,
+      ),
+      devices: few(fc.record({ name: fc.constantFrom('gpu', 'usb'), count: fc.integer({ min: 1, max: 2 }) })),
+    })
+    .map(({ vm: facts, ...amounts }) => ({ ...facts, ...amounts }))
+
+/** With room in a storage class and devices for these. */
+export const withRoom = (host: fc.Arbitrary<NodeFacts>): fc.Arbitrary<NodeFacts> =>
+  fc
+    .record({ host, freeBytes: fc.option(fc.integer({ min: 0, max: 8 })), gpus: fc.integer({ min: 0, max: 3 }) })
+    .map(({ host: facts, freeBytes, gpus }) => ({
+      ...facts,
+      storageClasses:
+        freeBytes === null ? null : new Map([['fast', { problem: null, freeBytes, totalBytes: 8, folder: null }]]),
+      devices: new Map([['gpu', gpus]]),
+    }))

@@ -11,7 +11,7 @@ import {
   proposeMoves,
   type VmFacts,
 } from '../../../../lib/placement/index.ts'
-import { hostNamed, hosts, namespaces, vmNamed, vms } from './arbitraries.ts'
+import { hostNamed, hosts, namespaces, vmNamed, vms, withAmounts, withRoom } from './arbitraries.ts'
 import { fits, othersHold, type Placed, placementExists, type World } from './oracle.ts'
 
 /** Hundreds of clusters each; a busy machine takes its time. */
@@ -99,13 +99,13 @@ describe('the state', SLOW, () => {
   const hostName = fc.constantFrom(...hostNames)
   const vmName = fc.constantFrom(...vmNames)
   const change: fc.Arbitrary<Change> = fc.oneof(
-    hostName.chain(hostNamed).map((host): Change => ({ kind: 'node', host })),
+    hostName.chain((name) => withRoom(hostNamed(name))).map((host): Change => ({ kind: 'node', host })),
     hostName.map((name): Change => ({ kind: 'removeNode', name })),
     vmName.map((name): Change => ({ kind: 'release', name })),
     fc
       .record({
         kind: fc.constantFrom('place', 'place', 'alsoPlace'),
-        vm: vmName.chain((name) => vmNamed(name)),
+        vm: vmName.chain((name) => withAmounts(vmNamed(name))),
         node: hostName,
       })
       .map((each) => each as Change),
@@ -131,7 +131,7 @@ describe('the state', SLOW, () => {
     return fresh
   }
 
-  const probe = vmNamed('probe')
+  const probe = withAmounts(vmNamed('probe'))
 
   it('after any changes is the one that the same facts make in another order', () => {
     holds(
