@@ -24,6 +24,7 @@ import { openCluster } from './cluster/index.ts'
 import { type AgentConfig, servedOf } from './config.ts'
 import { STORAGE_INDEXES } from './controllers/virtualdisk/users.ts'
 import type { AgentCore } from './core.ts'
+import { baselineKind } from './host/baseline-question.ts'
 import { hostReport } from './host-report.ts'
 import { ContentRead } from './images/content-read.ts'
 import { chooseSockets } from './libvirt-sockets.ts'
@@ -139,7 +140,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     hostNames: [hostname(), config.nodeName],
     limits: requestLimits(config),
     guards: [cluster.guard],
-    virtual: [...cluster.virtual, handoverKind(() => lifeline.handover()), ...membershipRequests(membership)],
+    virtual: [
+      ...cluster.virtual,
+      handoverKind(() => lifeline.handover()),
+      baselineKind({ libvirt, machineType: () => lifeline.host().facts.machineType }),
+      ...membershipRequests(membership),
+    ],
     admission: [
       cluster.admission,
       sizeFitsClass,

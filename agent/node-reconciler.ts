@@ -4,7 +4,6 @@ import { NodeReconciler } from './controllers/node/controller.ts'
 import type { Definitions } from './controllers/virtualmachine/definitions.ts'
 import type { AgentCore } from './core.ts'
 import { hostAddresses } from './host/addresses.ts'
-import { hostModelXml } from './host/cpu-features.ts'
 import { type NodeTroubles, readInventory, runHostChecks, type Survey } from './host/index.ts'
 import { allDomains } from './inventory.ts'
 import type { ToldStorage } from './storage-controllers.ts'
@@ -46,7 +45,7 @@ export function nodeReconciler({
         log.warn({ err: error }, 'the hardware inventory could not be read')
         return null
       })
-      const { hostModel } = survey.capabilities
+      const { own } = survey.facts.cpu
       return {
         nodeName: config.nodeName,
         berthVersion: version,
@@ -58,7 +57,7 @@ export function nodeReconciler({
         checks: await runHostChecks(survey.checkContext, clock, signal),
         addresses: hostAddresses(),
         cpuOvercommit: config.capacity.cpuOvercommit,
-        ...(hostModel === undefined ? {} : { hostModel: hostModelXml(hostModel) }),
+        ...(own === null ? {} : { hostModel: own.xml }),
         strays: findStrays(await allDomains(libvirt, signal, definitions), { reader, files: strayFiles }),
       }
     },

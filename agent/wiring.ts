@@ -9,11 +9,12 @@ import { keyOf } from '../lib/store/change.ts'
 import type { Change } from '../lib/store/store.ts'
 import {
   type ClusterVirtualImage,
-  DISCOVERED_FEATURES,
+  discoveredOf,
   type HostBinding,
   type VirtualDisk,
   type VirtualImage,
   type VirtualMachine,
+  type VirtualMachineClass,
   type VirtualMachineOperation,
 } from '../schemas/index.ts'
 import { berthOf } from './controllers/virtualmachine/status.ts'
@@ -121,9 +122,9 @@ const lacksDevices = ({ status }: VirtualMachine): boolean =>
   getCondition(status?.conditions, 'BlockDevicesReady')?.status === 'False'
 
 /** Counts the changes of what a class asks for, and what CPU was found for it. */
-const generation = ({ metadata }: KubeObject): readonly unknown[] => [
-  metadata.generation,
-  metadata.annotations?.[DISCOVERED_FEATURES],
+const generation = (object: KubeObject): readonly unknown[] => [
+  object.metadata.generation,
+  discoveredOf(object as VirtualMachineClass),
 ]
 
 export function wireVirtualMachines(reader: Reader, sink: KeySink): void {

@@ -31,6 +31,13 @@ export const SCHEDULER_EVENTS = defineEvents({
     means: 'The host has an object of a scheduler that this one does not know. It runs on, and is never deleted.',
     todo: 'See docs/cluster-objects.md, "Orphans".',
   },
+  FolderDiffers: {
+    type: 'Warning',
+    about: 'StorageClass',
+    means:
+      'The folder of a class with `shared: "true"` is another one on the host that the message names: it does not count as reaching the disks of the class.',
+    todo: 'Mount the shared file system there. See the condition SharedFolders of the Node.',
+  },
   NodeJoined: {
     type: 'Normal',
     about: 'Node',

@@ -29,6 +29,7 @@ import { Orphans } from './mirror/orphans.ts'
 import type { ExplainDeps } from './placement/explain.ts'
 import { prioritiesBy } from './placement/priorities.ts'
 import { PlacementState } from './placement/state.ts'
+import { SharedFolders } from './storage/shared-folders.ts'
 import { wake } from './wake.ts'
 
 export interface HostingDeps {
@@ -94,6 +95,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     reader,
     priorityOf: priorities,
     notReady: (node) => notReadyWords(node, deps, { agents, ruler, health }),
+    folderProblem: (node, storageClass) => folders.problem(node, storageClass),
     onRoom: () => machines.hope(),
   })
   const orphans = new Orphans({ reader, resources, clock, events, log, agents })
@@ -135,8 +137,17 @@ export function createHosting(deps: HostingDeps): Hosting {
     urlOf: (node) => clients.urlOf(node),
     bind: (node, resource, uid) => binder.enqueue(node, resource, uid),
   })
-  const classes = new Classes(places)
-  const disks = new DiskPlaces({ ...places, silence: (node) => health.silence(node) })
+  const folders: SharedFolders = new SharedFolders({
+    ...places,
+    events,
+    onChange: (node) => placement.refresh(node),
+  })
+  const classes = new Classes({ ...places, clients })
+  const disks = new DiskPlaces({
+    ...places,
+    folderProblem: (node, storageClass) => folders.problem(node, storageClass),
+    silence: (node) => health.silence(node),
+  })
   const copier = new EventCopier({ reader, resources, clock, log })
   const machines = new VmPlacement({
     reader,
@@ -219,12 +230,16 @@ export function createHosting(deps: HostingDeps): Hosting {
       power,
       disks.controller,
       classes.controller,
+      folders.controller,
       ...images.controllers,
       ...releases.values(),
     ],
     start: () => {
+      // First: what it says of a host counts when placement reads that host.
+      const unfollow = folders.start()
       placement.start()
       unsubscribe = [
+        unfollow,
         agents.onChange((node, change) => (change === null ? turned(node) : told(node, change.resource, change.uid))),
         agents.onEvent((node, event) => copier.take(node, event)),
         ruler.onChange(() => {

@@ -19,6 +19,7 @@ import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 export type { AccessToken } from './access/token.ts'
 export { BOUND, isBound, ORPHANED, SCHEDULER_USER, SCHEDULERS_GROUP } from './cluster/bound.ts'
 export { CLAIM, type Claim, type ClaimAnswer, type ClaimAsk } from './cluster/claim.ts'
+export { CPU_BASELINE, type CpuBaseline, type CpuBaselineAsk } from './cluster/cpubaseline.ts'
 export {
   HANDOVER_ASKS,
   type HandoverAnswer,
@@ -49,11 +50,11 @@ export {
   type ToldClass,
   toldClass,
 } from './cluster/leaserenewal.ts'
+export { cpuDigest, type NodeCpu, nodeCpuOf } from './cluster/node-cpu.ts'
 export {
   type NodeClass,
   type NodeStorage,
   nodeClassesOf,
-  nodeCpuOf,
   nodeImage,
   nodeImagesOf,
   nodeStorageOf,
@@ -103,7 +104,16 @@ export type {
   VirtualMachinePhase,
   VirtualMachineStatus,
 } from './virtualmachine/status.ts'
-export { DISCOVERED_FEATURES, discoveredOf, withDiscovered } from './virtualmachineclass/discovered.ts'
+export {
+  carriedBy,
+  carryingDiscovered,
+  DISCOVERED_CPU,
+  type DiscoveredCpu,
+  type Discovery,
+  discoveredOf,
+  discoveryOf,
+  withDiscovery,
+} from './virtualmachineclass/discovered.ts'
 export type {
   SizingPolicy,
   VirtualMachineClass,

@@ -37,6 +37,7 @@ import { FAILOVER_CONDITIONS, HOST_DEAD_CONDITIONS } from '../scheduler/failover
 import { FAILOVER_EVENTS } from '../scheduler/failover/events.ts'
 import { CLUSTER_METRICS } from '../scheduler/metrics/catalogue.ts'
 import { CLUSTER_NODE_CONDITIONS, CLUSTER_VM_CONDITIONS } from '../scheduler/mirror/conditions.ts'
+import { FOLDER_CONDITIONS } from '../scheduler/storage/conditions.ts'
 
 interface Catalogue {
   readonly kind: string
@@ -59,6 +60,7 @@ export const CONDITIONS: readonly Catalogue[] = [
   FAILOVER_CONDITIONS,
   CLUSTER_VM_CONDITIONS,
   CLUSTER_NODE_CONDITIONS,
+  FOLDER_CONDITIONS,
   CLUSTER_DISK_CONDITIONS,
   CLUSTER_IMAGE_CONDITIONS,
   BINDING_CONDITIONS,

@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../lib/object.ts'
 import type { HostBinding, VirtualMachine, VirtualMachineClass } from '../../schemas/index.ts'
 import type { PowerRecord } from '../../schemas/virtualmachine/power.ts'
+import { copyOf } from '../controllers/hostbinding/copies.ts'
 
 /** The object that the binding is about, as the scheduler has it; null when it does not come with it. */
 export function subjectOf<T extends KubeObject>({ spec, objects = [] }: HostBinding): T | null {
@@ -12,8 +13,13 @@ export function subjectOf<T extends KubeObject>({ spec, objects = [] }: HostBind
 export const ofKind = <T extends KubeObject>({ objects = [] }: HostBinding, kind: string): readonly T[] =>
   objects.slice(1).filter((object): object is T => object.kind === kind)
 
-export const classNamed = (binding: HostBinding, name: string): VirtualMachineClass | null =>
-  ofKind<VirtualMachineClass>(binding, 'VirtualMachineClass').find(({ metadata }) => metadata.name === name) ?? null
+/** As this host is going to have it. */
+export function classNamed(binding: HostBinding, name: string): VirtualMachineClass | null {
+  const came = ofKind<VirtualMachineClass>(binding, 'VirtualMachineClass').find(
+    ({ metadata }) => metadata.name === name,
+  )
+  return came === undefined ? null : (copyOf(came) as VirtualMachineClass)
+}
 
 /** What a machine brings along from its last host: what was decided by hand about it, and its machine type. */
 export interface HandedOver {

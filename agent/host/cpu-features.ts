@@ -5,7 +5,7 @@ import {
   CPU_VENDOR_LABEL,
   HOST_MODEL_LABEL,
 } from '../../lib/placement/cpu-labels.ts'
-import { at, attrOf, childrenOf, el, parseXml, printXml } from '../../lib/xml/index.ts'
+import { el, printXml } from '../../lib/xml/index.ts'
 import type { DomainCapabilities, HostModel } from './domain-capabilities.ts'
 
 /** `…/<model>: "true"` for each model that starts here, `…/<feature>: "true"` for each feature that guests can have. */
@@ -40,13 +40,4 @@ export function hostModelXml({ model, vendor, required, disabled }: HostModel): 
       disabled.map(feature('disable')),
     ),
   )
-}
-
-/** Features of a CPU document that libvirt has spelled out: all that a guest can require. Sorted. */
-export function requiredFeatures(cpuXml: string): string[] {
-  const root = parseXml(cpuXml)
-  const cpu = root.name === 'cpu' ? root : at(root, 'cpu')
-  const features = cpu === undefined ? [] : childrenOf(cpu, 'feature')
-  const names = features.filter((f) => attrOf(f, 'policy') !== 'disable').flatMap((f) => attrOf(f, 'name') ?? [])
-  return [...new Set(names)].sort()
 }

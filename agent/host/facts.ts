@@ -1,4 +1,5 @@
 // What the controllers need to know of this host; found at start, handed around as data.
+import type { DiscoveredCpu } from '../../schemas/index.ts'
 
 export interface HostFacts {
   readonly nodeName: string
@@ -13,7 +14,12 @@ export interface HostFacts {
   /** UEFI firmware files, or null when the package is missing. */
   readonly efi: { readonly codePath: string; readonly varsTemplate: string } | null
   /** What libvirt can give guests by the accelerator in use: named models that run here, and CPU features. */
-  readonly cpu: { readonly models: readonly string[]; readonly features: readonly string[] }
+  readonly cpu: {
+    readonly models: readonly string[]
+    readonly features: readonly string[]
+    /** The host's own as guests can have it, with libvirt's XML of it; null when libvirt does not tell. */
+    readonly own: (DiscoveredCpu & { readonly xml: string }) | null
+  }
   readonly cores: number
   readonly memoryBytes: bigint
   readonly versions: { readonly libvirt: string; readonly qemu: string }

@@ -1,6 +1,6 @@
 /** What the agent says about its host in the Node object: labels and status. Pure. */
 import { sizeWords } from '../../lib/placement/words.ts'
-import { storedClass } from '../../schemas/index.ts'
+import { type NodeCpu, storedClass } from '../../schemas/index.ts'
 import type { HostStorage } from '../storage/host-storage.ts'
 import type { AcceleratorDecision } from './accelerator.ts'
 import { allocatableOf, capacityOf } from './capacity.ts'
@@ -122,9 +122,13 @@ export function nodeStatus(
         ...(freeBytes === null ? {} : { freeBytes: String(freeBytes) }),
         ...(classes === null ? {} : { classes: classes.map(storedClass) }),
       },
-      ...(facts.hostModel === undefined ? {} : { cpu: { hostModel: facts.hostModel } }),
+      ...nodeCpu(facts),
     },
   }
+}
+
+function nodeCpu({ hostModel, accelerator }: NodeFacts): { readonly cpu?: NodeCpu } {
+  return hostModel === undefined || !('use' in accelerator) ? {} : { cpu: { hostModel, accelerator: accelerator.use } }
 }
 
 /** The whole object of a host that has none yet. */

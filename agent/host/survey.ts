@@ -2,9 +2,10 @@
 import type { Clock } from '../../lib/clock.ts'
 import { LibvirtError, type LibvirtPool } from '../../lib/libvirt/index.ts'
 import { type AcceleratorConfig, type AcceleratorDecision, decideAccelerator } from './accelerator.ts'
+import { baselineOf } from './baseline.ts'
 import { findCpuController } from './cgroups.ts'
 import type { CheckContext } from './checks/check.ts'
-import { hostModelXml, requiredFeatures } from './cpu-features.ts'
+import { hostModelXml } from './cpu-features.ts'
 import { type DomainCapabilities, parseDomainCapabilities } from './domain-capabilities.ts'
 import type { HostFacts } from './facts.ts'
 import { findEfiFirmware } from './firmware.ts'
@@ -35,9 +36,6 @@ export interface Survey {
   readonly checkContext: CheckContext
 }
 
-/** Ask for the whole list of features of a model (VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES). */
-const EXPAND_FEATURES = 1
-
 /**
  * Takes tenths of a second; at the first start after a boot also the time of measuring KVM, seconds on a bad host.
  * @throws LibvirtError and the other errors of a call, when libvirt cannot say what it can do
@@ -56,7 +54,7 @@ export async function surveyHost({ config, libvirt, host, clock }: SurveyDeps, s
   const virttype = 'use' in accelerator ? accelerator.use : 'qemu'
   const machineType = await findMachineType(libvirt, signal)
   const capabilities = await askDomainCapabilities(libvirt, machineType, virttype, signal)
-  const features = await expandHostModel(libvirt, capabilities, virttype, signal)
+  const own = await ownCpu(libvirt, capabilities, virttype, signal)
   const facts: HostFacts = {
     nodeName: config.nodeName,
     bootId: identity.bootId,
@@ -64,7 +62,12 @@ export async function surveyHost({ config, libvirt, host, clock }: SurveyDeps, s
     machineType,
     cpuController,
     efi,
-    cpu: { models: capabilities.usableModels, features },
+    cpu: {
+      models: capabilities.usableModels,
+      // Drivers that do not spell it out still name what the host has beyond its model.
+      features: own?.enabled ?? [...(capabilities.hostModel?.required ?? [])].sort(),
+      own,
+    },
     cores: identity.cores,
     memoryBytes: identity.memoryBytes,
     versions: { libvirt: formatVersion(libvirt.libVersion), qemu: qemuVersion },
@@ -94,21 +97,18 @@ async function askDomainCapabilities(
 }
 
 /** libvirt names a model and what differs from it; labels and classes need the features themselves. */
-async function expandHostModel(
+async function ownCpu(
   libvirt: SurveyDeps['libvirt'],
   { hostModel, machine }: DomainCapabilities,
-  virttype: string,
+  virttype: 'kvm' | 'qemu',
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  if (hostModel === undefined) return []
-  const xmlCpus = [hostModelXml(hostModel)]
-  const args = { emulator: null, arch: 'x86_64', machine, virttype, xmlCpus, flags: EXPAND_FEATURES }
+): Promise<HostFacts['cpu']['own']> {
+  if (hostModel === undefined) return null
+  const xml = hostModelXml(hostModel)
   try {
-    const { cpu } = await libvirt.call('ConnectBaselineHypervisorCPU', args, { signal })
-    return requiredFeatures(cpu)
+    return { ...(await baselineOf(libvirt, { machine, virttype }, [xml], signal)), xml }
   } catch (error) {
-    // Drivers without this call still name what the host has beyond its model.
-    if (error instanceof LibvirtError) return [...hostModel.required].sort()
+    if (error instanceof LibvirtError) return null
     throw error
   }
 }

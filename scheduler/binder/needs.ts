@@ -1,7 +1,14 @@
 // What a host needs beside an object to have it: all that the object refers to, as far as it is there.
 import { type KubeObject, type NamespacedName, nameOf, toKey } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
-import type { StorageClass, VirtualDisk, VirtualMachine, VirtualMachineOperation } from '../../schemas/index.ts'
+import {
+  carryingDiscovered,
+  type StorageClass,
+  type VirtualDisk,
+  type VirtualMachine,
+  type VirtualMachineClass,
+  type VirtualMachineOperation,
+} from '../../schemas/index.ts'
 import { DISKS, PRIORITY_CLASSES, SECRETS, STORAGE_CLASSES, VM_CLASSES } from '../../schemas/resources.ts'
 import { OPERATIONS_BY_VM } from '../indexes.ts'
 
@@ -52,7 +59,9 @@ export function needsOfVm(vm: VirtualMachine, reader: Find): readonly KubeObject
     ...disks,
     ...classes,
     ...[vm.spec.priorityClassName ?? []].flat().flatMap((name) => find(PRIORITY_CLASSES, { namespace: '', name })),
-    ...[find(VM_CLASSES, { namespace: '', name: vm.spec.virtualMachineClassName })].flat(),
+    ...[reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: vm.spec.virtualMachineClassName }) ?? []]
+      .flat()
+      .map(carryingDiscovered),
     ...[userDataRef, sysprepRef].flatMap((ref) =>
       ref === undefined ? [] : find(SECRETS, { namespace, name: ref.name }),
     ),

@@ -22,7 +22,7 @@ export function factsOf(vm: VirtualMachine, reader: FactsReader, extras: FactsEx
   const vmClass = reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: className })
   return vmFactsOf(vm, {
     vmClass,
-    discovered: (vmClass === null ? null : discoveredOf(vmClass)) ?? [],
+    discovered: (vmClass === null ? null : discoveredOf(vmClass))?.enabled ?? [],
     disks: disks.map((disk) =>
       diskFactsOf(disk, {
         storageClass: storageClassName(disk, reader),

@@ -28,6 +28,8 @@ export interface PlacementStateDeps {
   readonly priorityOf: PriorityOf
   /** In words, why a host is given nothing now, whatever its Node says; null when it may be. */
   readonly notReady: (node: string) => string | null
+  /** In words, why the folder of a shared class does not count on a host; null when it does. */
+  readonly folderProblem: (node: string, storageClass: string) => string | null
   /** Something changed that may help a machine which found no place: more room, another host, other labels. */
   readonly onRoom: () => void
 }
@@ -56,13 +58,18 @@ export class PlacementState {
 
   /** Reads a host anew: its object, and whether it may be given anything. */
   refresh(name: string): void {
-    const { reader, notReady, onRoom } = this.#deps
+    const { reader, notReady, folderProblem, onRoom } = this.#deps
     const node = reader.get<Node>(NODES, { namespace: '', name })
     if (node === null) {
       this.cluster.removeNode(name)
       return
     }
-    this.cluster.upsertNode(nodeFactsOf(node, { notReady: notReady(name) }))
+    this.cluster.upsertNode(
+      nodeFactsOf(node, {
+        notReady: notReady(name),
+        folderProblem: (storageClass) => folderProblem(name, storageClass),
+      }),
+    )
     onRoom()
   }
 

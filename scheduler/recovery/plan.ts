@@ -1,6 +1,15 @@
 // What hosts have of a scheduler -> the objects of that scheduler, and in words what they do not tell. Pure.
 import type { KubeObject } from '../../lib/object.ts'
-import type { ClusterDiskStatus, ClusterVmStatus, HostBinding, Node, Placement } from '../../schemas/index.ts'
+import {
+  type ClusterDiskStatus,
+  type ClusterVmStatus,
+  carriedBy,
+  type DiscoveredCpu,
+  type HostBinding,
+  type Node,
+  type Placement,
+  type VirtualMachineClass,
+} from '../../schemas/index.ts'
 import {
   CLUSTER_IMAGES,
   CONFIG_MAPS,
@@ -29,6 +38,8 @@ export interface Recreated {
   readonly object: KubeObject
   /** What the scheduler remembers of it. */
   readonly berth: ClusterVmStatus | ClusterDiskStatus | null
+  /** Of a class: the CPU that its machines were started with. Of which hosts it was made is not known any more. */
+  readonly discovered?: DiscoveredCpu
 }
 
 export interface RebuildPlan {
@@ -82,7 +93,8 @@ export function planRebuild(hosts: readonly HostFinds[], nowText: string): Rebui
     for (const object of (binding.objects ?? []).slice(1)) {
       const resource = RESOURCES[object.kind]
       if (resource === undefined || SUBJECTS.includes(resource) || found.has(object.metadata.uid)) continue
-      found.set(object.metadata.uid, { resource, object, berth: null })
+      const discovered = resource === VM_CLASSES ? carriedBy(object as VirtualMachineClass) : null
+      found.set(object.metadata.uid, { resource, object, berth: null, ...(discovered === null ? {} : { discovered }) })
     }
   const objects = [...found.values()].sort((a, b) => ORDER.indexOf(a.resource) - ORDER.indexOf(b.resource))
   const revisions = [...held.values()].flat().map(({ binding }) => BigInt(binding.spec.ruler.revision))

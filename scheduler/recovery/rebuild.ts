@@ -19,6 +19,7 @@ import { unavailable } from '../../lib/store/store.ts'
 import {
   type ClusterVmStatus,
   clusterStatusOf,
+  discoveryOf,
   HOST_BINDING,
   type HostBinding,
   KINDS,
@@ -26,6 +27,8 @@ import {
   NODE,
   type Node,
   VIRTUAL_MACHINE,
+  type VirtualMachineClass,
+  withDiscovery,
 } from '../../schemas/index.ts'
 import { NAMESPACES, NODES } from '../../schemas/resources.ts'
 import type { SchedulerConfig } from '../config.ts'
@@ -189,12 +192,19 @@ async function putNode(resources: Resources, { node, url, object }: HostFinds): 
 }
 
 /** An object that is there stays as it is; what is remembered of it is put right when the hosts know of a higher epoch. */
-async function put(resources: Resources, { resource, object, berth }: Recreated): Promise<void> {
+async function put(resources: Resources, { resource, object, berth, discovered }: Recreated): Promise<void> {
   const here = await resources.get(resource, nameOf(object))
   if (here !== null && here.metadata.uid !== object.metadata.uid)
     throw new Error('another object of that name is in the database; the one on the host stays as it is there')
   const { status: _, ...asked } = object
   if (here === null) await resources.recreate(resource, asked)
+  if (discovered !== undefined)
+    await resources.modifyStatus<VirtualMachineClass>(
+      resource,
+      { ...nameOf(object), uid: object.metadata.uid },
+      (status, current) =>
+        discoveryOf(current) === null ? withDiscovery(status, { ...discovered, nodes: [] }) : status,
+    )
   if (berth === null) return
   await resources.modifyStatus(
     resource,

@@ -1,4 +1,4 @@
-// What a host tells of its storage and CPU in its Node, for whoever places things in a cluster: `status.berth`, and `status.images`.
+// What a host tells of its storage in its Node, for whoever places things in a cluster: `status.berth`, and `status.images`.
 import type { KubeObject } from '../../lib/object.ts'
 
 export interface NodeStorage {
@@ -29,7 +29,6 @@ interface StoredClass {
 
 interface NodeBerth {
   readonly storage?: { readonly freeBytes?: string; readonly classes?: readonly StoredClass[] }
-  readonly cpu?: { readonly hostModel?: string }
 }
 
 interface NodeImage {
@@ -80,6 +79,3 @@ export const nodeImagesOf = (node: KubeObject | null): readonly string[] =>
   (statusOf(node).images ?? []).flatMap(({ names = [] }) =>
     names.flatMap((name) => (name.startsWith(DIGEST_NAME) ? [name.slice(DIGEST_NAME.length)] : [])),
   )
-
-/** The host's CPU as libvirt's XML of it, from which a common one is made; null when the host has not told. */
-export const nodeCpuOf = (node: KubeObject | null): string | null => berthOf(node).cpu?.hostModel ?? null

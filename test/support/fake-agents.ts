@@ -17,13 +17,18 @@ import type { AgentClients } from '../../scheduler/links/clients.ts'
 import {
   AGENT_KINDS,
   CLAIM,
+  CPU_BASELINE,
+  type CpuBaseline,
   type HostBinding,
   type Node,
+  type NodeClass,
+  storedClass,
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../schemas/index.ts'
 import {
   CLUSTER_IMAGES,
+  DISKS,
   HOST_BINDINGS,
   IMAGES,
   NAMESPACES,
@@ -42,6 +47,8 @@ export interface FakeAgent {
   refuse: ApiError | null
   /** Takes requests that write and never answers. */
   hang: boolean
+  /** What it says when it is asked for a common CPU; null: the features that all of them name. */
+  baselineFails: ApiError | null
   /** What it obeys. */
   ruler: { instance: string; term: number; revision: string }
   /** Bindings that were written, in order. */
@@ -53,17 +60,27 @@ export interface FakeAgentOptions {
   readonly cpu?: number
   readonly memory?: string
   readonly labels?: Readonly<Record<string, string>>
+  /** Its CPU, as libvirt would say it: here the names of its features. */
+  readonly hostModel?: string
+  /** Storage classes that it has; absent: it does not tell. */
+  readonly classes?: readonly NodeClass[]
 }
 
 const BOUND = 'berth/bound'
 
 export async function startFakeAgent(node: string, dir: string, options: FakeAgentOptions = {}): Promise<FakeAgent> {
-  const { cpu = 4, memory = '8Gi', labels = {} } = options
+  const { cpu = 4, memory = '8Gi', labels = {}, hostModel, classes } = options
   const store = await openSqliteStore({ path: join(dir, `${node}.db`) })
   const reader = new Cache({ store, resources: AGENT_KINDS.map(({ resource }) => resource) })
   await reader.start()
   const ruler = { instance: '', term: 0, revision: '0' }
-  const fake = { refuse: null as ApiError | null, hang: false, ruler, puts: [] as HostBinding[] }
+  const fake = {
+    refuse: null as ApiError | null,
+    baselineFails: null as ApiError | null,
+    hang: false,
+    ruler,
+    puts: [] as HostBinding[],
+  }
   const server = await createApiServer({
     store,
     kinds: AGENT_KINDS,
@@ -90,6 +107,16 @@ export async function startFakeAgent(node: string, dir: string, options: FakeAge
           return { accepted, ...ruler, message: accepted ? '' : 'a newer one is obeyed' }
         },
       },
+      {
+        kind: CPU_BASELINE,
+        answer: ({ object }) => {
+          if (fake.baselineFails !== null) throw fake.baselineFails
+          const { accelerator, cpus } = object as CpuBaseline
+          const [first = [], ...others] = cpus.map((each) => each.split(' '))
+          const enabled = first.filter((name) => others.every((each) => each.includes(name))).sort()
+          return { accelerator, cpus, baseline: { model: 'Common', features: [], enabled } }
+        },
+      },
     ],
   })
   const { resources } = server
@@ -107,6 +134,10 @@ export async function startFakeAgent(node: string, dir: string, options: FakeAge
     conditions: [
       { type: 'Ready', status: 'True', reason: 'AgentReady', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' },
     ],
+    berth: {
+      ...(hostModel === undefined ? {} : { cpu: { hostModel, accelerator: 'kvm' } }),
+      ...(classes === undefined ? {} : { storage: { classes: classes.map(storedClass) } }),
+    },
   }))
   const path = join(dir, `${node}.sock`)
   await server.listen({ unix: { path } })
@@ -174,6 +205,7 @@ async function carryOut({ resources }: ApiServer, reader: Cache, node: string, u
     await resources.modifyStatus(subject.resource, { ...name, uid }, (status) => ({
       ...(status as object),
       phase: 'Ready',
+      ...(subject.resource === DISKS ? { target: { persistentVolumeClaimName: name.name } } : {}),
       ...(isImage ? { berth: { digest: binding.spec.image?.digest ?? digestOf(node) } } : {}),
     }))
   await say('Accepted')

@@ -1,17 +1,18 @@
 // VirtualMachineClass: whether its virtual machines can run on this host, and that it is not deleted under them.
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
-import { fromKey, nameOf } from '../../../lib/object.ts'
+import { fromKey } from '../../../lib/object.ts'
 import { matchesNode } from '../../../lib/placement/class/cpu.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import { DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import {
+  cpuDigest,
   discoveredOf,
   isBound,
   type Node,
   type VirtualMachine,
   type VirtualMachineClass,
-  withDiscovered,
+  withDiscovery,
 } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { NODES, VM_CLASS_IN_USE, VM_CLASSES, VMS } from '../../names.ts'
@@ -48,21 +49,30 @@ export class ClassReconciler implements Reconciler {
       return DONE
     }
     const node = reader.get<Node>(NODES, { namespace: '', name: facts.nodeName })
-    await this.#discover(vmClass, node)
-    await resources.modifyStatus<VirtualMachineClass>(VM_CLASSES, target, (before, object) =>
-      buildClassStatus({ vmClass: object, before, facts, node, usedBy, now: clock.now() }),
-    )
+    await resources.modifyStatus<VirtualMachineClass>(VM_CLASSES, target, (before, object) => {
+      const found = {
+        ...object,
+        status: this.#discovered(object, before, node, usedBy.length > 0),
+      } as VirtualMachineClass
+      return buildClassStatus({ vmClass: found, before: found.status, facts, node, usedBy, now: clock.now() })
+    })
     return DONE
   }
 
-  /** Once, by what this host has; a class that came from a scheduler brings along what was found there. */
-  async #discover(vmClass: VirtualMachineClass, node: Node | null): Promise<void> {
-    if (vmClass.spec.cpu.type !== 'Discovery' || discoveredOf(vmClass) !== null || isBound(vmClass)) return
-    const { features } = this.#deps.facts.cpu
-    if (node === null || features.length === 0 || !matchesNode(vmClass.spec.cpu.discovery?.nodeSelector, node)) return
-    await this.#deps.resources.modify<VirtualMachineClass>(VM_CLASSES, nameOf(vmClass), (current) =>
-      current.metadata.uid === vmClass.metadata.uid ? withDiscovered(current, features) : current,
-    )
+  /** What this host has; machines that name the class keep what they were started with. A copy brings along what a scheduler found. */
+  #discovered(
+    vmClass: VirtualMachineClass,
+    before: VirtualMachineClass['status'],
+    node: Node | null,
+    isUsed: boolean,
+  ): VirtualMachineClass['status'] {
+    const { cpu } = vmClass.spec
+    const { own } = this.#deps.facts.cpu
+    if (cpu.type !== 'Discovery' || isBound(vmClass) || own === null) return before
+    if (isUsed && discoveredOf(vmClass) !== null) return before
+    if (node === null || !matchesNode(cpu.discovery?.nodeSelector, node)) return before
+    const { xml, ...found } = own
+    return withDiscovery(before, { ...found, nodes: [{ name: this.#deps.facts.nodeName, cpu: cpuDigest(xml) }] })
   }
 
   #users(name: string): readonly string[] {

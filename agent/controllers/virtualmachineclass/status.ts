@@ -1,11 +1,9 @@
 // What a class comes to on this host -> its status. Pure. Conditions and reasons are DVP's (vmclasscondition).
 import type { ConditionOf } from '../../../lib/conditions.ts'
-import type { CpuPlan } from '../../../lib/domain/index.ts'
 import { CLASS_CONDITIONS } from '../../../lib/placement/class/conditions.ts'
-import { enabledFeatures } from '../../../lib/placement/class/cpu.ts'
-import { linesOf, unsatisfied } from '../../../lib/placement/selectors.ts'
+import { enabledFeatures, selectorProblem } from '../../../lib/placement/class/cpu.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
-import { discoveredOf, type Node, type VirtualMachineClass } from '../../../schemas/index.ts'
+import { discoveredOf, isBound, type Node, type VirtualMachineClass } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { cpuOf } from './cpu.ts'
 
@@ -25,19 +23,7 @@ export interface ClassInputs {
 export function classProblem({ vmClass, facts, node }: Pick<ClassInputs, 'vmClass' | 'facts' | 'node'>): string | null {
   const cpu = cpuOf(vmClass, facts)
   if ('refused' in cpu) return cpu.refused
-  const missing = missingCpu(cpu.plan, facts.cpu)
-  if (missing !== null) return missing
-  const open = unsatisfied(node?.metadata.labels ?? {}, linesOf(vmClass.spec.nodeSelector ?? {}))
-  return open.length === 0 ? null : `no node has the labels of the class's nodeSelector`
-}
-
-/** What the class asks of the CPU that this host does not have; null when it has all. */
-export function missingCpu(plan: CpuPlan, host: HostFacts['cpu']): string | null {
-  if (plan.kind === 'model')
-    return host.models.includes(plan.model) ? null : `the CPU model ${plan.model} does not run on this host`
-  if (plan.kind !== 'features') return null
-  const missing = plan.features.filter((feature) => !host.features.includes(feature))
-  return missing.length === 0 ? null : `this host's CPU lacks ${missing.join(', ')}`
+  return selectorProblem(vmClass, node ?? { metadata: { ...vmClass.metadata, labels: {} } })
 }
 
 export function buildClassStatus(inputs: ClassInputs): ClassStatus {
@@ -76,7 +62,9 @@ function discovery(vmClass: VirtualMachineClass): Extract<Said, { type: 'Discove
   const type = 'Discovered'
   if (vmClass.spec.cpu.type !== 'Discovery') return { type, status: 'False', reason: 'DiscoverySkip' }
   if (discoveredOf(vmClass) !== null) return { type, status: 'True', reason: 'DiscoverySucceeded' }
-  const message = 'no host has the labels of cpu.discovery.nodeSelector and has told of its CPU'
+  const message = isBound(vmClass)
+    ? 'the scheduler has not found the common CPU of its hosts yet'
+    : 'this host has not the labels of cpu.discovery.nodeSelector, or its libvirt does not tell of its CPU'
   return { type, status: 'False', reason: 'DiscoveryFailed', message }
 }
 

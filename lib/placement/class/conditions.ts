@@ -19,12 +19,14 @@ export const CLASS_CONDITIONS = defineConditions('VirtualMachineClass', {
       DiscoverySucceeded: {
         status: 'True',
         means:
-          'The features are in `status.cpuFeatures.enabled`. They were found once and stay, whatever hosts come later.',
+          'The message has the model and the hosts that it was made of, `status.cpuFeatures.enabled` the features. It is made anew when hosts or their CPUs change, but not while machines name the class: these were started with it, and the message says what has changed since.',
+        todo: 'To have it made anew in spite of machines, create another class and let them name that.',
       },
       DiscoveryFailed: {
         status: 'False',
-        means: 'No host has the labels of `spec.cpu.discovery.nodeSelector` and has told of its CPU.',
-        todo: 'Label a Node, or create the class anew with another selector. It is tried again by itself.',
+        means:
+          'No host has the labels of `spec.cpu.discovery.nodeSelector` and has told of its CPU, or libvirt finds nothing in common; the message has the words of each host that was asked. It is tried again by itself.',
+        todo: 'Label a Node, or create the class anew with another selector: CPUs of different vendors have nothing in common.',
       },
       DiscoverySkip: { status: 'False', means: 'Nothing is searched for: the class says what its CPU is.' },
     },

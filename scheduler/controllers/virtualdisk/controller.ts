@@ -14,13 +14,14 @@ import {
   isShared,
   type Node,
   nextEpoch,
+  nodeClassesOf,
   nodeStorageOf,
   type VirtualDisk,
   waitsForConsumer,
 } from '../../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, STORAGE_CLASSES, VMS } from '../../../schemas/resources.ts'
 import { storageClassOf } from '../../binder/needs.ts'
-import { referenceOf, VMS_BY_REFERENCE, vmReferences } from '../../indexes.ts'
+import { byPlace, referenceOf, VMS_BY_REFERENCE, vmReferences } from '../../indexes.ts'
 import { HOSTS_FINALIZER } from '../virtualmachine/finalizer.ts'
 import { CLUSTER_DISK_CONDITIONS, type ClusterDiskCondition } from './conditions.ts'
 import { aimDisk, type DiskHost } from './plan.ts'
@@ -32,6 +33,8 @@ export interface DiskPlacesDeps {
   readonly nodes: () => readonly string[]
   /** In words, why a host is given nothing now; null when it is ready. */
   readonly notReady: (node: string) => string | null
+  /** In words, why the folder of a shared class does not count on a host; null when it does. */
+  readonly folderProblem: (node: string, storageClass: string) => string | null
   /** In words, why a host is not heard of; null when it is. */
   readonly silence: (node: string) => string | null
   readonly clock: Clock
@@ -109,7 +112,7 @@ export class DiskPlaces {
           storageClass === null ? null : { waits: waitsForConsumer(storageClass), shared: isShared(storageClass) },
         machines,
         ageMs: clock.now() - Date.parse(creationTimestamp),
-        bytes: size === undefined ? 0n : toBytes(size),
+        bytes: bytesOf(size),
         silence: placement === undefined ? null : silence(placement.node),
       },
       this.#hosts(disk),
@@ -122,16 +125,40 @@ export class DiskPlaces {
   #hosts(disk: VirtualDisk): readonly DiskHost[] {
     const { reader, nodes, notReady } = this.#deps
     const having = imageNodes(disk, reader)
+    const className = storageClassOf(disk, reader)?.metadata.name ?? null
     return nodes().map((name) => {
       const node = reader.get<Node>(NODES, { namespace: '', name })
       const cordoned = node?.spec?.unschedulable === true ? 'it is cordoned' : null
       return {
         name,
-        notReady: notReady(name) ?? cordoned,
-        freeBytes: nodeStorageOf(node)?.freeBytes ?? null,
+        notReady: notReady(name) ?? cordoned ?? this.#classProblem(node, className),
+        freeBytes: this.#freeBytes(node, className),
         hasImage: having.includes(name),
       }
     })
+  }
+
+  /** Null as well for a host that does not tell of its classes. */
+  #classProblem(node: Node | null, className: string | null): string | null {
+    const classes = nodeClassesOf(node)
+    if (node === null || classes === null || className === null) return null
+    const found = classes.find(({ name }) => name === className)
+    if (found === undefined) return `it has no storage class ${className}`
+    const problem = found.problem ?? this.#deps.folderProblem(node.metadata.name, className)
+    return problem === null ? null : `the storage class ${className}: ${problem}`
+  }
+
+  /** Beside what is promised to disks that are not made there yet. */
+  #freeBytes(node: Node | null, className: string | null): bigint | null {
+    const { reader } = this.#deps
+    const found = nodeClassesOf(node)?.find(({ name }) => name === className)
+    if (node === null || found === undefined) return nodeStorageOf(node)?.freeBytes ?? null
+    const promised = reader
+      .byIndex<VirtualDisk>(byPlace(DISKS), node.metadata.name)
+      .filter((disk) => disk.status?.target?.persistentVolumeClaimName === undefined)
+      .filter((disk) => storageClassOf(disk, reader)?.metadata.name === className)
+      .reduce((sum, { spec }) => sum + bytesOf(spec.persistentVolumeClaim?.size), 0n)
+    return found.freeBytes > promised ? found.freeBytes - promised : 0n
   }
 
   async #place(disk: VirtualDisk, node: string): Promise<void> {
@@ -163,6 +190,8 @@ export class DiskPlaces {
     })
   }
 }
+
+const bytesOf = (size: string | number | undefined): bigint => (size === undefined ? 0n : toBytes(size))
 
 /** Hosts that have, or shall have, the image that the disk is made from. */
 function imageNodes(disk: VirtualDisk, reader: Pick<Reader, 'get'>): readonly string[] {

@@ -1,4 +1,5 @@
 // Where a disk goes that no machine takes along. Pure. (A machine that gets its place takes its disks with it.)
+import { sizeWords } from '../../../lib/placement/words.ts'
 import type { ClusterDiskStatus } from '../../../schemas/index.ts'
 import type { ClusterDiskCondition } from './conditions.ts'
 
@@ -79,9 +80,10 @@ function place({ bytes }: DiskSeen, hosts: readonly DiskHost[]): DiskAim {
   return say({ status: 'False', reason: 'ProvisioningNotStarted', message: `no host can take it: ${why}` }, LOOK_MS)
 }
 
-/** A disk fills with time, so that only one which could never be whole is refused. */
+/** One that could never be whole is refused. */
 function roomProblem({ freeBytes }: DiskHost, bytes: bigint): string | null {
-  return freeBytes !== null && freeBytes === 0n && bytes > 0n ? 'its disk is full' : null
+  if (freeBytes === null || bytes <= freeBytes) return null
+  return `the disk needs ${sizeWords(Number(bytes))}, ${sizeWords(Number(freeBytes))} are free`
 }
 
 /** Where its image is, then where most room is, then by name. */

@@ -3,22 +3,24 @@
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
-import { commonFeatures, discoveryNodes } from '../../../lib/placement/class/cpu.ts'
 import { Controller, type ControllerObserver } from '../../../lib/reconcile/controller.ts'
 import type { ReconcileLog } from '../../../lib/reconcile/log.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import { DONE, type Outcome } from '../../../lib/reconcile/types.ts'
+import { again, DONE, type Outcome } from '../../../lib/reconcile/types.ts'
 import { keyOf } from '../../../lib/store/change.ts'
 import type { Change } from '../../../lib/store/store.ts'
 import {
-  discoveredOf,
   type Node,
+  nodeCpuOf,
   type VirtualMachine,
   type VirtualMachineClass,
-  withDiscovered,
+  withDiscovery,
 } from '../../../schemas/index.ts'
 import { NODES, VM_CLASS_IN_USE, VM_CLASSES, VMS } from '../../../schemas/resources.ts'
 import { referenceOf, VMS_BY_REFERENCE } from '../../indexes.ts'
+import type { AgentClients } from '../../links/clients.ts'
+import { askBaseline } from './ask.ts'
+import { planDiscovery } from './discover.ts'
 import { classStatus } from './status.ts'
 
 export interface ClassesDeps {
@@ -26,12 +28,17 @@ export interface ClassesDeps {
   readonly resources: Resources
   /** Members of the cluster. */
   readonly nodes: () => readonly string[]
+  readonly clients: Pick<AgentClients, 'clientFor'>
+  /** In words, why a host is not asked now; null when it can be. */
+  readonly notReady: (node: string) => string | null
   readonly clock: Clock
   readonly log: ReconcileLog
   readonly observer?: ControllerObserver
 }
 
 const CONCURRENCY = 4
+/** Hosts that did not answer are asked again. */
+const ASK_AGAIN_MS = 10_000
 
 export class Classes {
   readonly controller: Controller
@@ -42,7 +49,7 @@ export class Classes {
     const { reader, clock, log, observer } = deps
     this.controller = new Controller({
       name: 'virtualmachineclass',
-      reconciler: { reconcile: (key) => this.#pass(key) },
+      reconciler: { reconcile: (key, signal) => this.#pass(key, signal) },
       clock,
       log,
       concurrency: CONCURRENCY,
@@ -66,40 +73,52 @@ export class Classes {
     this.controller.enqueue(toKey({ namespace: '', name }))
   }
 
-  async #pass(key: string): Promise<Outcome> {
+  async #pass(key: string, signal: AbortSignal): Promise<Outcome> {
     const { reader, resources, clock } = this.#deps
     const vmClass = reader.get<VirtualMachineClass>(VM_CLASSES, fromKey(key))
     if (vmClass === null) return DONE
     const target = { ...nameOf(vmClass), uid: vmClass.metadata.uid }
     const isDeleted = vmClass.metadata.deletionTimestamp !== undefined
-    const usedBy = reader
-      .byIndex<VirtualMachine>(VMS_BY_REFERENCE, referenceOf('VirtualMachineClass', '', vmClass.metadata.name))
-      .map((vm) => toKey(nameOf(vm)))
+    const usedBy = this.#users(vmClass.metadata.name)
     if (isDeleted && usedBy.length === 0) {
       await resources.removeFinalizer(VM_CLASSES, target, VM_CLASS_IN_USE)
       return DONE
     }
     if (!isDeleted) await resources.addFinalizer(VM_CLASSES, target, VM_CLASS_IN_USE)
     const nodes = this.#nodes()
-    await this.#discover(vmClass, nodes)
+    const problem = isDeleted ? null : await this.#discover(vmClass, nodes, signal)
     await resources.modifyStatus<VirtualMachineClass>(VM_CLASSES, target, (before, current) =>
-      classStatus({ vmClass: current, before, nodes, usedBy, now: clock.now() }),
+      classStatus({ vmClass: current, before, nodes, usedBy, problem, now: clock.now() }),
     )
-    return DONE
+    return problem === null ? DONE : again(ASK_AGAIN_MS, problem)
   }
 
-  /** Once: machines are started with what was found then. */
-  async #discover(vmClass: VirtualMachineClass, nodes: readonly Node[]): Promise<void> {
-    if (vmClass.spec.cpu.type !== 'Discovery' || discoveredOf(vmClass) !== null) return
-    const meant = discoveryNodes(vmClass, nodes)
-    const features = commonFeatures(meant)
-    if (features.length === 0) return
-    const { resources, log } = this.#deps
-    await resources.modify<VirtualMachineClass>(VM_CLASSES, nameOf(vmClass), (current) =>
-      current.metadata.uid === vmClass.metadata.uid ? withDiscovered(current, features) : current,
+  /** In words, why no common CPU was found; null when there is nothing to find, or it was. */
+  async #discover(vmClass: VirtualMachineClass, nodes: readonly Node[], signal: AbortSignal): Promise<string | null> {
+    const { resources, log, clients, notReady } = this.#deps
+    const { name, uid } = vmClass.metadata
+    const isUsed = () => this.#users(name).length > 0
+    const step = planDiscovery(vmClass, nodes, isUsed())
+    if (step.do === 'wait') return step.why
+    if (step.do !== 'ask') return null
+    const able = step.of.filter((node) => notReady(node) === null)
+    const answer = await askBaseline(clients, able, step.ask, signal)
+    if (answer.cpu === null) return answer.why
+    const { model, features, enabled } = answer.cpu
+    const found = { model, features, enabled, nodes: step.nodes }
+    await resources.modifyStatus<VirtualMachineClass>(VM_CLASSES, { namespace: '', name, uid }, (status, current) =>
+      // A machine that came meanwhile counts on what was there.
+      planDiscovery(current, nodes, isUsed()).do === 'ask' ? withDiscovery(status, found) : status,
     )
-    const names = meant.map(({ metadata }) => metadata.name)
-    log.info({ class: vmClass.metadata.name, nodes: names, features: features.length }, 'a common CPU was found')
+    const names = step.nodes.map((node) => node.name)
+    log.info({ class: name, model, nodes: names, by: answer.by }, 'the common CPU of hosts was found')
+    return null
+  }
+
+  #users(name: string): readonly string[] {
+    return this.#deps.reader
+      .byIndex<VirtualMachine>(VMS_BY_REFERENCE, referenceOf('VirtualMachineClass', '', name))
+      .map((vm) => toKey(nameOf(vm)))
   }
 
   #nodes(): readonly Node[] {
@@ -111,11 +130,12 @@ export class Classes {
 /** Labels, amounts and whether it is ready; not each sign of life. */
 function isAboutCpu(change: Change): boolean {
   if (change.type === 'delete' || change.previous === null) return true
-  const facts = ({ metadata, status }: Node) =>
+  const facts = (node: Node) =>
     JSON.stringify([
-      metadata.labels,
-      status?.allocatable,
-      status?.conditions?.find(({ type }) => type === 'Ready')?.reason,
+      node.metadata.labels,
+      node.status?.allocatable,
+      nodeCpuOf(node),
+      node.status?.conditions?.find(({ type }) => type === 'Ready')?.reason,
     ])
   return facts(change.previous as Node) !== facts(change.entry.value as Node)
 }

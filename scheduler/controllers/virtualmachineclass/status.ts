@@ -1,9 +1,10 @@
 // What a class comes to over all hosts -> its status. Pure. Conditions and reasons are DVP's (vmclasscondition).
 import type { ConditionOf } from '../../../lib/conditions.ts'
 import { CLASS_CONDITIONS } from '../../../lib/placement/class/conditions.ts'
-import { classNodeProblem, commonFeatures, discoveryNodes, enabledFeatures } from '../../../lib/placement/class/cpu.ts'
+import { classNodeProblem, commonFeatures, enabledFeatures } from '../../../lib/placement/class/cpu.ts'
 import { formatBytes, readQuantity, toMilli, toUnits } from '../../../lib/quantity.ts'
-import { discoveredOf, type Node, type VirtualMachineClass } from '../../../schemas/index.ts'
+import { discoveryOf, type Node, type VirtualMachineClass } from '../../../schemas/index.ts'
+import { planDiscovery } from './discover.ts'
 
 export type ClassStatus = NonNullable<VirtualMachineClass['status']>
 
@@ -14,18 +15,20 @@ export interface ClassInputs {
   readonly nodes: readonly Node[]
   /** `namespace/name` of the machines that name it. */
   readonly usedBy: readonly string[]
+  /** In words, why no common CPU was found; null when there was nothing to look for, or it was. */
+  readonly problem: string | null
   readonly now: number
 }
 
 type Said = ConditionOf<typeof CLASS_CONDITIONS.table>
 
-export function classStatus({ vmClass, before, nodes, usedBy, now }: ClassInputs): ClassStatus {
+export function classStatus({ vmClass, before, nodes, usedBy, problem, now }: ClassInputs): ClassStatus {
   const judged = nodes.map((node) => ({ node, problem: classNodeProblem(vmClass, node) }))
   const available = judged.filter(({ problem }) => problem === null).map(({ node }) => node)
   const generation = vmClass.metadata.generation ?? 0
   const said: readonly Said[] = [
     readiness(judged),
-    discovery(vmClass, nodes),
+    discovery(vmClass, nodes, usedBy.length > 0, problem),
     {
       type: 'InUse',
       status: usedBy.length > 0 ? 'True' : 'False',
@@ -57,17 +60,27 @@ function readiness(judged: readonly { readonly node: Node; readonly problem: str
   return { type, status: 'False', reason: 'NoSuitableNodesFound', message }
 }
 
-function discovery(vmClass: VirtualMachineClass, nodes: readonly Node[]): Said {
+function discovery(
+  vmClass: VirtualMachineClass,
+  nodes: readonly Node[],
+  isUsed: boolean,
+  problem: string | null,
+): Said {
   const type = 'Discovered'
   if (vmClass.spec.cpu.type !== 'Discovery') return { type, status: 'False', reason: 'DiscoverySkip' }
-  if (discoveredOf(vmClass) !== null) return { type, status: 'True', reason: 'DiscoverySucceeded' }
-  const meant = discoveryNodes(vmClass, nodes)
-  const message =
-    meant.length === 0
-      ? 'no host has the labels of cpu.discovery.nodeSelector and has told of its CPU'
-      : `the hosts ${shown(meant.map(({ metadata }) => metadata.name))} have no CPU feature in common`
-  return { type, status: 'False', reason: 'DiscoveryFailed', message }
+  const found = discoveryOf(vmClass)
+  if (found === null)
+    return { type, status: 'False', reason: 'DiscoveryFailed', message: problem ?? 'its hosts are being asked' }
+  const step = planDiscovery(vmClass, nodes, isUsed)
+  const since = step.do === 'keep' ? step.since : ''
+  const of = found.nodes.length === 0 ? 'of hosts that are not known any more' : `of ${shown(names(found.nodes))}`
+  const kept = since === '' ? '' : `; kept although ${since}${isUsed ? ': machines were started with it' : ''}`
+  // A newer one could not be made: what was found before holds.
+  const failed = problem === null ? '' : `; a new one was not found: ${problem}`
+  return { type, status: 'True', reason: 'DiscoverySucceeded', message: `${found.model}, ${of}${kept}${failed}` }
 }
+
+const names = (nodes: readonly { readonly name: string }[]): readonly string[] => nodes.map(({ name }) => name)
 
 function features(vmClass: VirtualMachineClass, available: readonly Node[]): NonNullable<ClassStatus['cpuFeatures']> {
   const enabled = enabledFeatures(vmClass)

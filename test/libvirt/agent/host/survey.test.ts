@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { baselineOf } from '../../../../agent/host/baseline.ts'
 import {
   judgeKvm,
   nodeStatus,
@@ -113,6 +114,43 @@ describe('the survey of this host', () => {
     )
     expect(status.conditions.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' })
     expect(status.conditions.find(({ type }) => type === 'LibvirtAvailable')).toMatchObject({ status: 'True' })
+  })
+})
+
+describe('the common CPU of several hosts', () => {
+  /** As agents tell it of real ones: the model with what differs. */
+  const cpu = (model: string, vendor: string, more = '') =>
+    `<cpu mode='custom' match='exact'><model fallback='forbid'>${model}</model><vendor>${vendor}</vendor>${more}</cpu>`
+  const haswell = cpu('Haswell-noTSX', 'Intel', `<feature policy='disable' name='avx2'/>`)
+  const skylake = cpu('Skylake-Server-noTSX-IBRS', 'Intel')
+  const baseline = async (cpus: readonly string[]) => {
+    const { facts } = await survey()
+    return await baselineOf(pool, { machine: facts.machineType, virttype: 'qemu' }, cpus, signal)
+  }
+
+  it('is of this host alone what it can have', async () => {
+    const { own, features } = (await survey()).facts.cpu
+    if (own === null) throw new Error('libvirt tells of this CPU')
+    const { xml, ...found } = own
+    expect(await baseline([xml, xml])).toEqual(found)
+    expect(found.enabled).toEqual(features)
+    expect(found.enabled).toEqual(expect.arrayContaining(['sse2', 'lm']))
+  })
+
+  it('has what two different ones share, and is one that each of them could run', async () => {
+    const found = await baseline([haswell, skylake])
+    expect(found.model).toMatch(/Haswell|Broadwell|SandyBridge|IvyBridge|Westmere|Nehalem/)
+    expect(found.enabled).toEqual(expect.arrayContaining(['sse4.2', 'aes', 'avx']))
+    for (const lacking of ['avx2', 'avx512f', 'clwb']) expect(found.enabled).not.toContain(lacking)
+    for (const one of [haswell, skylake]) {
+      const alone = await baseline([one])
+      expect(found.enabled.filter((feature) => !alone.enabled.includes(feature))).toEqual([])
+    }
+  })
+
+  it('is none of CPUs that are strangers to each other, or to this libvirt, in words', async () => {
+    await expect(baseline([skylake, cpu('EPYC', 'AMD')])).rejects.toThrow(/vendors do not match/)
+    await expect(baseline([cpu('NoSuchModel', 'Intel')])).rejects.toThrow(/NoSuchModel/)
   })
 })
 

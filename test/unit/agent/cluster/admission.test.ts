@@ -6,7 +6,7 @@ import { Ledger } from '../../../../agent/controllers/virtualmachine/ledger.ts'
 import type { Admission } from '../../../../lib/apiserver/index.ts'
 import type { Reader } from '../../../../lib/reconcile/reader.ts'
 import type { Change } from '../../../../lib/store/store.ts'
-import { HOST_BINDING, type HostBinding, type VirtualMachine } from '../../../../schemas/index.ts'
+import { DISCOVERED_CPU, HOST_BINDING, type HostBinding, type VirtualMachine } from '../../../../schemas/index.ts'
 import { aBinding, clusterVm, RULER } from '../../../support/bindings.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { aClass, aVm, FACTS } from '../../../support/objects.ts'
@@ -147,4 +147,18 @@ it('a class that did not come along, a superseded scheduler, a binding that is n
   expect(reached).toEqual([])
   await ask('delete', aBinding({ role: 'Released' }, [], { phase: 'Released', epoch: 1 }), null)
   expect(reached).toEqual(['100'])
+})
+
+it('takes a machine with the CPU that the scheduler found for its hosts, and says what that lacks here', async () => {
+  const { ask } = host()
+  const withCpu = (enabled: readonly string[]): HostBinding => {
+    const cpu = { model: 'Nehalem', features: [], enabled }
+    const annotations = { [DISCOVERED_CPU]: JSON.stringify(cpu) }
+    const discovery = aClass({ cpu: { type: 'Discovery' } })
+    const carried = { ...discovery, metadata: { ...discovery.metadata, annotations } }
+    const binding = named('a', 'uid-a')
+    return { ...binding, objects: [...(binding.objects ?? []).slice(0, 1), carried] }
+  }
+  await ask('create', withCpu(['aes']), null, true)
+  await expect(ask('create', withCpu(['aes', 'avx']), null)).rejects.toThrow(/generic: the host's CPU lacks avx/)
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { cpuLabels, hostModelXml, requiredFeatures } from '../../../../agent/host/cpu-features.ts'
+import { requiredFeatures } from '../../../../agent/host/baseline.ts'
+import { cpuLabels, hostModelXml } from '../../../../agent/host/cpu-features.ts'
 import { parseDomainCapabilities } from '../../../../agent/host/domain-capabilities.ts'
 import { newestMachineType } from '../../../../agent/host/machine-type.ts'
 

@@ -1,7 +1,9 @@
 // Images and disks over several hosts: a real store and real sockets; the agents are fakes (see test/support/fake-agents.ts) that "import" or
 // "copy" at once, by what their binding says.
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { ApiError } from '../../../../lib/errors.ts'
 import {
+  BOUND,
   type ClusterDiskStatus,
   type ClusterImageStatus,
   type ClusterVirtualImage,
@@ -10,8 +12,8 @@ import {
   type VirtualDisk,
   type VirtualMachineClass,
 } from '../../../../schemas/index.ts'
-import { CLUSTER_IMAGES, DISKS, NODES, VM_CLASSES } from '../../../../schemas/resources.ts'
-import { ClusterWorld, createVm, type SchedulerWorld, vmOf } from './world.ts'
+import { CLUSTER_IMAGES, DISKS, NODES, VM_CLASSES, VMS } from '../../../../schemas/resources.ts'
+import { ClusterWorld, createVm, runningWords, type SchedulerWorld, vmOf } from './world.ts'
 
 const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
 
@@ -101,34 +103,94 @@ it('says which host imports, or why none does, while no host speaks', async () =
   expect(imageOf(world)?.status?.phase).toBe('Pending')
 })
 
-it('a class of the type Discovery has the CPU that its hosts have in common, and takes it to them', async () => {
-  const cluster = new ClusterWorld()
-  const label = (...features: string[]) =>
-    Object.fromEntries(features.map((name) => [`cpu-feature.node.virtualization.deckhouse.io/${name}`, 'true']))
-  const h1 = await cluster.agent('h1', { labels: label('sse', 'avx') })
-  await cluster.agent('h2', { labels: { ...label('sse', 'aes'), gone: 'true' } })
-  const world = await cluster.scheduler()
-  await ready(world, 2)
-  await soon(
-    () => world.reader.list(NODES).filter(({ metadata }) => Object.keys(metadata.labels ?? {}).length > 1).length,
-  ).toBe(2)
-  await world.resources.create(VM_CLASSES, {
-    apiVersion: 'virtualization.deckhouse.io/v1alpha3',
-    kind: 'VirtualMachineClass',
-    metadata: { name: 'common' },
-    spec: { cpu: { type: 'Discovery' } },
-  } as never)
-  const status = () => world.reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: 'common' })?.status
-  await soon(status).toMatchObject({
-    phase: 'Ready',
-    availableNodes: ['h1', 'h2'],
-    cpuFeatures: { enabled: ['sse'], notEnabledCommon: [] },
+describe('a class of the type Discovery', () => {
+  const label = (features: string) =>
+    Object.fromEntries(
+      features.split(' ').map((name) => [`cpu-feature.node.virtualization.deckhouse.io/${name}`, 'true']),
+    )
+  const withCpu = (hostModel: string) => ({ hostModel, labels: label(hostModel) })
+
+  async function common(...cpus: readonly string[]) {
+    const cluster = new ClusterWorld()
+    const agents = []
+    for (const [index, cpu] of cpus.entries()) agents.push(await cluster.agent(`h${index + 1}`, withCpu(cpu)))
+    const world = await cluster.scheduler()
+    await ready(world, cpus.length)
+    const create = () =>
+      world.resources.create(VM_CLASSES, {
+        apiVersion: 'virtualization.deckhouse.io/v1alpha3',
+        kind: 'VirtualMachineClass',
+        metadata: { name: 'common' },
+        spec: { cpu: { type: 'Discovery' } },
+      } as never)
+    const status = () => world.reader.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: 'common' })?.status
+    const said = () => {
+      const condition = status()?.conditions?.find(({ type }) => type === 'Discovered')
+      return `${condition?.status} ${condition?.message}`
+    }
+    return { cluster, agents, world, create, status, said }
+  }
+
+  it('has the CPU that a host’s libvirt finds for all, and takes it to them', async () => {
+    const { agents, world, create, status, said } = await common('sse avx', 'sse aes')
+    await create()
+    await soon(status).toMatchObject({
+      phase: 'Ready',
+      availableNodes: ['h1', 'h2'],
+      cpuFeatures: { enabled: ['sse'], notEnabledCommon: [] },
+      maxAllocatableResources: { cpu: '4', memory: '8Gi' },
+    })
+    expect(said()).toBe('True Common, of h1, h2')
+    const vm = await createVm(world, 'web', {
+      spec: { virtualMachineClassName: 'common', nodeSelector: { 'kubernetes.io/hostname': 'h1' } },
+    })
+    await soon(() => vmOf(world, 'web')?.status?.nodeName).toBe('h1')
+    const objects = agents[0]?.puts.find(({ metadata }) => metadata.name === vm.metadata.uid)?.objects ?? []
+    const sent = objects.find(({ kind }) => kind === 'VirtualMachineClass') as VirtualMachineClass
+    // As its host has it: marked as a copy.
+    const copy = {
+      ...sent,
+      metadata: { ...sent.metadata, annotations: { ...sent.metadata.annotations, [BOUND]: sent.metadata.uid } },
+    }
+    expect(discoveredOf(copy)).toEqual({ model: 'Common', features: [], enabled: ['sse'] })
   })
-  const vm = await createVm(world, 'web', {
-    spec: { virtualMachineClassName: 'common', nodeSelector: { 'kubernetes.io/hostname': 'h1' } },
+
+  it('is made anew while no machine names it, and stays as it is once one does', async () => {
+    const { cluster, world, create, status, said } = await common('sse avx aes', 'sse aes')
+    await create()
+    await soon(said).toBe('True Common, of h1, h2')
+    await cluster.agent('h3', withCpu('sse'))
+    await world.resources.create(NODES, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'h3' }, spec: {} } as never)
+    await soon(said).toBe('True Common, of h1, h2, h3')
+    expect(status()?.cpuFeatures?.enabled).toEqual(['sse'])
+    await createVm(world, 'web', { spec: { virtualMachineClassName: 'common' } })
+    await soon(() => vmOf(world, 'web')?.status?.nodeName).toMatch(/^h/)
+    cluster.clients.remove('h3')
+    await world.resources.delete(NODES, { namespace: '', name: 'h3' })
+    await soon(said).toBe('True Common, of h1, h2, h3; kept although h3 went since: machines were started with it')
+    expect(status()?.cpuFeatures).toEqual({ enabled: ['sse'], notEnabledCommon: ['aes'] })
+    await world.resources.delete(VMS, { namespace: 'default', name: 'web' })
+    await soon(said).toBe('True Common, of h1, h2')
+    expect(status()?.cpuFeatures?.enabled).toEqual(['aes', 'sse'])
   })
-  await soon(() => vmOf(world, 'web')?.status?.nodeName).toBe('h1')
-  const objects = h1.puts.find(({ metadata }) => metadata.name === vm.metadata.uid)?.objects ?? []
-  const sent = objects.find(({ kind }) => kind === 'VirtualMachineClass') as VirtualMachineClass
-  expect(discoveredOf(sent)).toEqual(['sse'])
+
+  it('asks the next host when one cannot say it, and says why it waits when none can', async () => {
+    const { agents, world, create, said, status } = await common('sse', 'sse aes')
+    const [h1, h2] = agents
+    if (h1 === undefined || h2 === undefined) throw new Error('two hosts')
+    for (const agent of agents)
+      agent.baselineFails = new ApiError('BadRequest', `libvirt: unknown CPU at ${agent.node}`)
+    await create()
+    await soon(said).toBe('False h1: libvirt: unknown CPU at h1; h2: libvirt: unknown CPU at h2')
+    expect(status()).toMatchObject({ phase: 'Pending', availableNodes: [] })
+    await createVm(world, 'web', { spec: { virtualMachineClassName: 'common' } })
+    await soon(() => runningWords(world, 'web')).toMatch(/waits for the common CPU of the VirtualMachineClass common/)
+    h2.baselineFails = null
+    await world.resources.modify(NODES, { namespace: '', name: 'h1' }, (node) => ({
+      ...node,
+      metadata: { ...node.metadata, labels: { ...node.metadata.labels, looked: 'again' } },
+    }))
+    await soon(said).toBe('True Common, of h1, h2')
+    await soon(() => vmOf(world, 'web')?.status?.nodeName).toMatch(/^h/)
+  })
 })

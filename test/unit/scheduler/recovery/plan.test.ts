@@ -1,7 +1,12 @@
 // From what hosts have to the objects of their scheduler.
 import { describe, expect, it } from 'vitest'
 import { type HostFinds, planRebuild } from '../../../../scheduler/recovery/plan.ts'
-import type { HostBinding, HostBindingStatus, VirtualMachine } from '../../../../schemas/index.ts'
+import {
+  DISCOVERED_CPU,
+  type HostBinding,
+  type HostBindingStatus,
+  type VirtualMachine,
+} from '../../../../schemas/index.ts'
 import { aBinding, clusterVm, RULER } from '../../../support/bindings.ts'
 import { aClass } from '../../../support/objects.ts'
 
@@ -32,6 +37,15 @@ describe('a rebuild', () => {
     })
     expect(plan.namespaces).toEqual(['default'])
     expect(plan.lost).toEqual([])
+  })
+
+  it('keeps the CPU that the machines of a class were started with', () => {
+    const cpu = { model: 'Haswell', features: [{ name: 'avx2', policy: 'disable' as const }], enabled: ['aes'] }
+    const discovery = aClass({ cpu: { type: 'Discovery' } })
+    const annotations = { [DISCOVERED_CPU]: JSON.stringify(cpu) }
+    const carried = { ...discovery, metadata: { ...discovery.metadata, annotations } }
+    const plan = planRebuild([host('h1', [aBinding({ epoch: 1 }, [vm, carried], accepted())])], NOW)
+    expect(plan.objects[0]).toMatchObject({ object: { kind: 'VirtualMachineClass' }, berth: null, discovered: cpu })
   })
 
   it('believes the highest epoch; whoever has an older one is still to let go', () => {

@@ -6,13 +6,18 @@ import {
   discoveryNodes,
   enabledFeatures,
 } from '../../../../../lib/placement/class/cpu.ts'
+import { planDiscovery } from '../../../../../scheduler/controllers/virtualmachineclass/discover.ts'
 import { classStatus } from '../../../../../scheduler/controllers/virtualmachineclass/status.ts'
 import {
-  DISCOVERED_FEATURES,
+  BOUND,
+  carryingDiscovered,
+  cpuDigest,
+  DISCOVERED_CPU,
+  type Discovery,
   discoveredOf,
   type Node,
   type VirtualMachineClass,
-  withDiscovered,
+  withDiscovery,
 } from '../../../../../schemas/index.ts'
 import { metadata } from '../../../schemas/samples.ts'
 
@@ -22,8 +27,16 @@ const MODEL = 'cpu-model.node.virtualization.deckhouse.io'
 function node(
   name: string,
   features: readonly string[],
-  over: { readonly labels?: object; readonly reason?: string; readonly cpu?: number } = {},
+  over: {
+    readonly labels?: object
+    readonly reason?: string
+    readonly cpu?: number
+    readonly accelerator?: 'kvm' | 'qemu'
+    /** Null: it has not told. */
+    readonly hostModel?: string | null
+  } = {},
 ): Node {
+  const { hostModel = features.join(' ') } = over
   const labels = Object.fromEntries(features.map((feature) => [`${FEATURE}/${feature}`, 'true']))
   return {
     apiVersion: 'v1',
@@ -31,6 +44,7 @@ function node(
     metadata: metadata(name, { labels: { ...labels, [`${MODEL}/Nehalem`]: 'true', ...over.labels } }),
     spec: {},
     status: {
+      ...(hostModel === null ? {} : { berth: { cpu: { hostModel, accelerator: over.accelerator ?? 'kvm' } } }),
       allocatable: { cpu: over.cpu ?? 4, memory: '8Gi' },
       conditions: [
         {
@@ -51,6 +65,11 @@ const aClass = (cpu: VirtualMachineClass['spec']['cpu'], more: object = {}): Vir
   spec: { cpu, ...more },
 })
 const discovery = aClass({ type: 'Discovery' })
+const REQUIRED = [{ name: 'sse', policy: 'require' }] as const
+const foundClass = (enabled: readonly string[], nodes: Discovery['nodes'] = []): VirtualMachineClass => {
+  const status = withDiscovery({ phase: 'Pending' }, { model: 'Common', features: REQUIRED, enabled, nodes })
+  return { ...discovery, ...(status === undefined ? {} : { status }) }
+}
 const [h1, h2] = [node('h1', ['sse', 'avx', 'aes']), node('h2', ['sse', 'aes', 'svm'])]
 
 describe('Discovery', () => {
@@ -61,29 +80,94 @@ describe('Discovery', () => {
 
   it('looks at the hosts that it means, and that have told of their CPU', () => {
     const zone = { labels: { zone: 'a' } }
-    const nodes = [node('h1', ['sse'], zone), node('h2', ['sse']), node('h3', [], zone)]
+    const nodes = [node('h1', ['sse'], zone), node('h2', ['sse']), node('h3', [], { ...zone, hostModel: null })]
     const of = (nodeSelector: object) => aClass({ type: 'Discovery', discovery: { nodeSelector } })
     const names = (vmClass: VirtualMachineClass) => discoveryNodes(vmClass, nodes).map((each) => each.metadata.name)
     expect(names(of({ matchLabels: { zone: 'a' } }))).toEqual(['h1'])
     expect(names(discovery)).toEqual(['h1', 'h2'])
   })
 
-  it('is found once, and goes with the class', () => {
-    const found = withDiscovered(discovery, ['sse', 'aes'])
-    expect(found.metadata.annotations?.[DISCOVERED_FEATURES]).toBe('aes,sse')
-    expect(discoveredOf(found)).toEqual(['aes', 'sse'])
-    expect(withDiscovered(found, ['avx'])).toBe(found)
-    expect(enabledFeatures(found)).toEqual(['aes', 'sse'])
+  it('goes with the class as an annotation, which means something on a copy alone', () => {
+    const found = foundClass(['sse', 'aes'])
+    expect(discoveredOf(found)).toMatchObject({ model: 'Common', enabled: ['sse', 'aes'] })
+    expect(enabledFeatures(found)).toEqual(['sse', 'aes'])
+    const asCopy = (vmClass: VirtualMachineClass): VirtualMachineClass => {
+      const { status: _, ...sent } = carryingDiscovered(vmClass)
+      const annotations = { ...sent.metadata.annotations, [BOUND]: sent.metadata.uid }
+      return { ...sent, metadata: { ...sent.metadata, annotations } }
+    }
+    const copy = asCopy(found)
+    expect(discoveredOf(copy)).toEqual({ model: 'Common', features: REQUIRED, enabled: ['sse', 'aes'] })
     expect(discoveredOf(discovery)).toBeNull()
-    // On a class of another type the annotation means nothing.
+    expect(discoveredOf(asCopy(discovery))).toBeNull()
+    // On a class of another type it means nothing, and written by hand it goes nowhere.
     expect(discoveredOf({ ...found, spec: { cpu: { type: 'Host' } } })).toBeNull()
-    const odd = { ...discovery, metadata: { ...discovery.metadata, annotations: { [DISCOVERED_FEATURES]: 'a,<b>,' } } }
-    expect(discoveredOf(odd)).toEqual(['a'])
+    const text = copy.metadata.annotations?.[DISCOVERED_CPU] ?? ''
+    const marked = (annotation: string): VirtualMachineClass => ({
+      ...discovery,
+      metadata: { ...discovery.metadata, annotations: { [DISCOVERED_CPU]: annotation } },
+    })
+    expect(discoveredOf(marked(text))).toBeNull()
+    expect(carryingDiscovered(marked(text)).metadata.annotations).toEqual({})
+    for (const odd of ['', '{', '{"model":"<b>","features":[],"enabled":[]}', '{"model":"a"}'])
+      expect(
+        discoveredOf({
+          ...copy,
+          metadata: { ...copy.metadata, annotations: { [DISCOVERED_CPU]: odd, [BOUND]: copy.metadata.uid } },
+        }),
+      ).toBeNull()
+  })
+
+  describe('is made', () => {
+    const made = (nodes: readonly Node[]): Discovery['nodes'] =>
+      nodes.map((each) => ({
+        name: each.metadata.name,
+        cpu: cpuDigest((each.status as unknown as { berth: { cpu: { hostModel: string } } }).berth.cpu.hostModel),
+      }))
+
+    it('of every different CPU, by a host that knows the accelerator', () => {
+      const h3 = node('h3', ['sse', 'avx', 'aes'])
+      expect(planDiscovery(discovery, [h3, h2, h1], false)).toEqual({
+        do: 'ask',
+        ask: { accelerator: 'kvm', cpus: ['sse avx aes', 'sse aes svm'] },
+        nodes: made([h1, h2, h3]),
+        of: ['h1', 'h2', 'h3'],
+      })
+    })
+
+    it('by emulation when one of the hosts emulates', () => {
+      const slow = node('h3', ['sse'], { accelerator: 'qemu' })
+      expect(planDiscovery(discovery, [h1, slow], false)).toMatchObject({ ask: { accelerator: 'qemu' }, of: ['h3'] })
+    })
+
+    it('not of hosts that have not told', () => {
+      expect(planDiscovery(discovery, [node('h1', [], { hostModel: null })], false)).toMatchObject({ do: 'wait' })
+      expect(planDiscovery(aClass({ type: 'Host' }), [h1], false)).toEqual({ do: 'skip' })
+    })
+
+    it('anew when hosts or their CPUs are others, unless machines count on it', () => {
+      const found = foundClass(['sse'], made([h1, h2]))
+      expect(planDiscovery(found, [h1, h2], false)).toEqual({ do: 'keep', since: '' })
+      expect(planDiscovery(found, [h1], false)).toMatchObject({ do: 'ask', nodes: made([h1]) })
+      const [other, h3] = [node('h2', ['sse']), node('h3', ['sse'])]
+      expect(planDiscovery(found, [h1, other], false)).toMatchObject({ do: 'ask' })
+      expect(planDiscovery(found, [other, h3], true)).toEqual({
+        do: 'keep',
+        since: 'h3 came since; h1 went since; the CPU of h2 is another one since',
+      })
+      // What there was is better than nothing.
+      expect(planDiscovery(found, [], false)).toMatchObject({ do: 'keep' })
+    })
+
+    it('kept after a rebuild while machines count on it', () => {
+      expect(planDiscovery(foundClass(['sse']), [h1], true)).toEqual({ do: 'keep', since: '' })
+      expect(planDiscovery(foundClass(['sse']), [h1], false)).toMatchObject({ do: 'ask' })
+    })
   })
 })
 
 describe('a host', () => {
-  const found = withDiscovered(discovery, ['sse', 'avx'])
+  const found = foundClass(['sse', 'avx'])
   it.each([
     ['Host', aClass({ type: 'Host' }), h1, null],
     ['HostPassthrough with KVM', aClass({ type: 'HostPassthrough' }), h1, null],
@@ -94,7 +178,12 @@ describe('a host', () => {
       /needs KVM/,
     ],
     ['a model that it has', aClass({ type: 'Model', model: 'Nehalem' }), h1, null],
-    ['a model that it has not', aClass({ type: 'Model', model: 'EPYC' }), h1, /the CPU model EPYC does not run there/],
+    [
+      'a model that it has not',
+      aClass({ type: 'Model', model: 'EPYC' }),
+      h1,
+      /the CPU model EPYC does not run on the host/,
+    ],
     ['features that it has', aClass({ type: 'Features', features: ['sse'] }), h1, null],
     ['features that it lacks', aClass({ type: 'Features', features: ['sse', 'vmx'] }), h1, /lacks vmx/],
     ['a discovered CPU', found, h1, null],
@@ -114,13 +203,17 @@ describe('a host', () => {
 })
 
 describe('the status of a class', () => {
-  const status = (vmClass: VirtualMachineClass, nodes: readonly Node[], usedBy: readonly string[] = []) =>
-    classStatus({ vmClass, before: undefined, nodes, usedBy, now: 0 })
+  const status = (
+    vmClass: VirtualMachineClass,
+    nodes: readonly Node[],
+    usedBy: readonly string[] = [],
+    problem: string | null = null,
+  ) => classStatus({ vmClass, before: vmClass.status, nodes, usedBy, problem, now: 0 })
   const said = (type: string, { conditions = [] }: ReturnType<typeof status>) =>
     conditions.find((each) => each.type === type)
 
   it('has the hosts, the features and the most that a machine could have', () => {
-    const found = withDiscovered(discovery, ['sse'])
+    const found = foundClass(['sse'])
     const told = status(found, [h1, node('h2', ['sse', 'aes'], { cpu: 16 }), node('h3', [])], ['ns/web'])
     expect(told).toMatchObject({
       phase: 'Ready',
@@ -136,18 +229,22 @@ describe('the status of a class', () => {
     const told = status(aClass({ type: 'Model', model: 'EPYC' }), [h1, h2])
     expect(told).toMatchObject({ phase: 'Pending', availableNodes: [], maxAllocatableResources: {} })
     expect(said('Ready', told)?.message).toBe(
-      'h1: the CPU model EPYC does not run there; h2: the CPU model EPYC does not run there',
+      'h1: the CPU model EPYC does not run on the host; h2: the CPU model EPYC does not run on the host',
     )
     expect(said('Ready', status(discovery, []))?.message).toBe('the cluster has no host')
   })
 
   it('says why nothing was found', () => {
-    expect(said('Discovered', status(discovery, []))).toMatchObject({
+    const words = (vmClass: VirtualMachineClass, problem: string | null) =>
+      said('Discovered', status(vmClass, [h1], [], problem))
+    expect(words(discovery, 'h1: libvirt: CPU vendors do not match')).toMatchObject({
+      status: 'False',
       reason: 'DiscoveryFailed',
-      message: expect.stringMatching(/no host has the labels/),
+      message: 'h1: libvirt: CPU vendors do not match',
     })
-    expect(said('Discovered', status(discovery, [node('a', ['x']), node('b', ['y'])]))?.message).toBe(
-      'the hosts a, b have no CPU feature in common',
-    )
+    expect(words(foundClass(['sse']), 'h1: too late')).toMatchObject({
+      status: 'True',
+      message: 'Common, of hosts that are not known any more; a new one was not found: h1: too late',
+    })
   })
 })

@@ -71,7 +71,7 @@ describe('waits, and says for what', () => {
   it('for any host, naming each', () => {
     const none = [host('h1', { notReady: 'it is cordoned' }), host('h2', { freeBytes: 0n })]
     expect(aimDisk(seen(), none)).toMatchObject(
-      says('ProvisioningNotStarted', 'no host can take it: h1: it is cordoned; h2: its disk is full'),
+      says('ProvisioningNotStarted', 'no host can take it: h1: it is cordoned; h2: the disk needs 1 B, 0 GiB are free'),
     )
     expect(aimDisk(seen(), [])).toMatchObject(says('ProvisioningNotStarted', /the cluster has no host/))
   })
