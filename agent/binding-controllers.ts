@@ -65,9 +65,13 @@ const asksOtherwise = (change: Change): boolean =>
   change.type === 'delete' ||
   change.previous === null ||
   change.previous.metadata.generation !== change.entry.value.metadata.generation ||
-  orphaned(change.previous) !== orphaned(change.entry.value)
+  orphaned(change.previous) !== orphaned(change.entry.value) ||
+  made(change.previous) !== made(change.entry.value)
 
 const orphaned = ({ metadata }: KubeObject): string | undefined => metadata.annotations?.[ORPHANED]
+
+/** How many disks were made for a move; a binding is released when they are gone. */
+const made = (object: KubeObject): number => (object as HostBinding).status?.migration?.made?.length ?? 0
 
 /** A copy that is gone or going; with one that is gone, whoever waits for its name. */
 function subjectKeys(reader: Reader, change: Change): readonly string[] {

@@ -54,6 +54,8 @@ export function moveCalls({ options, disks, tls, peerName }: MoveFacts): MoveCal
   const params: Readonly<Record<string, ParamInput | undefined>> = {
     [Names.MIGRATE_PARAM_MIGRATE_DISKS]: disks.length > 0 ? disks : undefined,
     [Names.MIGRATE_PARAM_BANDWIDTH]: bandwidthMiBps > 0 ? BigInt(bandwidthMiBps) : undefined,
+    // Without it QEMU sends what is left as fast as it can.
+    [Names.MIGRATE_PARAM_BANDWIDTH_POSTCOPY]: postCopy && bandwidthMiBps > 0 ? BigInt(bandwidthMiBps) : undefined,
     [Names.MIGRATE_PARAM_PARALLEL_CONNECTIONS]: parallelConnections > 0 ? parallelConnections : undefined,
     // The host of the address would be checked otherwise, and not even that by disks beside several connections.
     [Names.MIGRATE_PARAM_TLS_DESTINATION]: tls ? peerName : undefined,

@@ -57,6 +57,7 @@ export class MigrationReconciler implements Reconciler {
     const binding = this.#deps.records.get(uid)
     if (binding === null || binding.spec.role === 'Released') {
       this.#answers.delete(uid)
+      await this.#deps.target.removeLeftBehind(uid)
       return DONE
     }
     const { subject } = binding.spec
@@ -121,6 +122,7 @@ export class MigrationReconciler implements Reconciler {
       busy: false,
       incoming: target.isIncoming(uid),
       domain: asTarget(domain),
+      leftBehind: records.leftBehind(uid).length > 0,
       settled: record?.endTime !== undefined && record.endTime !== null,
       full: preparedHere <= limits.maxIncoming - 1 + PREPARED_MORE ? null : 'other machines are coming to this host',
     })

@@ -10,7 +10,7 @@ import type { Seeds } from '../controllers/virtualmachine/seed.ts'
 import type { ContentStore } from '../images/content-store.ts'
 import type { PeerFetch } from '../images/peer-fetch.ts'
 import { recorded } from '../images/recorded.ts'
-import { CLUSTER_IMAGES, DISKS, IMAGES, STORAGE_CLASSES } from '../names.ts'
+import { DISKS, STORAGE_CLASSES } from '../names.ts'
 import type { DirDriver } from '../storage/dir-driver.ts'
 import type { Manifest } from './manifest.ts'
 import { fileAt, goAlong, inShared } from './paths.ts'
@@ -23,7 +23,7 @@ export interface FilesDeps {
   readonly content: Pick<ContentStore, 'path' | 'claim' | 'release'>
   /** Brings content from other hosts by its digest. */
   readonly peers: Pick<PeerFetch, 'ensureImage'>
-  readonly seeds: Pick<Seeds, 'ensure' | 'remove'>
+  readonly seeds: Pick<Seeds, 'ensure'>
   /** What the source says that the machine has. @throws Error in words */
   readonly manifest: (binding: MoveBinding, signal: AbortSignal) => Promise<Manifest>
   readonly stateDir: string
@@ -61,14 +61,15 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
   }
 
   return {
-    prepare: async (binding, signal) => {
+    prepare: async (binding, willMake, signal) => {
       const uid = binding.metadata.name
       const { disks, images, xml } = await manifest(binding, signal)
       const shared = inShared(classesOf(binding))
       for (const image of images) await bring(binding, image.digest, image.uid, image.object, signal)
       const moving = new Set(goAlong(xml, shared).flatMap(({ path = '' }) => uidOfDisk(path) ?? []))
-      for (const disk of disks) {
-        if (!moving.has(disk.uid)) continue
+      const making = disks.filter((disk) => moving.has(disk.uid))
+      if (making.length > 0) await willMake(making.map((disk) => disk.uid))
+      for (const disk of making) {
         const object = ofKind<VirtualDisk>(binding, 'VirtualDisk').find(({ metadata }) => metadata.uid === disk.uid)
         const note = object === undefined ? null : recorded(object)
         if (disk.base !== null) await bring(binding, disk.base, baseClaim(disk.uid), note, signal)
@@ -108,23 +109,16 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
       }
     },
     luggage: (binding, xml) => goAlong(xml, inShared(classesOf(binding))).map(({ target }) => target),
-    discard: async (binding) => {
-      const uid = binding.metadata.name
-      await seeds.remove(uid)
-      const known = new Set([DISKS, IMAGES, CLUSTER_IMAGES].flatMap((resource) => reader.list(resource)).map(uidIn))
-      for (const disk of ofKind<VirtualDisk>(binding, 'VirtualDisk')) {
-        const { uid: diskUid } = disk.metadata
-        const record = driver.get(diskUid)
-        // One that this host has of its own right, or that others see as well, is not this migration's to remove.
-        if (record !== null && !known.has(diskUid) && !inShared(classesOf(binding))(record.path))
-          await driver.remove(diskUid)
-        if (content.claim(baseClaim(diskUid)) !== null) await content.release(baseClaim(diskUid))
+    discard: async (disks) => {
+      const known = new Set(reader.list<VirtualDisk>(DISKS).map(({ metadata }) => metadata.uid))
+      for (const uid of disks) {
+        // One that this host has of its own right is not this migration's to remove.
+        if (driver.get(uid) !== null && !known.has(uid)) await driver.remove(uid)
+        if (content.claim(baseClaim(uid)) !== null) await content.release(baseClaim(uid))
       }
     },
   }
 }
-
-const uidIn = ({ metadata }: KubeObject): string => metadata.uid
 
 const ofKind = <T extends KubeObject>({ objects = [] }: MoveBinding, kind: string): readonly T[] =>
   objects.filter((object): object is T => object.kind === kind)

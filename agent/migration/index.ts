@@ -3,7 +3,7 @@ import type { Resources } from '../../lib/apiserver/resources.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ApiError } from '../../lib/errors.ts'
 import type { LibvirtPool } from '../../lib/libvirt/index.ts'
-import { nameOf, toKey } from '../../lib/object.ts'
+import { toKey } from '../../lib/object.ts'
 import { Controller } from '../../lib/reconcile/controller.ts'
 import type { ControllerMetrics } from '../../lib/reconcile/metrics.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
@@ -98,7 +98,7 @@ export function createMigrationSide(deps: MigrationSideDeps): MigrationSide {
     log,
     ...(observer === undefined ? {} : { observer }),
     concurrency: CONCURRENCY,
-    keys: () => records.all().map((binding) => toKey(nameOf(binding))),
+    keys: () => records.keys().map((name) => toKey({ namespace: '', name })),
   })
   const unwatch = on(reader, HOST_BINDINGS, itself, controller)
   return {

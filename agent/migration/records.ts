@@ -4,6 +4,7 @@ import { type Clock, timestamp } from '../../lib/clock.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import type { BindingMigration, BindingMigrationStatus, HostBinding, MigrationPhase } from '../../schemas/index.ts'
 import { HOST_BINDINGS } from '../names.ts'
+import { leftBehind, toRemove } from './left-behind.ts'
 
 export type MoveBinding = HostBinding & {
   readonly spec: HostBinding['spec'] & { readonly migration: BindingMigration }
@@ -49,6 +50,35 @@ export class Records {
   get(uid: string): MoveBinding | null {
     const binding = this.#deps.reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })
     return binding?.spec.migration === undefined ? null : (binding as MoveBinding)
+  }
+
+  /** Of a binding that may have been released meanwhile: the disks that its last move left behind. */
+  leftBehind(uid: string): readonly string[] {
+    const binding = this.#deps.reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })
+    const move = binding?.spec.role === 'Released' ? undefined : binding?.spec.migration
+    const record = binding?.status?.migration
+    return toRemove(record, move !== undefined && move.id === record?.id)
+  }
+
+  /** Those have been removed. */
+  async removed(uid: string, disks: readonly string[]): Promise<void> {
+    const found = this.#deps.reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })
+    if (found === null) return
+    const target = { namespace: '', name: uid, uid: found.metadata.uid }
+    await this.#deps.resources.modifyStatus<HostBinding>(HOST_BINDINGS, target, (status = {}) => {
+      if (status.migration === undefined) return status
+      const { made = [], ...migration } = status.migration
+      const left = made.filter((one) => !disks.includes(one))
+      return { ...status, migration: { ...migration, ...(left.length === 0 ? {} : { made: left }) } }
+    })
+  }
+
+  /** uids of machines that move, or whose last move left something behind. */
+  keys(): readonly string[] {
+    return this.#deps.reader
+      .list<HostBinding>(HOST_BINDINGS)
+      .filter(({ spec, status }) => spec.migration !== undefined || leftBehind(status?.migration).length > 0)
+      .map(({ metadata }) => metadata.name)
   }
 
   all(): readonly MoveBinding[] {

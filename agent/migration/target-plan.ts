@@ -12,6 +12,8 @@ export interface TargetSeen {
   /** QEMU waits for the guest, on a connection of this process. */
   readonly incoming: boolean
   readonly domain: TargetDomain
+  /** Disks that were made for it are to be removed. */
+  readonly leftBehind: boolean
   /** After Committed: everything about it is written down. */
   readonly settled: boolean
   readonly full: string | null
@@ -28,7 +30,7 @@ export type TargetStep =
 
 const SLOT_MS = 1_000
 
-export function planTarget({ spec, phase, busy, incoming, domain, settled, full }: TargetSeen): TargetStep {
+export function planTarget({ spec, phase, busy, incoming, domain, leftBehind, settled, full }: TargetSeen): TargetStep {
   if (busy) return { do: 'nothing' }
   const refuse = (reason: string, message: string): TargetStep => ({ do: 'refuse', reason, message })
   switch (phase) {
@@ -51,6 +53,6 @@ export function planTarget({ spec, phase, busy, incoming, domain, settled, full 
     case 'Cleaned':
       return settled ? { do: 'nothing' } : { do: 'settle' }
     case 'Failed':
-      return domain === 'absent' ? { do: 'nothing' } : refuse('', '')
+      return domain === 'absent' && !leftBehind ? { do: 'nothing' } : refuse('', '')
   }
 }

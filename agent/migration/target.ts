@@ -27,14 +27,21 @@ const RUNS_BY_POST_COPY = 10
 const POST_COPY_BROKEN = { running: 11, paused: 13 } as const
 
 export interface TargetFiles {
-  /** Makes all that the machine needs here. May be repeated. @throws Error in words */
-  prepare(binding: MoveBinding, signal: AbortSignal): Promise<void>
+  /**
+   * Makes all that the machine needs here. May be repeated. `willMake` is told the uids of its disks before one is made.
+   * @throws Error in words
+   */
+  prepare(
+    binding: MoveBinding,
+    willMake: (disks: readonly string[]) => Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<void>
   /** Where a file of the source is here; null when it has no place. */
   locate(binding: MoveBinding, path: string): string | null
   /** Targets of disks whose content comes along, by the source's XML. */
   luggage(binding: MoveBinding, xml: string): readonly string[]
-  /** Removes what was made for it and nobody else has. */
-  discard(binding: MoveBinding): Promise<void>
+  /** Removes those disks that nobody else has. */
+  discard(disks: readonly string[]): Promise<void>
 }
 
 export interface TargetDeps {
@@ -99,7 +106,10 @@ export class TargetMoves {
       const { id } = binding.spec.migration
       try {
         // An agent that ends before it has said so begins anew all the same.
-        await Promise.all([records.write(uid, id, 'Preparing'), files.prepare(binding, signal)])
+        await Promise.all([
+          records.write(uid, id, 'Preparing'),
+          files.prepare(binding, (made) => records.write(uid, id, 'Preparing', { made }), signal),
+        ])
         await records.write(uid, id, 'Prepared', { address: address() })
       } catch (error) {
         if (signal.aborted) throw error
@@ -118,7 +128,7 @@ export class TargetMoves {
       if (ask.ask === 'prepare') return known.phase === 'Prepared' ? await this.#await(binding, ask, signal) : known
       if (ask.ask === 'finish') return known.phase === 'Prepared' ? await this.#finish(binding, ask, signal) : known
       if (isOver(recordOf(binding)?.phase)) return known
-      await this.#refuse(binding, 'Aborted', 'the source called it off', signal)
+      await this.#refuseNow(binding, 'Aborted', 'the source called it off', signal)
       return this.#state(uid, ask.id)
     })
   }
@@ -126,6 +136,11 @@ export class TargetMoves {
   /** Failed, on disk; then the end of a QEMU in which nothing ever ran. */
   refuse(binding: MoveBinding, reason: string, message: string, signal: AbortSignal): Promise<void> {
     return this.#inTurn(binding.metadata.name, () => this.#refuse(binding, reason, message, signal))
+  }
+
+  /** Of a move that came to nothing, when the scheduler has taken the machine back. */
+  removeLeftBehind(uid: string): Promise<void> {
+    return this.#inTurn(uid, () => this.#removeLeftBehind(uid))
   }
 
   /** After Committed: the guest runs, and its definition names this host's files. */
@@ -179,7 +194,7 @@ export class TargetMoves {
     } catch (error) {
       await connection.close()
       if (signal.aborted) throw error
-      await this.#refuse(binding, 'TargetPreparingFailed', messageOf(error), signal)
+      await this.#refuseNow(binding, 'TargetPreparingFailed', messageOf(error), signal)
       return this.#state(uid, id)
     }
   }
@@ -190,7 +205,7 @@ export class TargetMoves {
     const { id, options } = binding.spec.migration
     const incoming = this.#incoming.get(uid)
     if (incoming?.id !== id) {
-      await this.#refuse(binding, 'Interrupted', 'no QEMU waits for the guest any more', signal)
+      await this.#refuseNow(binding, 'Interrupted', 'no QEMU waits for the guest any more', signal)
       return this.#state(uid, id)
     }
     const postCopy = options.postCopy === true
@@ -211,7 +226,7 @@ export class TargetMoves {
       if (signal.aborted) throw error
       log.warn({ uid, err: error }, `migration: the guest did not come: ${messageOf(error)}`)
       if (postCopy) await this.#settle(binding, incoming, signal)
-      else await this.#refuse(binding, 'TargetFailed', messageOf(error), signal)
+      else await this.#refuseNow(binding, 'TargetFailed', messageOf(error), signal)
       return this.#state(uid, id)
     }
     const finishedAt = clock.monotonic()
@@ -276,8 +291,18 @@ export class TargetMoves {
     await libvirt.call('DomainDefineXMLFlags', { xml: here, flags: 0 }, { signal, timeoutMs: DEFINE_MS })
   }
 
+  /** As soon as Failed is on disk it is decided, and the source is told: what is left here is removed by a later pass if not now. */
+  async #refuseNow(binding: MoveBinding, reason: string, message: string, signal: AbortSignal): Promise<void> {
+    const { log } = this.#deps
+    const uid = binding.metadata.name
+    await this.#refuse(binding, reason, message, signal).catch((error: unknown) => {
+      if (signal.aborted || this.#state(uid, binding.spec.migration.id).phase !== 'Failed') throw error
+      log.warn({ uid, err: error }, `migration: not all is removed yet: ${messageOf(error)}`)
+    })
+  }
+
   async #refuse(binding: MoveBinding, reason: string, message: string, signal: AbortSignal): Promise<void> {
-    const { libvirt, records, clock, files } = this.#deps
+    const { libvirt, records, clock } = this.#deps
     const uid = binding.metadata.name
     const { id } = binding.spec.migration
     const words = reason === '' ? {} : { reason, message }
@@ -286,7 +311,15 @@ export class TargetMoves {
     const dom = domainRef(nameOf(binding), uid)
     const { domain } = await lookAt(libvirt, dom, signal)
     if (domain !== 'absent') await erase(libvirt, dom, signal)
-    await files.discard(binding)
+    await this.#removeLeftBehind(uid)
+  }
+
+  async #removeLeftBehind(uid: string): Promise<void> {
+    const { records, files } = this.#deps
+    const disks = records.leftBehind(uid)
+    if (disks.length === 0) return
+    await files.discard(disks)
+    await records.removed(uid, disks)
   }
 
   /** Ends the QEMU that waits, politely; closing the connection would do it too. */

@@ -115,6 +115,8 @@ const MigrationStatus = Type.Object({
   message: Type.Optional(Type.String()),
   /** Of the target: where its QEMU listens, numeric. */
   address: Type.Optional(Type.String()),
+  /** Of the target: uids of disks that it made for the machine, and that go unless the machine comes. Also after the binding was released. */
+  made: Type.Optional(Type.Array(Type.String())),
   startTime: Type.Optional(NullableTime()),
   endTime: Type.Optional(NullableTime()),
   progress: Type.Optional(Progress),

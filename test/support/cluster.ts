@@ -9,6 +9,8 @@ import { LabScheduler } from './lab-scheduler.ts'
 import { type Lab, type LabOptions, openLab } from './open-lab.ts'
 
 const HOSTS = 3
+/** The last number of the scheduler's address, by scripts/lib/lab-scheduler.sh. */
+const SCHEDULER_NUMBER = '250'
 const COMMAND_MS = 60_000
 const COLLECT_MS = 60_000
 
@@ -22,6 +24,10 @@ export interface Cluster extends Lab {
   kubectl(...args: readonly string[]): Promise<string>
   /** The output of `berth`, of the scheduler. @throws when it fails */
   berth(...args: readonly string[]): Promise<string>
+  /** Of a host or of `scheduler`, in the lab's network. */
+  addressOf(name: string): string
+  /** Nothing goes between the host and that address, either way, while `work` runs: packets are lost, nobody is told. */
+  whileApart(host: LabHost, address: string, work: () => Promise<void>): Promise<void>
   /** Nothing gets to the host or away from it while `work` runs; what runs in it goes on. */
   whileCutOff(host: LabHost, work: () => Promise<void>): Promise<void>
 }
@@ -49,6 +55,21 @@ export async function openCluster(count: number, place?: LabPlace, options: LabO
     },
     kubectl: (...args) => run('kubectl', ['--kubeconfig', kubeconfig, ...args]),
     berth: (...args) => run(join(import.meta.dirname, '../../bin/berth'), ['--kubeconfig', kubeconfig, ...args]),
+    addressOf: (name) => lab.gateway.replace(/\d+$/, name === 'scheduler' ? SCHEDULER_NUMBER : name.replace(/^h/, '')),
+    whileApart: async (host, address, work) => {
+      const rules = [
+        ['INPUT', '-s', address],
+        ['OUTPUT', '-d', address],
+      ] as const
+      const all = (change: '-I' | '-D') =>
+        Promise.all(rules.map(([chain, ...rule]) => host.exec('iptables', '-w', change, chain, ...rule, '-j', 'DROP')))
+      await all('-I')
+      try {
+        await work()
+      } finally {
+        await all('-D')
+      }
+    },
     whileCutOff: async (host, work) => {
       await link(host, 'down')
       try {

@@ -2,7 +2,17 @@
 import type { KubeObject } from '../../../lib/object.ts'
 import { type HostBinding, isBound, type VirtualMachine, type VirtualMachineOperation } from '../../../schemas/index.ts'
 import { type HandedOver, handedOver, subjectOf } from '../../cluster/binding-objects.ts'
-import { CONFIG_MAPS, PRIORITY_CLASSES, SECRETS, STORAGE_CLASSES, VM_CLASSES, VM_OPERATIONS, VMS } from '../../names.ts'
+import { leftBehind } from '../../migration/left-behind.ts'
+import {
+  CONFIG_MAPS,
+  PRIORITY_CLASSES,
+  SECRETS,
+  STORAGE_CLASSES,
+  VM_CLASSES,
+  VM_CLEANUP,
+  VM_OPERATIONS,
+  VMS,
+} from '../../names.ts'
 import { berthOf, type VmStatus } from '../virtualmachine/status.ts'
 import type { BindingCondition } from './conditions.ts'
 import { copyOf, isCopy, resourceOf, sameContent } from './copies.ts'
@@ -35,7 +45,7 @@ export function planBinding(binding: HostBinding, have: Have): BindingPlan {
   const { subject, role, deleted } = binding.spec
   const here = have.here(subject.resource, subject.namespace ?? '', subject.name)
   const mine = here?.metadata.uid === subject.uid ? here : null
-  if (role === 'Released' || deleted) return release(subject.resource, mine)
+  if (role === 'Released' || deleted) return release(binding, mine)
   const wanted = subjectOf<KubeObject>(binding)
   if (wanted === null) return pending('ObjectRefused', 'the subject did not come with the binding')
   const along = planAlong(binding, have)
@@ -63,15 +73,22 @@ const pending = (reason: NotObeyed, message: string, steps: readonly BindingStep
   condition: { type: 'Obeyed', status: 'False', reason, message },
 })
 
-function release(resource: string, mine: KubeObject | null): BindingPlan {
-  if (mine === null)
-    return { steps: [], phase: 'Released', condition: { type: 'Obeyed', status: 'True', reason: 'Released' } }
-  const message = `the ${mine.kind} ${mine.metadata.name} is being removed from this host`
-  return {
-    steps: mine.metadata.deletionTimestamp === undefined ? [{ do: 'delete', resource, object: mine }] : [],
+function release({ spec, status }: HostBinding, mine: KubeObject | null): BindingPlan {
+  const releasing = (message: string, steps: readonly BindingStep[]): BindingPlan => ({
+    steps,
     phase: 'Releasing',
     condition: { type: 'Obeyed', status: 'False', reason: 'Releasing', message },
-  }
+  })
+  if (mine !== null)
+    return releasing(
+      `the ${mine.kind} ${mine.metadata.name} is being removed from this host`,
+      mine.metadata.deletionTimestamp === undefined
+        ? [{ do: 'delete', resource: spec.subject.resource, object: mine }]
+        : [],
+    )
+  if (leftBehind(status?.migration).length > 0)
+    return releasing('disks that were made for a move which came to nothing are being removed', [])
+  return { steps: [], phase: 'Released', condition: { type: 'Obeyed', status: 'True', reason: 'Released' } }
 }
 
 function namespaces({ objects = [] }: HostBinding, { here }: Have): readonly BindingStep[] {
@@ -106,12 +123,18 @@ function planAlong({ objects = [] }: HostBinding, { here, isNeeded }: Have): Ste
 
 function planSubject(resource: string, wanted: KubeObject, here: KubeObject | null): Steps | BindingPlan {
   const copy = copyOf(wanted)
-  if (here === null) return { steps: [{ do: 'make', resource, copy }] }
+  if (here === null) return { steps: [{ do: 'make', resource, copy: resource === VMS ? cleaning(copy) : copy }] }
   if (here.metadata.uid !== wanted.metadata.uid)
     return isBound(here) ? pending('Waiting', goingWords(here)) : pending('NameTaken', takenWords(here))
   if (here.metadata.deletionTimestamp !== undefined) return pending('Waiting', goingWords(here))
   return { steps: isCopy(here, copy) ? [] : [{ do: 'follow', resource, copy }] }
 }
+
+/** A move may make files and a domain for it before anything else looks at it. */
+const cleaning = (copy: KubeObject): KubeObject => ({
+  ...copy,
+  metadata: { ...copy.metadata, finalizers: [VM_CLEANUP] },
+})
 
 const goingWords = ({ kind, metadata }: KubeObject): string =>
   `the earlier ${kind} ${metadata.name} (uid ${metadata.uid}) has to go from this host first`

@@ -56,6 +56,12 @@ export const MOVE_CONDITIONS = defineConditions('VirtualMachineOperation (Migrat
       },
       Aborting: { status: 'False', means: 'The move was called off; both hosts are giving it up.' },
       Aborted: { status: 'False', means: `The move was called off: its operation was deleted. ${RUNS_ON}` },
+      PostCopyFailed: {
+        status: 'False',
+        means:
+          'The connection broke during post-copy, when parts of the guest were on both hosts. What was in its memory is lost; it was started anew on the target by its run policy.',
+        todo: 'Look at the network between the two hosts. Machines that must not lose their memory are moved without `berth/migration-post-copy`.',
+      },
       Superseded: { status: 'False', means: 'A stop or restart took its place.' },
       VirtualMachineNotFound: {
         status: 'False',

@@ -31,7 +31,7 @@ import { type GatherDeps, gather } from './gather.ts'
 import { measureMove } from './measure.ts'
 import { hasEnded, MOVE_FINALIZER, type MoveMemory, type MovePlan, planMoves } from './plan.ts'
 import type { Remembered } from './record.ts'
-import { migrationStateOf, type OperationReport } from './report.ts'
+import { isLost, migrationStateOf, type OperationReport } from './report.ts'
 import { MOVING_CONDITIONS } from './vm-conditions.ts'
 
 const EXPIRY_CHECK_MS = 3_600_000
@@ -136,7 +136,7 @@ export class MoveReconciler implements Reconciler {
       measureMove(after, agents.view(to)?.binding(vm.metadata.uid)?.status?.migration ?? null, metrics)
     if (phase === 'Preparing') events.record(vm, MOVE_EVENTS.text('Migrating', `from ${from} to ${to} (${operation})`))
     if (phase === 'Committed') events.record(vm, MOVE_EVENTS.text('Migrated', `from ${from} to ${to} (${operation})`))
-    if (phase === 'Failed')
+    if (phase === 'Failed' || isLost(after))
       events.record(vm, MOVE_EVENTS.text('MigrationFailed', `from ${from} to ${to} (${operation}): ${message}`))
   }
 

@@ -183,8 +183,14 @@ function committed(facts: RecordFacts): Remembered | null {
   const isGone = source.told?.phase === 'Cleaned' || (source.inSync && source.told === null) || source.dead !== null
   const goesOn =
     target.told === null ? target.inSync : target.told.phase !== 'Committed' || Boolean(target.told.endTime)
-  return isGone && (goesOn || target.dead !== null) ? { migration: over(facts, 'Cleaned') } : null
+  return isGone && (goesOn || target.dead !== null)
+    ? { migration: { ...over(facts, 'Cleaned'), ...lossOf(target) } }
+    : null
 }
+
+/** With post-copy the machine is the target's from when it begins; what of the guest was still to come may never do so. */
+const lossOf = ({ told }: SideFacts): Pick<MigrationRecord, 'reason' | 'message'> =>
+  told?.reason === 'PostCopyFailed' ? { reason: told.reason, message: told.message ?? '' } : {}
 
 /** The target has it. The epoch goes above one that a decision for the source may have given. */
 function atTarget(facts: RecordFacts, more: Pick<MigrationRecord, 'resolution' | 'message'> = {}): Remembered {

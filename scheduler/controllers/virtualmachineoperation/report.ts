@@ -44,7 +44,7 @@ export interface ReportFacts {
 export function reportOf(facts: ReportFacts): OperationReport {
   const { record, source, target, slot, deleted } = facts
   const going: Phase = deleted ? 'Terminating' : 'InProgress'
-  if (record.phase === 'Cleaned') return MOVED
+  if (record.phase === 'Cleaned') return isLost(record) ? lost(record) : MOVED
   if (record.phase === 'Failed') return failed(record)
   if (record.cancel === true && !isUnknown(facts)) return report(going, 'Aborting', record.message ?? '')
   switch (record.phase) {
@@ -60,6 +60,13 @@ export function reportOf(facts: ReportFacts): OperationReport {
       return report(going, 'TargetResumed', left(record, source), 92)
   }
 }
+
+/** It is at the target, and the guest did not live to be there whole. */
+export const isLost = ({ phase, reason }: MigrationRecord): boolean =>
+  phase === 'Cleaned' && reason === 'PostCopyFailed'
+
+const lost = ({ to, message = '' }: MigrationRecord): OperationReport =>
+  report('Failed', 'PostCopyFailed', `${to}: ${message}`)
 
 function preparing({ to, refusedBy = [] }: MigrationRecord, { told, silent }: SideFacts): string {
   const said = told?.message === undefined || told.message === '' ? '' : `: ${told.message}`
@@ -129,7 +136,11 @@ type MigrationState = NonNullable<
 /** `status.migrationState` of the machine, as DVP names it; there are no pods. */
 export function migrationStateOf(record: MigrationRecord): MigrationState {
   const result =
-    record.phase === 'Cleaned' || record.phase === 'Committed' ? 'Succeeded' : record.phase === 'Failed' ? 'Failed' : ''
+    record.phase === 'Failed' || isLost(record)
+      ? 'Failed'
+      : record.phase === 'Cleaned' || record.phase === 'Committed'
+        ? 'Succeeded'
+        : ''
   return {
     startTimestamp: record.startedAt,
     ...(record.endedAt === undefined ? {} : { endTimestamp: record.endedAt }),

@@ -168,6 +168,7 @@ export class Migrations {
       busy: this.#busy.has(uid),
       incoming: this.#incoming.has(uid) && machine.domain(uid) !== null,
       domain: state === undefined ? 'absent' : state === 'running' ? 'running' : 'paused',
+      leftBehind: false,
       settled: typeof record?.endTime === 'string',
       full: null,
     })

@@ -45,6 +45,14 @@ it.each([
   expect(fromParams(moveCalls({ options, disks: [], tls: true }).params()).bandwidth).toBe(expected)
 })
 
+it('the cap holds in post-copy too', () => {
+  const cap = (options: object) =>
+    fromParams(moveCalls({ options, disks: [], tls: true }).params())['bandwidth.postcopy']
+  expect(cap({ postCopy: true, bandwidthMiBps: 20 })).toBe(20n)
+  expect(cap({ postCopy: true, bandwidthMiBps: 0 })).toBeUndefined()
+  expect(cap({ bandwidthMiBps: 20 })).toBeUndefined()
+})
+
 it('several connections', () => {
   const { source, target, params } = moveCalls({ options: { parallelConnections: 4 }, disks: [], tls: false })
   expect(has(source & target, Flag.PARALLEL)).toBe(true)

@@ -7,6 +7,7 @@ const seen: TargetSeen = {
   busy: false,
   incoming: false,
   domain: 'absent',
+  leftBehind: false,
   settled: false,
   full: null,
 }
@@ -46,6 +47,7 @@ describe('the target of a migration', () => {
     ['is done', { phase: 'Committed', domain: 'running', settled: true }, 'nothing'],
     ['has refused', { phase: 'Failed' }, 'nothing'],
     ['has refused and something is left', { phase: 'Failed', domain: 'paused' }, 'refuse'],
+    ['has refused and its disks are left', { phase: 'Failed', leftBehind: true }, 'refuse'],
   ] as const)('%s', (_title, change, expected) => {
     expect(said(change)).toBe(expected)
   })

@@ -262,6 +262,17 @@ describe('a move under way', () => {
       'Cleaned',
       'Completed null',
     ],
+    [
+      'a post-copy that broke',
+      at('Committed', {
+        sides: {
+          h1: told('Cleaned'),
+          h2: told('Committed', { endTime: '2026-01-01T00:00:30Z', reason: 'PostCopyFailed', message: 'it broke' }),
+        },
+      }),
+      'Cleaned',
+      'Failed PostCopyFailed',
+    ],
     ['committed, source cleaned', at('Committed', { sides: { h1: told('Cleaned') } }), 'Cleaned', 'Completed null'],
     [
       'committed, source dead',

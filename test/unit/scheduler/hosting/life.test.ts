@@ -1,9 +1,15 @@
 // The life of machines over several hosts: a real store and real sockets; the agents are fakes (see test/support/fake-agents.ts).
 import { describe, expect, it } from 'vitest'
 import { ApiError } from '../../../../lib/errors.ts'
-import { type ClusterVmStatus, clusterStatusOf, type VirtualMachineOperation } from '../../../../schemas/index.ts'
+import {
+  type ClusterDiskStatus,
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type HostBinding,
+  type VirtualMachineOperation,
+} from '../../../../schemas/index.ts'
 import { DISKS, HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../../schemas/resources.ts'
-import { ClusterWorld, createVm, operate, runningWords, vmOf } from './world.ts'
+import { ClusterWorld, createDisk, createVm, operate, runningWords, vmOf } from './world.ts'
 
 const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
 const placeOf = (world: Parameters<typeof vmOf>[0], name: string) =>
@@ -73,6 +79,31 @@ describe('a machine at a scheduler', () => {
     await world.resources.delete(DISKS, { namespace: 'default', name: 'web-root' })
     await soon(() => world.reader.list(DISKS).length).toBe(0)
     await soon(() => h1.reader.list(HOST_BINDINGS).length).toBe(0)
+  })
+
+  it('forgets a host that a disk has left, once that one has let it go', async () => {
+    const cluster = new ClusterWorld()
+    const h1 = await cluster.agent('h1')
+    await cluster.agent('h2')
+    const world = await cluster.scheduler()
+    const { uid } = (await createDisk(world, 'data')).metadata
+    const remember = (berth: ClusterDiskStatus) =>
+      world.resources.modifyStatus(
+        DISKS,
+        { namespace: 'default', name: 'data', uid },
+        (status) => ({ ...(status as object | undefined), berth }) as never,
+      )
+    const diskBerth = () => clusterStatusOf<ClusterDiskStatus>(world.reader.list(DISKS)[0] ?? null)
+    const since = '2026-01-01T00:00:00Z'
+    await remember({ placement: { node: 'h1', epoch: 1, since } })
+    const roleAtH1 = () => h1.reader.list<HostBinding>(HOST_BINDINGS)[0]?.spec.role
+    await soon(roleAtH1).toBe('Owner')
+    await remember({
+      placement: { node: 'h2', epoch: 2, since },
+      leaving: [{ node: 'h1', epoch: 1, since, until: 'of the move' }],
+    })
+    await soon(roleAtH1).toBe('Released')
+    await soon(diskBerth).toEqual({ placement: { node: 'h2', epoch: 2, since }, epoch: 2 })
   })
 
   it('takes operations down and brings their outcome up; stopped, it keeps its host and no room', async () => {

@@ -36,6 +36,11 @@ const deeds = ({ steps }: ReturnType<typeof plan>) =>
 const owned = (spec: Partial<HostBindingSpec> = {}) => aBinding(spec, [aVm(), vmClass, secret()])
 
 describe('a machine that shall be here', () => {
+  it('is held from its first moment until what was made for it is removed', () => {
+    const [step] = plan(owned(), [namespace, copyOf(vmClass), copyOf(secret())]).steps
+    expect(step).toMatchObject({ copy: { metadata: { finalizers: ['virtualization.deckhouse.io/vm-cleanup'] } } })
+  })
+
   it('is made after its namespace and all that it refers to', () => {
     const made = plan(owned(), [])
     expect(deeds(made)).toEqual(['make-namespace', 'make VirtualMachineClass', 'make Secret', 'make VirtualMachine'])
@@ -117,6 +122,17 @@ describe('a machine that shall be here', () => {
 })
 
 describe('an object that shall go', () => {
+  it('is not released before the disks are gone that were made for a move which failed', () => {
+    const told = (made: readonly string[], phase: 'Failed' | 'Committed') => ({
+      ...aBinding({ epoch: 2, role: 'Released' }, []),
+      status: { migration: { id: 'move', phase, made } },
+    })
+    expect(plan(told(['disk'], 'Failed'), []).phase).toBe('Releasing')
+    expect(plan(told([], 'Failed'), []).phase).toBe('Released')
+    // Those of a machine that came are disks of this host, and go by their own bindings.
+    expect(plan(told(['disk'], 'Committed'), []).phase).toBe('Released')
+  })
+
   it.each([{ role: 'Released' }, { deleted: true }] as const)('%j', (spec) => {
     const binding = aBinding({ epoch: 2, ...spec }, [])
     const copy = copyOf(aVm())
