@@ -1,7 +1,17 @@
 // What a host told of its copy -> the status of the scheduler's own object. Pure; the same object when nothing is new.
 import { isDeepStrictEqual } from 'node:util'
 import type { Condition, KubeObject } from '../../lib/object.ts'
-import type { Node, VirtualMachine } from '../../schemas/index.ts'
+import {
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type Node,
+  openMigration,
+  type VirtualMachine,
+} from '../../schemas/index.ts'
+import { CLUSTER_DISK_CONDITIONS } from '../controllers/virtualdisk/conditions.ts'
+import { CLUSTER_IMAGE_CONDITIONS } from '../controllers/virtualimage/conditions.ts'
+import { MOVING_CONDITIONS } from '../controllers/virtualmachineoperation/vm-conditions.ts'
+import { FAILOVER_CONDITIONS } from '../failover/conditions.ts'
 import { CLUSTER_NODE_CONDITIONS, CLUSTER_VM_CONDITIONS } from './conditions.ts'
 
 type Status = Readonly<Record<string, unknown>>
@@ -11,6 +21,30 @@ const conditionsOf = (status: unknown): Conditions =>
   (status as { readonly conditions?: Conditions } | undefined)?.conditions ?? []
 
 const statusOf = ({ status }: KubeObject): Status => (status ?? {}) as Status
+
+/**
+ * Types that a scheduler says of a kind. Others are the hosts' alone: when a host does not say one any more, it is over. Of kinds that are not
+ * named here all that the scheduler has is its own.
+ */
+const SAID_HERE: Readonly<Record<string, readonly string[]>> = {
+  VirtualMachine: typesOf(CLUSTER_VM_CONDITIONS, FAILOVER_CONDITIONS, MOVING_CONDITIONS),
+  VirtualDisk: typesOf(CLUSTER_DISK_CONDITIONS),
+  VirtualImage: typesOf(CLUSTER_IMAGE_CONDITIONS),
+  ClusterVirtualImage: typesOf(CLUSTER_IMAGE_CONDITIONS),
+}
+
+function typesOf(...tables: readonly { readonly table: object }[]): readonly string[] {
+  return tables.flatMap(({ table }) => Object.keys(table))
+}
+
+/** What the scheduler itself says of it. That it moves, it says only for as long as it moves it: the word may be left from its host. */
+function ownOf(object: KubeObject): Conditions {
+  const types = SAID_HERE[object.kind]
+  const moves = openMigration(clusterStatusOf<ClusterVmStatus>(object)) !== null
+  return conditionsOf(object.status).filter(
+    ({ type }) => (types === undefined || types.includes(type)) && (type !== 'Migrating' || moves),
+  )
+}
 
 /** What the agent says, and beside it what only the scheduler says: each type has one speaker. */
 const together = (told: Conditions, own: Conditions): Conditions =>
@@ -45,7 +79,7 @@ export function mirrored(object: KubeObject, copy: KubeObject): Status {
   const before = statusOf(object)
   const { berth: _, observedGeneration: __, ...told } = statusOf(copy)
   const seen = generationSeen(object, copy)
-  const conditions = together(withGeneration(conditionsOf(told), seen, conditionsOf(before)), conditionsOf(before))
+  const conditions = together(withGeneration(conditionsOf(told), seen, conditionsOf(before)), ownOf(object))
   return {
     ...told,
     ...(conditions.length === 0 ? {} : { conditions }),

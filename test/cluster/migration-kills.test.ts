@@ -149,7 +149,7 @@ it('a post-copy whose source dies: Failed, and one cold start at the target', as
   const { machine, tails } = one
   const source = await machine.host()
   const target = cluster.hosts.find((host) => host !== source) as typeof source
-  const pid = Number(await source.exec('pgrep', '-f', `qemu-system.*-uuid ${machine.uid}`))
+  const pid = Number(await source.exec('pgrep', '-of', `qemu-system.*-uuid ${machine.uid}`))
   const operation = await machine.ask(POST_COPY)
   await waitFor('a transfer', REST_SECONDS, async () => {
     // From now on what is left comes so slowly that it is not all there before the source is gone.

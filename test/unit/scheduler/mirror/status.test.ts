@@ -25,6 +25,20 @@ it('who moves a machine says how that went, whatever its hosts say', () => {
   expect(mirroredVm(mine, vm(told))).toMatchObject({ phase: 'Running', migrationState: own })
 })
 
+it('what a host does not say any more is over, and what the scheduler says stays', () => {
+  const condition = (type: string) => ({ type, status: 'True', reason: 'Said', message: '' })
+  const had = ['AgentReady', 'Failover', 'Migrating', 'Orphaned'].map(condition)
+  const types = (phase: string, said: readonly string[]) =>
+    mirroredVm(
+      vm({ conditions: had, berth: { migration: { id: 'm', phase } } }),
+      vm({ conditions: said.map(condition) }),
+    )?.conditions?.map(({ type }) => type)
+  expect(types('Transferring', ['AgentReady'])).toEqual(['AgentReady', 'Failover', 'Migrating'])
+  // Its host told it of the move when it was heard late.
+  expect(types('Cleaned', ['AgentReady'])).toEqual(['AgentReady', 'Failover'])
+  expect(types('Cleaned', ['Migrating'])).toEqual(['Failover', 'Migrating'])
+})
+
 it('of a machine that this scheduler never moved, the host says it', () => {
   expect(mirroredVm(vm({ phase: 'Pending' }), vm(told))).toMatchObject(told)
 })
