@@ -53,10 +53,6 @@ afterAll(async () => {
 
 type One = (typeof machines)[number]
 
-/** virDomainRunningReason: post-copy is under way. */
-const BY_POST_COPY = 10
-const POST_COPY = { 'berth/migration-post-copy': 'true', 'berth/migration-bandwidth': '16Mi' } as const
-
 /** One copy, which counts on where it is said to be, unharmed; nothing of it elsewhere. */
 async function lives({ machine, tails }: One): Promise<void> {
   let unrest: string | null = null
@@ -79,7 +75,12 @@ async function lives({ machine, tails }: One): Promise<void> {
   )
   expect(tails.faults(machine.asked)).toEqual([])
   expect(copies.twice).toEqual([])
-  expect(await copies.of(machine)).toEqual([name])
+  // The libvirt of its host may have been away until a moment ago.
+  await waitFor(
+    `${machine.name} that runs on ${name}`,
+    REST_SECONDS,
+    async () => `${await copies.of(machine)}` === name,
+  )
   let left: readonly string[] = []
   await waitFor(
     `nothing left over of ${machine.name}`,
@@ -134,54 +135,18 @@ it(`${KILLS} kills during moves: never two copies, and in the end one that lived
     const source = await machine.host()
     const target = cluster.hosts.find((host) => host !== source) as typeof source
     const at = (places[index] ?? 0) * (quiet.get(one) ?? 0)
+    const begun = performance.now()
     const operation = await machine.ask(OPTIONS)
-    await sleep(at)
-    const done = await takeOut(party, cluster, { source, target }, random)
-    const { status } = await machine.ended(operation, REST_SECONDS)
-    say(`${operation} from ${source.name}, ${done} at ${Math.round(at)} ms: ${status?.phase} ${words(status)}`)
+    const ended = machine
+      .ended(operation, REST_SECONDS)
+      .then(({ status }) => ({ status, took: performance.now() - begun }))
+    const killed = sleep(at).then(() => takeOut(party, cluster, { source, target }, random))
+    const [done, { status, took }] = await Promise.all([killed, ended])
+    say(`${operation} from ${source.name}, ${done} at ${Math.round(at)} of ${Math.round(took)} ms: ${words(status)}`)
+    // The machine is not always as busy as it was when the quiet moves were measured.
+    if (status?.phase === 'Completed') quiet.set(one, Math.min(quiet.get(one) ?? took, took))
     await lives(one)
   }
-})
-
-it('a post-copy whose source dies: Failed, and one cold start at the target', async () => {
-  const [, one] = machines
-  if (one === undefined) throw new Error('no machine with a shared disk')
-  const { machine, tails } = one
-  const source = await machine.host()
-  const target = cluster.hosts.find((host) => host !== source) as typeof source
-  const pid = Number(await source.exec('pgrep', '-of', `qemu-system.*-uuid ${machine.uid}`))
-  const operation = await machine.ask(POST_COPY)
-  await waitFor('a transfer', REST_SECONDS, async () => {
-    // From now on what is left comes so slowly that it is not all there before the source is gone.
-    await source.virsh('migrate-setspeed', machine.domain, '1', '--postcopy')
-    return (await source.virsh('domjobinfo', machine.domain)).includes('Memory remaining')
-  })
-  await waitFor(
-    'a post-copy',
-    REST_SECONDS,
-    async () => (await copies.stateAt(target.name, machine))?.[1] === BY_POST_COPY,
-    () => machine.told(operation),
-  )
-  const before = tails.starts(target.name)
-  await source.signal('KILL', pid)
-  const { status } = await machine.ended(operation, REST_SECONDS)
-  expect([status?.phase, words(status)]).toEqual(['Failed', expect.stringMatching(/^PostCopyFailed: .*started anew/)])
-  await waitFor(
-    'a guest that was started anew',
-    BOOT_SECONDS,
-    () => tails.starts(target.name) > before,
-    async () => `${await machine.told(operation)}\n${tails}`,
-  )
-  await waitFor(
-    `${machine.name} at rest`,
-    REST_SECONDS,
-    async () => (await machine.unrest()) === null,
-    () => machine.told(),
-  )
-  expect((await machine.host()).name).toBe(target.name)
-  expect(await machine.leftovers()).toEqual([])
-  expect(copies.twice).toEqual([])
-  expect(tails.starts(target.name)).toBe(before + 1)
 })
 
 const words = (status: Awaited<ReturnType<CountingMachine['ended']>>['status']): string =>
