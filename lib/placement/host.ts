@@ -23,6 +23,8 @@ export class Host {
   readonly usedDevices = new Map<string, number>()
   /** Promised to disks that are not made there yet, in bytes, by storage class. */
   readonly promisedBytes = new Map<string, number>()
+  /** How many VMs there are of each priority. */
+  readonly #priorities = new Map<number, number>()
 
   constructor(name: string) {
     this.name = name
@@ -38,7 +40,14 @@ export class Host {
     this.#count(held.vm, -1)
   }
 
-  #count({ milliCpu, memoryBytes, devices, disks }: VmFacts, sign: 1 | -1): void {
+  /** Whether some VM is less important. */
+  hasLowerThan(priority: number): boolean {
+    for (const each of this.#priorities.keys()) if (each < priority) return true
+    return false
+  }
+
+  #count({ milliCpu, memoryBytes, devices, disks, priority }: VmFacts, sign: 1 | -1): void {
+    add(this.#priorities, priority, sign)
     this.usedMilliCpu += sign * milliCpu
     this.usedMemoryBytes += sign * memoryBytes
     for (const { name, count } of devices) add(this.usedDevices, name, sign * count)
@@ -49,7 +58,7 @@ export class Host {
   }
 }
 
-function add(sums: Map<string, number>, name: string, amount: number): void {
+function add<Name>(sums: Map<Name, number>, name: Name, amount: number): void {
   const sum = (sums.get(name) ?? 0) + amount
   if (sum === 0) sums.delete(name)
   else sums.set(name, sum)

@@ -64,10 +64,10 @@ const lowerOn = (host: KnownHost, { priority }: VmFacts): readonly VmFacts[] =>
 
 /** Nothing but what fewer VMs could cure is against the host, and all lower ones together are enough by the amounts. */
 function mayHelp(host: KnownHost, vm: VmFacts, rules: readonly Rule[]): boolean {
-  const lower = lowerOn(host, vm)
-  if (lower.length === 0) return false
+  if (!host.hasLowerThan(vm.priority)) return false
   if (reasons(rules, host).some(({ curable }) => curable !== true)) return false
   const { facts } = host
+  const lower = lowerOn(host, vm)
   const sum = (amount: (of: VmFacts) => number) => lower.reduce((total, each) => total + amount(each), 0)
   const left = (used: number, asked: number, all: number) => asked === 0 || used + asked <= all
   return (
