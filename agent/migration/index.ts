@@ -36,7 +36,7 @@ export interface MigrationOptions extends MigrationLimits {
 export interface MigrationSideDeps {
   readonly reader: Reader
   readonly resources: Resources
-  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated'>
+  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'events'>
   readonly clock: Clock
   readonly log: Log
   readonly observer?: ControllerMetrics

@@ -27,7 +27,7 @@ const ASK_MS = 5_000
 const PERFORM_MS = 7 * 86_400_000
 
 export interface SourceDeps {
-  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated'>
+  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'events'>
   readonly records: Records
   readonly peers: Peers
   readonly clock: Clock

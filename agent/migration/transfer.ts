@@ -1,7 +1,9 @@
 // The watch over one transfer, from the moment that libvirt sends until it has sent everything: progress each second, and when it is given up.
+// When the guest is stopped for the last of it, Finishing is written at once: the time until all has come is not lost, and the target is asked
+// the sooner. An agent that ends in between leaves a target that was not asked, and that says Failed when it is asked to give up.
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
-import type { LibvirtPool } from '../../lib/libvirt/index.ts'
+import { DomainEventType, type LibvirtPool } from '../../lib/libvirt/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { abortJob, outgoingJob } from './domain.ts'
@@ -9,6 +11,8 @@ import { type GivenUp, type Progress, progressOf, verdict, type Watched, watched
 import type { MoveBinding, Records } from './records.ts'
 
 const TICK_MS = 1_000
+/** VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED. */
+const SUSPENDED_MIGRATED = 1
 /** Passes over the memory before post-copy: a guest that calms down needs none. */
 const POST_COPY_AFTER = 2
 
@@ -23,7 +27,7 @@ export class Stopped extends Error {
 }
 
 export interface TransferDeps {
-  readonly libvirt: Pick<LibvirtPool, 'call'>
+  readonly libvirt: Pick<LibvirtPool, 'call' | 'events'>
   readonly records: Records
   readonly clock: Clock
   readonly log: Log
@@ -53,6 +57,29 @@ export async function watchTransfer(
   let watch: Watched = watchFrom(clock.monotonic())
   let progress: Progress = {}
   let postCopy = false
+  let phase: 'Transferring' | 'Finishing' = 'Transferring'
+  let written: Promise<unknown> = Promise.resolve()
+  // In turn: no older word after a newer one.
+  const write = (said: Progress): Promise<unknown> => {
+    written = written.catch(() => undefined).then(() => records.write(uid, id, phase, { progress: said }))
+    return written
+  }
+  const stopped = async () => {
+    if (options.postCopy === true) return
+    for await (const event of libvirt.events('lifecycle', { dom, signal: until }))
+      if (
+        event.kind === 'lifecycle' &&
+        event.event === DomainEventType.SUSPENDED &&
+        event.detail === SUSPENDED_MIGRATED
+      ) {
+        phase = 'Finishing'
+        return await write(progress)
+      }
+  }
+  const stopping = stopped().catch((error: unknown) => {
+    // It is written when all was sent, at the latest.
+    if (!until.aborted) log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)
+  })
   const tick = async () => {
     await clock.sleep(TICK_MS, until)
     const stats = await outgoingJob(libvirt, dom, until)
@@ -68,7 +95,7 @@ export async function watchTransfer(
       await libvirt.call('DomainMigrateStartPostCopy', { dom, flags: 0 }, { signal })
       postCopy = true
     }
-    if (stats !== null && wish !== null) await records.write(uid, id, 'Transferring', { progress })
+    if (stats !== null && wish !== null) await write(progress)
   }
   const ticking = (async () => {
     while (!until.aborted)
@@ -84,6 +111,7 @@ export async function watchTransfer(
     throw new Stopped(reason, message, { cause: error })
   } finally {
     over.abort()
-    await ticking
+    await Promise.all([ticking, stopping])
+    await written.catch(() => undefined)
   }
 }

@@ -1,0 +1,125 @@
+// The watch over a transfer, against a libvirt that does what the test says.
+import { pino } from 'pino'
+import { expect, it } from 'vitest'
+import type { MoveBinding, Records } from '../../../../agent/migration/records.ts'
+import { Stopped, watchTransfer } from '../../../../agent/migration/transfer.ts'
+import { systemClock } from '../../../../lib/clock.ts'
+import { DomainEventType } from '../../../../lib/libvirt/index.ts'
+import { waitFor } from '../../../support/wait.ts'
+
+const uid = '11111111-2222-4333-8444-555555555555'
+const dom = { name: 'default.web', uuid: uid, id: 1 }
+const STATS = [
+  { field: 'operation', value: { type: 'int', value: 5 } },
+  { field: 'data_total', value: { type: 'ullong', value: 1_000n } },
+  { field: 'data_remaining', value: { type: 'ullong', value: 500n } },
+]
+
+/** Ticks come every few milliseconds. `lost`: writes of this phase fail. */
+function transfer(options: object = {}, lost: string | null = null) {
+  const phases: string[] = []
+  const calls: string[] = []
+  let tell: (event: object) => void = () => undefined
+  let end: { resolve: (value: { cookieOut: Uint8Array }) => void; reject: (error: Error) => void } | null = null
+  const performing = new Promise<{ cookieOut: Uint8Array }>((resolve, reject) => {
+    end = { resolve, reject }
+  })
+  const binding = { metadata: { name: uid }, spec: { migration: { id: 'm', options } } } as unknown as MoveBinding
+  let wish: MoveBinding = binding
+  async function* events(_kind: string, { signal }: { signal: AbortSignal }) {
+    while (!signal.aborted)
+      yield await new Promise<object>((resolve) => {
+        tell = resolve
+        signal.addEventListener('abort', () => resolve({ kind: 'over' }), { once: true })
+      })
+  }
+  const watching = watchTransfer(
+    {
+      libvirt: {
+        events,
+        call: async (name: string) => {
+          calls.push(name)
+          if (name === 'DomainAbortJob') end?.reject(new Error('aborted'))
+          return { type: 1, params: STATS }
+        },
+      } as never,
+      records: {
+        get: () => wish,
+        write: async (_uid: string, _id: string, phase: string) => {
+          if (phase === lost) throw new Error('the disk is full')
+          phases.push(phase)
+        },
+      } as unknown as Records,
+      clock: {
+        ...systemClock,
+        now: systemClock.now,
+        monotonic: systemClock.monotonic,
+        sleep: (_ms, signal) => systemClock.sleep(5, signal),
+      },
+      log: pino({ level: 'silent' }),
+    },
+    { binding, dom, performing, bytes: 1_000, signal: new AbortController().signal },
+  )
+  watching.catch(() => undefined)
+  return {
+    watching,
+    phases,
+    calls,
+    suspend: (detail: number) => tell({ kind: 'lifecycle', event: DomainEventType.SUSPENDED, detail }),
+    sent: () => end?.resolve({ cookieOut: new Uint8Array([1]) }),
+    fails: () => end?.reject(new Error('the line is cut')),
+    cancel: () => {
+      wish = { ...binding, spec: { ...binding.spec, migration: { ...binding.spec.migration, cancel: true } } }
+    },
+  }
+}
+
+it('says Finishing as soon as the guest was stopped for the last of it, and nothing older after that', async () => {
+  const one = transfer()
+  await waitFor('progress', 10, () => one.phases.length > 0)
+  one.suspend(1)
+  await waitFor('Finishing', 10, () => one.phases.filter((phase) => phase === 'Finishing').length > 2)
+  const first = one.phases.indexOf('Finishing')
+  expect(one.phases.slice(first).every((phase) => phase === 'Finishing')).toBe(true)
+  one.sent()
+  expect(await one.watching).toEqual(new Uint8Array([1]))
+  const written = one.phases.length
+  await systemClock.sleep(30)
+  expect(one.phases.length).toBe(written)
+})
+
+it('takes a guest that somebody else has paused for no such thing', async () => {
+  const one = transfer()
+  one.suspend(0)
+  await waitFor('progress', 10, () => one.phases.length > 3)
+  one.sent()
+  await one.watching
+  expect(one.phases).not.toContain('Finishing')
+})
+
+it('does not say it with post-copy, whose guest runs at the target long before the end', async () => {
+  const one = transfer({ postCopy: true })
+  one.suspend(1)
+  await waitFor('progress', 10, () => one.phases.length > 3)
+  one.sent()
+  await one.watching
+  expect(one.phases).not.toContain('Finishing')
+})
+
+it('leaves it to the end when it cannot be written', async () => {
+  const one = transfer({}, 'Finishing')
+  await waitFor('progress', 10, () => one.phases.length > 0)
+  one.suspend(1)
+  one.sent()
+  expect(await one.watching).toEqual(new Uint8Array([1]))
+})
+
+it('ends what is called off, and passes on what failed by itself', async () => {
+  const off = transfer()
+  off.cancel()
+  await expect(off.watching).rejects.toThrow(Stopped)
+  await expect(off.watching).rejects.toMatchObject({ reason: 'Aborted' })
+  const cut = transfer()
+  cut.fails()
+  await expect(cut.watching).rejects.toThrow('the line is cut')
+})
