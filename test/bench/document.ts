@@ -34,6 +34,20 @@ export function figuresOf(reports: readonly Report[]): string {
   return sections.join('\n\n')
 }
 
+const sectionsOf = (text: string): ReadonlyMap<string, string> =>
+  new Map(
+    text.split(/^(?=### `)/m).flatMap((section) => {
+      const suite = /^### `(\w+)`/.exec(section)?.[1]
+      return suite === undefined ? [] : [[suite, section.trim()] as const]
+    }),
+  )
+
+/** `figures` instead of those of the same suites in `document`; other suites stay as they were told there. */
+export function besideOlder(document: string, figures: string): string {
+  const older = sectionsOf(document.split(BEGIN)[1]?.split(END)[0] ?? '')
+  return [...new Map([...older, ...sectionsOf(figures)]).values()].join('\n\n')
+}
+
 /** The document with other figures. @throws Error for a document that has no place for them */
 export function withFigures(document: string, figures: string): string {
   const [before, rest] = document.split(BEGIN)
@@ -42,9 +56,13 @@ export function withFigures(document: string, figures: string): string {
   return `${before}${BEGIN}\n\n${figures}\n\n${END}${after}`
 }
 
-/** Writes the table and the plot below `root`. */
-export function writeDocument(root: string, reports: readonly Report[]): void {
+/** Writes the tables below `root`, and the plot when each suite of the tables is among the reports. Whether it was. */
+export function writeDocument(root: string, reports: readonly Report[]): boolean {
   const path = join(root, 'docs/performance.md')
-  writeFileSync(path, withFigures(readFileSync(path, 'utf8'), figuresOf(reports)))
-  writeFileSync(join(root, 'docs/performance.svg'), plot(reports.flatMap(({ rows }) => rows)))
+  const document = readFileSync(path, 'utf8')
+  const figures = besideOlder(document, figuresOf(reports))
+  writeFileSync(path, withFigures(document, figures))
+  const isWhole = sectionsOf(figures).size === reports.length
+  if (isWhole) writeFileSync(join(root, 'docs/performance.svg'), plot(reports.flatMap(({ rows }) => rows)))
+  return isWhole
 }

@@ -109,8 +109,10 @@ function sayer(): Say {
 function report(dir: string, say: Say): number {
   const reports = SUITES.flatMap((suite) => readReport(`${dir}/${suite}.json`) ?? [])
   if (reports.length === 0) throw new Error(`there are no figures in ${dir}: run scripts/bench all`)
-  writeDocument(ROOT, reports)
-  say('docs/performance.md and docs/performance.svg are written')
+  const plotted = writeDocument(ROOT, reports)
+  say(
+    `docs/performance.md is written; docs/performance.svg ${plotted ? 'too' : 'is not: it needs the figures of all its suites'}`,
+  )
   return EXIT.ok
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { figuresOf, withFigures } from '../../bench/document.ts'
+import { besideOlder, figuresOf, withFigures } from '../../bench/document.ts'
 import type { Row } from '../../bench/figures.ts'
 import { plot } from '../../bench/plot.ts'
 import { belongs, type Measured, type Report, readReport, withRow, writeReport } from '../../bench/results.ts'
@@ -48,6 +48,19 @@ it('what was written is read again, and stands only beside rows of the same mach
   expect(belongs(report, { ...machine, load: 9 }, false)).toBe(true)
   expect(belongs(report, { ...machine, kernel: 'other' }, false)).toBe(false)
   expect(belongs(report, machine, true)).toBe(false)
+})
+
+it('suites that were not measured now keep their tables', () => {
+  const document = withFigures(
+    '<!-- figures: written by scripts/bench report -->\n<!-- end of figures -->\n',
+    figuresOf([report, { ...report, suite: 'api', rows: [row('old', 5)] }]),
+  )
+  const figures = besideOlder(document, figuresOf([{ ...report, suite: 'api', rows: [row('new', 6)] }]))
+  expect(figures).toContain('| `c` |')
+  expect(figures).toContain('| `new` |')
+  expect(figures).not.toContain('| `old` |')
+  const whole = withFigures(document, figures)
+  expect(withFigures(whole, besideOlder(whole, figures))).toBe(whole)
 })
 
 it('figures take the place of older ones in the document, and nothing else changes', () => {
