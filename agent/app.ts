@@ -126,6 +126,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     log,
     holds: () => heldForScheduler(reader),
+    onJoining: (authority) => cluster.ruler.join(authority),
     onLeft: () => cluster.ruler.forget(),
   })
   const api = apiMetrics({ counts: metrics, resources: resourceLabels(AGENT_KINDS, [...streams.connect, ...reads]) })

@@ -128,7 +128,7 @@ export const AgentConfigSchema = Type.Object(
           Type.String({
             pattern: '^/',
             description:
-              'Device of a kernel watchdog, such as `/dev/watchdog`: armed while a machine that may be failed over is here, and fed only while the lease holds. Without the lease the kernel resets this host, with all machines on it. Nobody else may use the device. Default: none.',
+              'Device of a kernel watchdog, such as `/dev/watchdog`: armed while a machine that may be failed over is here, and fed only while the lease holds. Without the lease such machines are ended, or else the kernel resets this host. Nobody else may use the device. Default: none.',
           }),
         ),
         watchdogSeconds: Type.Integer({
@@ -137,6 +137,11 @@ export const AgentConfigSchema = Type.Object(
           maximum: 3600,
           description:
             'Seconds after which the watchdog resets the host, where the kernel does not say (`/sys/class/watchdog`).',
+        }),
+        others: Type.Union([Type.Literal('spare'), Type.Literal('reset')], {
+          default: 'spare',
+          description:
+            '`spare`: the watchdog is disarmed once the machines that may be failed over have ended, and resets the host only when that cannot be done; other machines run on. `reset`: it resets the host in any case, with all machines on it.',
         }),
       },
       { ...closed, default: {} },

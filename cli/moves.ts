@@ -32,7 +32,11 @@ export function addMoves({ verb, action, timeout, count }: Parts): void {
     .description('decide a move whose outcome is unknown: a host of it does not answer. Wrong, the machine runs twice')
     .addArgument(machineKind())
     .argument('<name>', 'name of the virtual machine')
-    .addOption(new Option('--keep <side>', 'which copy goes on').choices(['source', 'target']).makeOptionMandatory())
+    .addOption(
+      new Option('--keep <what>', 'which copy goes on; disk: neither, it starts anew from its disks at the source')
+        .choices(['source', 'target', 'disk'])
+        .makeOptionMandatory(),
+    )
     .action(action(async () => (await import('./commands/migrate.ts')).resolve))
 
   verb('drain', 'move all virtual machines of a host elsewhere, and let no new ones in')

@@ -8,6 +8,7 @@ import { type ClusterVmStatus, clusterStatusOf, openMigration, type StorageClass
 import { STORAGE_CLASSES, VMS } from '../schemas/resources.ts'
 import type { SchedulerCore } from './core.ts'
 import { deathOn } from './failover/death.ts'
+import { Promises } from './failover/promises.ts'
 import { createHosting } from './hosting.ts'
 import { byUid } from './indexes.ts'
 import { LeaseTable } from './leases.ts'
@@ -38,11 +39,13 @@ export interface Cluster {
 
 /** Makes every part; none reads or writes objects before `start`. */
 export function createCluster(core: SchedulerCore): Cluster {
-  const { reader, members, clock, log } = core
+  const { reader, resources, store, members, clock, log } = core
+  const promises = new Promises({ reader, resources, storeId: store.id, log })
   const leases: LeaseTable = new LeaseTable({
     clock,
     ruler: () => hosting.ruler.signature(),
     refusal: () => hosting.ruler.refusal(),
+    remember: (ask) => promises.remember(ask),
     isMember: (node) => members.urlOf(node) !== null,
     storageClasses: () => reader.list<StorageClass>(STORAGE_CLASSES).map(toldClass),
     owns: (node, { uid, epoch }) => {

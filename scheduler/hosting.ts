@@ -82,7 +82,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     clock,
     nodes: () => clients.nodes(),
     signs: { heardAt, linkProblem: (node) => agents.problem(node) },
-    overruled: () => (['superseded', 'outdated'].includes(ruler.state.kind) ? ruler.refusal() : null),
+    overruled: () => (ruler.isOver ? ruler.refusal() : null),
     onChange: (node) => {
       mirror.enqueueNode(node)
       placement.refresh(node)
@@ -182,6 +182,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     if (MIRRORED.includes(resource)) mirror.enqueue(node, resource, resource === NODES ? node : uid)
     if (resource === NODES) placement.refresh(node)
     if (resource !== HOST_BINDINGS) return
+    orphans.look(node)
     const subject = agents.view(node)?.binding(uid)?.spec.subject
     for (const of of subject === undefined ? BOUND_RESOURCES : [subject.resource]) {
       binder.enqueue(node, of, uid)
@@ -202,6 +203,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     const view = agents.view(node)
     if (view === null) return void binder.drop(node)
     if (!view.inSync) return
+    orphans.look(node)
     for (const { metadata, spec } of view.bindings()) told(node, HOST_BINDINGS, metadata.name || spec.subject.uid)
     for (const resource of BOUND_RESOURCES)
       for (const { metadata } of reader.byIndex(byPlace(resource), node)) binder.enqueue(node, resource, metadata.uid)
@@ -242,6 +244,10 @@ export function createHosting(deps: HostingDeps): Hosting {
         unfollow,
         agents.onChange((node, change) => (change === null ? turned(node) : told(node, change.resource, change.uid))),
         agents.onEvent((node, event) => copier.take(node, event)),
+        reader.onChange((change) => {
+          if (change.type !== 'put' || change.previous !== null) return
+          for (const node of agents.holders(change.entry.value.metadata.uid)) orphans.look(node)
+        }),
         ruler.onChange(() => {
           log.info({ term: ruler.term, state: ruler.state.kind }, ruler.refusal() ?? 'this scheduler rules the cluster')
           for (const node of clients.nodes()) turned(node)

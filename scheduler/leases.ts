@@ -12,7 +12,7 @@ import {
 } from '../schemas/cluster/leaserenewal.ts'
 
 /** The last sign of life of one host. */
-export interface Lease extends Pick<LeaseAsk, 'node' | 'bootId' | 'machines' | 'evidence'> {
+export interface Lease extends LeaseAsk {
   /** Monotonic milliseconds of this process at which it was heard: the host's lease ends no later than {@link LEASE_SECONDS} after it. */
   readonly heardAt: number
 }
@@ -36,6 +36,8 @@ export interface LeaseDeps {
   readonly ruler: () => { readonly instance: string; readonly term: number }
   /** In words, why this scheduler may not give leases now (it was superseded, its store is old); null when it may. */
   readonly refusal: () => string | null
+  /** Keeps what the host says that it can show. Resolves when a lease may be given on it. @throws when none may */
+  readonly remember: (ask: LeaseAsk) => Promise<void>
   /** Whether the host is a member. */
   readonly isMember: (node: string) => boolean
   /** Of the cluster: every host is told of them. */
@@ -61,7 +63,7 @@ export class LeaseTable implements Leases {
     this.virtual = {
       kind: LEASE_RENEWAL,
       audience: 'nodes',
-      answer: ({ object, caller }) => ({ ...this.renew(object as unknown as LeaseAsk, caller.user) }),
+      answer: async ({ object, caller }) => ({ ...(await this.renew(object as unknown as LeaseAsk, caller.user)) }),
     }
   }
 
@@ -79,13 +81,17 @@ export class LeaseTable implements Leases {
   }
 
   /** @throws ApiError Forbidden for another's lease, NotFound for a stranger, ServiceUnavailable while none is given */
-  renew({ node, bootId, machines, evidence }: LeaseAsk, user: string): LeaseAnswer {
+  async renew({ node, bootId, sentAt, machines, evidence, others }: LeaseAsk, user: string): Promise<LeaseAnswer> {
     if (NODE_USER.exec(user)?.[1] !== node)
       throw new ApiError('Forbidden', `${user} is not the host ${node}: a host renews its own lease only`)
     if (!this.#deps.isMember(node)) throw new ApiError('NotFound', `the host ${node} is no member of this cluster`)
-    const refusal = this.#deps.refusal()
-    if (refusal !== null) throw new ApiError('ServiceUnavailable', `no leases are given: ${refusal}`)
-    const lease: Lease = { node, bootId, machines, evidence, heardAt: this.#deps.clock.monotonic() }
+    this.#mayGive()
+    const ask: LeaseAsk = { node, bootId, sentAt, machines, evidence, others }
+    this.#mayFollow(ask)
+    await this.#deps.remember(ask)
+    this.#mayGive()
+    this.#mayFollow(ask)
+    const lease: Lease = { ...ask, heardAt: this.#deps.clock.monotonic() }
     const before = this.get(node)
     this.#leases.set(node, lease)
     for (const listener of this.#listeners) listener(lease, before)
@@ -95,5 +101,17 @@ export class LeaseTable implements Leases {
       ...this.#deps.ruler(),
       storageClasses: this.#deps.storageClasses(),
     }
+  }
+
+  /** One that was long on its way says what the host does not promise any more. */
+  #mayFollow({ node, bootId, sentAt }: LeaseAsk): void {
+    const known = this.#leases.get(node)
+    if (known?.bootId === bootId && sentAt < known.sentAt)
+      throw new ApiError('Conflict', `a later question of the host ${node} was answered already`)
+  }
+
+  #mayGive(): void {
+    const refusal = this.#deps.refusal()
+    if (refusal !== null) throw new ApiError('ServiceUnavailable', `no leases are given: ${refusal}`)
   }
 }

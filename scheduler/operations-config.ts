@@ -94,6 +94,11 @@ export const FailoverConfigSchema = Type.Object(
           maximum: 3_600,
           description: 'The command is killed after so long, and has failed.',
         }),
+        others: Type.Union([Type.Literal('spare'), Type.Literal('powerOff')], {
+          default: 'spare',
+          description:
+            '`spare`: a host is fenced only when no machine runs there, as far as is known, that is not for failover; `berth/fence=requested` on the Node fences it all the same. `powerOff`: such machines go down with their host.',
+        }),
         retrySeconds: Type.Integer({ default: 30, minimum: 1, maximum: 3_600, description: 'After one that failed.' }),
       },
       { ...closed, default: {} },

@@ -6,6 +6,7 @@ import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
 import { type ClusterVmStatus, clusterStatusOf, type VirtualMachine } from '../schemas/index.ts'
 import { VMS } from '../schemas/resources.ts'
+import { isOn } from '../schemas/virtualmachine/power.ts'
 import { newerHolder } from './binder/newer.ts'
 import { DrainReconciler, drainKeys } from './controllers/drain/controller.ts'
 import { helpWords } from './controllers/drain/help.ts'
@@ -13,7 +14,7 @@ import { drainPreview } from './controllers/drain/question.ts'
 import { wireDrains } from './controllers/drain/watch.ts'
 import { REBALANCE_KEY, RebalanceReconciler } from './controllers/rebalance/controller.ts'
 import { rebalanceProposal } from './controllers/rebalance/question.ts'
-import { isOn, wantsToRun } from './controllers/virtualmachine/wants.ts'
+import { wantsToRun } from './controllers/virtualmachine/wants.ts'
 import { MoveReconciler } from './controllers/virtualmachineoperation/controller.ts'
 import { moveKeys } from './controllers/virtualmachineoperation/gather.ts'
 import { wireMoves } from './controllers/virtualmachineoperation/watch.ts'
@@ -27,7 +28,10 @@ import { prioritiesBy } from './placement/priorities.ts'
 import { Targets } from './placement/targets.ts'
 
 export interface OperationsDeps
-  extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence'> {
+  extends Pick<
+    SchedulerCore,
+    'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence' | 'store'
+  > {
   readonly hosting: Pick<Hosting, 'agents' | 'health' | 'refusals' | 'placement' | 'ruler'>
   readonly leases: Leases
   readonly metrics?: Counts
@@ -122,6 +126,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     wantsToRun: (vm) => wantsToRun(vm, reader),
     placeOf: (vm, not) => targets.placeOf(vm, not),
     frozen,
+    isOver: () => ruler.isOver,
   })
   let unsubscribe: readonly (() => void)[] = []
   return {

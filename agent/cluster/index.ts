@@ -6,8 +6,19 @@ import type { VirtualKind } from '../../lib/apiserver/virtual.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { EventRecorder } from '../../lib/controllers/event-recorder.ts'
 import { messageOf } from '../../lib/errors.ts'
+import { nameOf, toKey } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
-import { CLAIM, type ClaimAsk, type HostBinding, type ToldClass, type VirtualMachine } from '../../schemas/index.ts'
+import { MAX_OTHERS } from '../../schemas/cluster/leaserenewal.ts'
+import {
+  CLAIM,
+  type ClaimAsk,
+  type HostBinding,
+  isBound,
+  ORPHANED,
+  type ToldClass,
+  type VirtualMachine,
+} from '../../schemas/index.ts'
+import { isOn } from '../../schemas/virtualmachine/power.ts'
 import type { AgentConfig } from '../config.ts'
 import { domainName } from '../controllers/virtualmachine/domain-plan.ts'
 import { AGENT_EVENTS } from '../events.ts'
@@ -25,7 +36,7 @@ import { Holdings } from './holdings.ts'
 import { LeaseKeeper, type Membership } from './lease.ts'
 import { RestoredMemory } from './restored.ts'
 import { RulerMemory } from './ruler.ts'
-import { leaseRefusal, type Standing, standingOf } from './standing.ts'
+import { bindingOf, leaseRefusal, type Standing, standingOf } from './standing.ts'
 
 export interface ClusterSide {
   readonly ruler: RulerMemory
@@ -75,13 +86,14 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
   const owned = () => reader.list<HostBinding>(HOST_BINDINGS).filter(isOwnedMachine)
   const failover = () => owned().filter(mayFailOver)
   const listeners = new Set<(change: { readonly turned: boolean }) => void>()
-  const { selfFencing, boundSeconds, watchdog = null, watchdogSeconds } = config.failover
+  const { selfFencing, boundSeconds, watchdog = null, watchdogSeconds, others } = config.failover
   const fencing = new Fencing({
     config: {
       selfFencing,
       boundSeconds,
       watchdog,
       watchdogSeconds: (watchdog === null ? null : watchdogTimeout(watchdog)) ?? watchdogSeconds,
+      others,
     },
     folder: dirname(config.socketPath),
     clock,
@@ -108,17 +120,26 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     bootId: () => bootId,
     membership,
     machines: () =>
-      (restored.suspect ? owned() : failover()).map(({ metadata: { name: uid }, spec }) => ({
-        uid,
-        epoch: spec.epoch,
-        fenced: fencing.covers(uid),
-      })),
+      owned()
+        .filter((binding) => restored.suspect || mayFailOver(binding) || fencing.isClaimed(binding.metadata.name))
+        .map((binding) => {
+          const { name: uid } = binding.metadata
+          return { uid, epoch: binding.spec.epoch, fenced: mayFailOver(binding) && fencing.covers(uid) }
+        }),
     evidence: () => fencing.evidence(),
+    others: () => strangersTo(reader),
+    onAsk: ({ machines }) => fencing.claim(machines.flatMap(({ uid, fenced }) => (fenced ? [uid] : []))),
+    // One that was named before and is not confirmed may have been started elsewhere meanwhile.
+    onAnswer: ({ machines }, { confirmed, storageClasses: told = [] }) => {
+      storageClasses = told
+      fencing.claimed(
+        machines.flatMap(({ uid, fenced }) =>
+          fenced || (fencing.isClaimed(uid) && !confirmed.includes(uid)) ? [uid] : [],
+        ),
+      )
+    },
     prepare: () => fencing.update({ holds: lease.holds(), until: lease.state.until }),
     term: () => ruler.known.term,
-    onAnswer: (answer) => {
-      storageClasses = answer.storageClasses ?? []
-    },
     onChange: ({ state, until, message }) => {
       void fencing.update({ holds: state === 'held', until })
       const known = owned().every(({ metadata, spec }) => lease.confirmed(metadata.name, spec.epoch))
@@ -130,11 +151,14 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
       last = now
     },
   })
-  // A machine that may be failed over waits for the scheduler's word: it is asked for at once.
+  // A machine that may be failed over waits for the scheduler's word: it is asked for at once. One that may not be any more is ended with the
+  // lease until the scheduler has heard of it.
   const forget = reader.onChange((change) => {
     if (change.type !== 'put' || change.entry.key.resource !== HOST_BINDINGS) return
     const binding = change.entry.value as HostBinding
-    if (mayFailOver(binding) && change.previous?.metadata.generation !== binding.metadata.generation) lease.hurry()
+    const before = change.previous as HostBinding | null
+    if (before?.metadata.generation === binding.metadata.generation) return
+    if (mayFailOver(binding) || (before !== null && mayFailOver(before))) lease.hurry()
   })
   const scheduler = () => {
     const url = membership()?.url
@@ -175,6 +199,17 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
 }
 
 const FENCED = AGENT_EVENTS.text('Fenced', 'ended by its host, whose lease with the scheduler ran out')
+
+/** `namespace/name` of machines that run here, and of which the scheduler has no object. */
+const strangersTo = (reader: Reader): readonly string[] =>
+  reader
+    .list<VirtualMachine>(VMS)
+    .filter((vm) => isOn(vm) && (!isBound(vm) || isOrphan(bindingOf(reader, vm.metadata.uid))))
+    .map((vm) => toKey(nameOf(vm)))
+    .sort()
+    .slice(0, MAX_OTHERS)
+
+const isOrphan = (binding: HostBinding | null): boolean => binding?.metadata.annotations?.[ORPHANED] !== undefined
 
 /** Machines that another host may be given when this one is not heard any more. */
 const mayFailOver = ({ spec }: HostBinding): boolean => spec.failover === true && isOwnedMachine({ spec })

@@ -25,12 +25,16 @@ export interface LeaseDeps {
   /** What the scheduler shall say anew that it is this host's. */
   readonly machines: () => LeaseAsk['machines']
   readonly evidence: () => LeaseAsk['evidence']
+  /** Running machines that the scheduler has no object of. */
+  readonly others: () => LeaseAsk['others']
+  /** What is asked may be known to the scheduler from now on. */
+  readonly onAsk: (ask: LeaseAsk) => void
+  /** What was asked is the last that the scheduler knows. */
+  readonly onAnswer: (ask: LeaseAsk, answer: LeaseAnswer) => void
   /** Before each question. */
   readonly prepare: () => Promise<void>
   /** The highest term that this host obeys. */
   readonly term: () => number
-  /** Of each renewal. */
-  readonly onAnswer: (answer: LeaseAnswer) => void
   /** After each renewal, and when the lease ran out. */
   readonly onChange: (state: LeaseState) => void
 }
@@ -109,15 +113,23 @@ export class LeaseKeeper {
   }
 
   async #renew(signal: AbortSignal): Promise<boolean> {
-    const { membership, node, bootId, machines, evidence, bootClock } = this.#deps
+    const { membership, node, bootId, machines, evidence, others, bootClock, onAsk } = this.#deps
     const member = membership()
     if (member === null) {
       this.#until = Number.NEGATIVE_INFINITY
       return true
     }
     await this.#deps.prepare()
-    const ask: LeaseAsk = { node, bootId: bootId(), machines: machines(), evidence: evidence() }
     const sentAt = bootClock()
+    const ask: LeaseAsk = {
+      node,
+      bootId: bootId(),
+      sentAt: Math.floor(sentAt),
+      machines: machines(),
+      evidence: evidence(),
+      others: others(),
+    }
+    onAsk(ask)
     try {
       this.#take(ask, await member.renew(ask, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)])), sentAt)
       return true
@@ -130,6 +142,7 @@ export class LeaseKeeper {
   #take(ask: LeaseAsk, answer: LeaseAnswer, sentAt: number): void {
     if (answer.term < this.#deps.term())
       throw new Error(`the scheduler ${answer.instance} (term ${answer.term}) is superseded: its lease counts nothing`)
+    this.#deps.onAnswer(ask, answer)
     if (!this.holds()) this.#confirmed.clear()
     this.#until = Math.max(this.#until, sentAt + answer.leaseSeconds * 1000)
     // It came so late that it is over already.
@@ -138,7 +151,6 @@ export class LeaseKeeper {
     for (const { uid, epoch } of ask.machines)
       if (yes.has(uid)) this.#confirmed.set(uid, epoch)
       else this.#confirmed.delete(uid)
-    this.#deps.onAnswer(answer)
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {

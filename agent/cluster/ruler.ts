@@ -11,6 +11,10 @@ interface Known {
   readonly revision: string
 }
 
+interface Stored extends Known {
+  readonly cluster: string
+}
+
 const NOBODY: Known = { instance: '', term: 0, revision: '0' }
 
 /** Below the state folder. */
@@ -41,18 +45,21 @@ const nameOf = ({ instance, term }: Known): string => (term === 0 ? 'none' : `${
 export class RulerMemory {
   readonly #path: string
   #known: Known
+  /** Hash of the authority of the cluster that it is about; empty before the first one. */
+  #cluster: string
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(path: string, known: Known) {
+  private constructor(path: string, { cluster, ...known }: Stored) {
     this.#path = path
     this.#known = known
+    this.#cluster = cluster
   }
 
   /** @throws Error, in words, for a file that cannot be read: without it a superseded scheduler would be obeyed */
   static async open(stateDir: string): Promise<RulerMemory> {
     const path = join(stateDir, FILE)
     const text = await readIfThere(path)
-    return new RulerMemory(path, text === null ? NOBODY : parse(text, path))
+    return new RulerMemory(path, text === null ? { ...NOBODY, cluster: '' } : parse(text, path))
   }
 
   get known(): Known {
@@ -76,19 +83,26 @@ export class RulerMemory {
 
   /** The host has left its cluster: any scheduler may claim it. */
   forget(): Promise<void> {
-    return this.#alone(() => this.#keep(NOBODY))
+    return this.#alone(() => this.#keep(NOBODY, ''))
   }
 
-  async #keep(known: Known): Promise<void> {
+  /** The host joins the cluster of that authority. What was said in another one counts nothing; of the same one all stays. */
+  join(cluster: string): Promise<void> {
+    return this.#alone(() => this.#keep(cluster === this.#cluster ? this.#known : NOBODY, cluster))
+  }
+
+  async #keep(known: Known, cluster = this.#cluster): Promise<void> {
     if (
+      cluster === this.#cluster &&
       known.instance === this.#known.instance &&
       known.term === this.#known.term &&
       known.revision === this.#known.revision
     )
       return
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
-    await writeAtomically(this.#path, `${JSON.stringify(known)}\n`, 0o600)
+    await writeAtomically(this.#path, `${JSON.stringify({ ...known, cluster })}\n`, 0o600)
     this.#known = known
+    this.#cluster = cluster
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
@@ -98,16 +112,16 @@ export class RulerMemory {
   }
 }
 
-function parse(text: string, path: string): Known {
+function parse(text: string, path: string): Stored {
   try {
-    const { instance, term, revision } = JSON.parse(text) as Partial<Known>
+    const { instance, term, revision, cluster = '' } = JSON.parse(text) as Partial<Stored>
     if (
       typeof instance === 'string' &&
       Number.isSafeInteger(term) &&
       term !== undefined &&
       /^\d+$/.test(revision ?? '')
     )
-      return { instance, term, revision: revision ?? '0' }
+      return { instance, term, revision: revision ?? '0', cluster: String(cluster) }
   } catch {
     // The same words as for one that says something else.
   }

@@ -79,9 +79,15 @@ export function leaseRefusal(
   {
     fencing,
     restored,
-  }: { readonly fencing: Pick<Fencing, 'enabled' | 'covers'>; readonly restored: Pick<RestoredMemory, 'suspect'> },
+  }: {
+    readonly fencing: Pick<Fencing, 'enabled' | 'covers' | 'isClaimed'>
+    readonly restored: Pick<RestoredMemory, 'suspect'>
+  },
 ): string | null {
-  if (spec.failover !== true && !restored.suspect) return null
+  if (spec.failover !== true && !restored.suspect)
+    return fencing.isClaimed(spec.subject.uid)
+      ? 'it was for failover, and may be elsewhere: it waits for the scheduler to say that it is still here'
+      : null
   const why = restored.suspect ? "this host's database is an older copy" : 'it may be failed over'
   const { state, message } = lease.state
   if (state !== 'held') return `${why}, and it is started only while this host's lease holds: ${message}`

@@ -5,6 +5,7 @@ import { X509Certificate } from 'node:crypto'
 import type { ClusterIdentity } from '../../lib/apiserver/listeners.ts'
 import type { Client } from '../../lib/client/client.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { hashOfCertificate } from '../../lib/cluster/hash.ts'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
 import type { ClusterCredentials } from '../../lib/cluster/target.ts'
 import { ApiError, messageOf } from '../../lib/errors.ts'
@@ -31,6 +32,8 @@ export interface MembershipDeps {
   readonly log: Log
   /** In words, why this host cannot leave now: what it has of the scheduler's. Null when it can. */
   readonly holds: () => string | null
+  /** The host is about to be a member of the cluster with that authority (hash). Before it is written down. */
+  readonly onJoining: (cluster: string) => Promise<void>
   /** The host has left: nobody's words count any more. */
   readonly onLeft: () => Promise<void>
 }
@@ -101,6 +104,7 @@ export class Membership {
           `this host is ${before.node} of the cluster of ${before.server}: it leaves that one first (berth node leave)`,
         )
       const member = await join(ask, this.#joinDeps(), AbortSignal.timeout(JOIN_MS))
+      await this.#deps.onJoining(hashOfCertificate(member.ca))
       await this.#files.write(member)
       await this.#placed(member)
       this.#take(member)

@@ -103,6 +103,9 @@ export class MigrationReconciler implements Reconciler {
       case 'keep':
         await source.keep(binding, dom, step, signal)
         return DONE
+      case 'start-anew':
+        await source.startAnew(binding, dom, step, signal)
+        return DONE
       case 'end-here':
         await source.endHere(binding, dom, step.phase, signal)
         return DONE

@@ -73,9 +73,14 @@ export async function resume(libvirt: Calls, dom: DomainRef, signal: AbortSignal
   await libvirt.call('DomainResume', { dom }, { signal })
 }
 
+/** Its QEMU is gone afterwards. */
+export async function end(libvirt: LibvirtCalls, dom: DomainRef, signal: AbortSignal): Promise<void> {
+  await libvirt.call('DomainDestroyFlags', { dom, flags: 0 }, { signal, timeoutMs: DESTROY_MS }).catch(tolerate)
+}
+
 /** Its QEMU is gone afterwards, and its definition. */
 export async function erase(libvirt: LibvirtCalls, dom: DomainRef, signal: AbortSignal): Promise<void> {
-  await libvirt.call('DomainDestroyFlags', { dom, flags: 0 }, { signal, timeoutMs: DESTROY_MS }).catch(tolerate)
+  await end(libvirt, dom, signal)
   await libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_ALL }, { signal }).catch(tolerate)
 }
 

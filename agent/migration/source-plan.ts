@@ -2,7 +2,8 @@
 //
 // What is remembered decides who knows the outcome:
 //   Transferring  the target was never asked to finish: the machine is here, whatever became of the transfer.
-//   Finishing     it was, or is about to be: the target alone knows. Until it says so the guest is not let go on here.
+//   Finishing     it was, or is about to be: the target alone knows. Until it says so the guest is not let go on here; when the target is known
+//                 dead and cannot say it any more, what the guest held here may be older than its disks, and is given up.
 import type { BindingMigration, MigrationPhase } from '../../schemas/index.ts'
 
 /** `handed`: paused by libvirt when all of it was sent. */
@@ -31,6 +32,8 @@ export type SourceStep =
   | { readonly do: 'ask-target' }
   /** The guest is here: let it go on if it was handed, and remember why it did not move. */
   | { readonly do: 'keep'; readonly reason: string; readonly message: string }
+  /** The guest may have run elsewhere: end the copy that waits here, and its run policy starts it from its disks. */
+  | { readonly do: 'start-anew'; readonly reason: string; readonly message: string }
   /** The guest is at the target: end this copy, remember it. */
   | { readonly do: 'end-here'; readonly phase: 'Committed' | 'Cleaned' }
 
@@ -65,6 +68,8 @@ export function planSource(seen: SourceSeen): SourceStep {
 
 function planBegin({ spec, domain, job, full }: SourceSeen): SourceStep {
   if (spec.cancel === true) return { do: 'keep', reason: 'Aborted', message: 'it was called off before the transfer' }
+  if (spec.resolution !== undefined && spec.resolution !== 'KeepTarget')
+    return { do: 'keep', reason: 'Resolved', message: 'it was decided before the transfer that the machine stays here' }
   if (spec.go !== true) return { do: 'nothing' }
   if (job) return { do: 'wait', afterMs: SLOT_MS, why: 'libvirt does something else with the machine' }
   if (domain !== 'running')
@@ -84,6 +89,12 @@ function planFinishing({ spec, target, domain }: SourceSeen): SourceStep {
   // One that runs here cannot have been handed over: libvirt has given the guest back.
   if (target === 'Failed')
     return { do: 'keep', reason: 'TargetFailed', message: 'the target could not take the machine' }
+  if (spec.resolution === 'StartAnew')
+    return {
+      do: 'start-anew',
+      reason: 'StartedAnew',
+      message: `${spec.peer.node} was asked to take the guest and may have run it: it starts anew from its disks`,
+    }
   if (target === null) return { do: 'ask-target' }
   const held = domain === 'handed' ? '; the guest stays paused here' : ''
   return {

@@ -2,7 +2,8 @@
 //
 // INVARIANTS
 // - Finishing is on disk before the target is asked to finish. Whoever finds Transferring knows that the machine is here.
-// - Once the target was asked, the guest is let go on here only by the target's Failed, or by the scheduler's resolution.
+// - Once the target was asked, the guest is let go on here only by the target's Failed, or by somebody's word (KeepSource).
+// - Failed on disk means that what is here may go on: a copy that may not is ended before.
 // - Begin, Perform and Confirm go over one connection: libvirt's own record of the migration ends with it, and the guest stays paused.
 import type { Clock } from '../../lib/clock.ts'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
@@ -12,7 +13,7 @@ import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
-import { abortJob, erase, lookAt, resume } from './domain.ts'
+import { abortJob, end, erase, lookAt, resume } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
 import { Stopped, watchTransfer } from './transfer.ts'
@@ -108,6 +109,18 @@ export class SourceMoves {
     const { domain } = await lookAt(libvirt, dom, signal)
     if (domain === 'handed') await resume(libvirt, dom, signal)
     await this.#tellTarget(binding, signal)
+  }
+
+  /** The guest may have run at the target: what waits here is older than its disks may be, and ends before it is decided that it is here. */
+  async startAnew(binding: MoveBinding, dom: DomainRef, why: Words, signal: AbortSignal): Promise<void> {
+    const { libvirt, records, clock } = this.#deps
+    await end(libvirt, dom, signal)
+    const endTime = new Date(clock.now()).toISOString()
+    await records.write(binding.metadata.name, binding.spec.migration.id, 'Failed', {
+      reason: why.reason,
+      message: why.message,
+      endTime,
+    })
   }
 
   /** The guest is at the target: what is left of it here goes. */

@@ -39,7 +39,7 @@ export function planTarget({ spec, phase, busy, incoming, domain, leftBehind, se
     case 'Prepared':
     case 'Transferring':
       if (spec.cancel === true) return refuse('Aborted', 'it was called off')
-      if (spec.resolution === 'KeepSource')
+      if (spec.resolution === 'KeepSource' || spec.resolution === 'StartAnew')
         return refuse('Resolved', 'it was decided that the machine stays where it was')
       if (phase === 'Prepared' || phase === 'Transferring')
         return domain === 'absent' || domain === 'off' || incoming

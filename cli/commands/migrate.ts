@@ -43,7 +43,7 @@ interface Migration {
 
 export async function resolve(
   { client, io, namespace }: Session,
-  { keep }: { readonly keep: 'source' | 'target' },
+  { keep }: { readonly keep: 'source' | 'target' | 'disk' },
   _kind: string,
   name: string,
 ): Promise<void> {
@@ -65,6 +65,8 @@ export async function resolve(
   )
   print(
     io,
-    `${name}: its copy on ${keep === 'source' ? from : to} goes on, the one on ${keep === 'source' ? to : from} is given up`,
+    keep === 'disk'
+      ? `${name}: its copy on ${to} is given up, and it starts anew on ${from}, unless ${from} knows that it never left`
+      : `${name}: its copy on ${keep === 'source' ? from : to} goes on, the one on ${keep === 'source' ? to : from} is given up`,
   )
 }

@@ -47,10 +47,10 @@ export function machineRoles(status: ClusterVmStatus, urlOf: UrlOf): readonly Ho
   return [
     ...owner(placement).map((role) => ({ ...role, ...optional(source) })),
     // Decided against it: it is told to let go, by an epoch above the one that it may have committed.
-    ...(target === null || open.resolution === 'KeepSource'
+    ...(target === null || isForSource(open)
       ? []
       : [{ node: open.to, role: 'Target', epoch: open.epoch, migration: target } as const]),
-    ...released.filter(({ node }) => open.resolution === 'KeepSource' || node !== open.to),
+    ...released.filter(({ node }) => isForSource(open) || node !== open.to),
   ]
 }
 
@@ -69,6 +69,9 @@ export function heldRoles(
     })
   return [...owner(placement), ...left]
 }
+
+const isForSource = ({ resolution }: MigrationRecord): boolean =>
+  resolution === 'KeepSource' || resolution === 'StartAnew'
 
 const owner = (placement: ClusterVmStatus['placement']): readonly HostRole[] =>
   placement === undefined ? [] : [{ node: placement.node, role: 'Owner', epoch: placement.epoch }]

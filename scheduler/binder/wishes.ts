@@ -13,6 +13,7 @@ import {
 } from '../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, VMS } from '../../schemas/resources.ts'
 import { wantsToRun } from '../controllers/virtualmachine/wants.ts'
+import { mayFailOver } from '../failover/eligible.ts'
 import {
   DISKS_AT,
   DISKS_BY_REFERENCE,
@@ -23,7 +24,7 @@ import {
   VMS_BY_REFERENCE,
 } from '../indexes.ts'
 import { diskWishes, type ImageFacts, imageWishes, vmWishes, type Wishes } from './bindings.ts'
-import { disksOf, needsOfDisk, needsOfVm, storageClassOf } from './needs.ts'
+import { needsOfDisk, needsOfVm } from './needs.ts'
 
 export interface WishDeps {
   readonly reader: Pick<Reader, 'get' | 'list' | 'byIndex'>
@@ -31,8 +32,6 @@ export interface WishDeps {
   /** Where a host can have an image's content from; absent: each host asks the image's own source. */
   readonly imageFor?: (image: KubeObject, node: string) => ReturnType<ImageFacts['imageFor']>
 }
-
-const FAILOVER = 'berth/failover'
 
 /** @param node right for this host alone, and cheaper where many refer to an object */
 export function wishesOf(
@@ -76,12 +75,6 @@ export function wishesOf(
     default:
       return new Map()
   }
-}
-
-/** All its disks can be reached from another host. */
-function mayFailOver(vm: VirtualMachine, reader: WishDeps['reader']): boolean {
-  if (vm.metadata.annotations?.[FAILOVER] !== 'enabled') return false
-  return disksOf(vm, reader).every((disk) => storageClassOf(disk, reader)?.parameters?.shared === 'true')
 }
 
 /** VMs and disks that name this object. */

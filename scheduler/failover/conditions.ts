@@ -8,7 +8,8 @@ export const HOST_DEAD_CONDITIONS = defineConditions('Node (not heard of)', {
       Fenced: { status: 'True', means: 'The fencing command has said so.' },
       WatchdogExpired: {
         status: 'True',
-        means: 'The kernel’s watchdog has reset the host: it is fed only while the lease holds.',
+        means:
+          'The kernel’s watchdog is fed only while the lease holds: the host has ended its machines that may be failed over, or was reset. Of other machines nothing is known, unless the message says that it was reset.',
       },
       TimeoutExpired: {
         status: 'True',
@@ -25,6 +26,12 @@ export const HOST_DEAD_CONDITIONS = defineConditions('Node (not heard of)', {
         status: 'Unknown',
         means: 'The fencing command did not succeed; the message has its words. It is tried again every 30 s.',
         todo: 'Mend the command or its device. If you know that the host is off, make the command succeed.',
+      },
+      OthersRunThere: {
+        status: 'Unknown',
+        means:
+          'It could be fenced, but machines run there that are not for failover and would go down with it; the message names them. By default they are spared.',
+        todo: 'Bring the host back, or have it powered off all the same: `kubectl annotate node NAME berth/fence=requested`. With `failover.fencing.others: powerOff` nobody is asked.',
       },
       NoEvidence: {
         status: 'Unknown',

@@ -23,18 +23,22 @@ import {
 import { DISKS, NODES, VMS } from '../../schemas/resources.ts'
 import { disksOf } from '../binder/needs.ts'
 import { byPlace } from '../indexes.ts'
-import type { Lease, Leases } from '../leases.ts'
+import type { Leases } from '../leases.ts'
 import { FAILOVERS } from '../metrics/catalogue.ts'
 import { isShared } from '../placement/facts.ts'
 import { FAILOVER_CONDITIONS, type FailoverCondition, HOST_DEAD_CONDITIONS } from './conditions.ts'
 import { coversMachine, type Death, deathOf, deathOn } from './death.ts'
+import { asksForFailover, localDisksOf } from './eligible.ts'
 import { FAILOVER_EVENTS } from './events.ts'
 import type { Fencings } from './fencings.ts'
 import { type FailoverLimits, type HostFacts, type HostVerdict, planHosts } from './plan-hosts.ts'
 import { planMachine } from './plan-machine.ts'
+import { type HostPromise, promiseIn, promiseOf } from './promises.ts'
+import { residentsOf } from './residents.ts'
 
-/** Of a VirtualMachine; its only value is `enabled`. */
-export const FAILOVER = 'berth/failover'
+/** Annotation of a Node: whoever sets it to `requested` wants a host that is not heard powered off, with all that runs there. */
+const FENCE = 'berth/fence'
+const REQUESTED = 'requested'
 /** The key of the pass over hosts. Names of machines have a namespace before the slash. */
 export const HOSTS_KEY = '/hosts'
 
@@ -44,6 +48,8 @@ export interface FailoverDeps {
   readonly clock: Clock
   readonly events: Pick<EventRecorder, 'record'>
   readonly leases: Pick<Leases, 'get' | 'since'>
+  /** Of the store: what hosts promised is believed when it was written to this very one. */
+  readonly storeId: string
   /** Hosts that have joined. */
   readonly members: () => readonly string[]
   readonly fencings: Fencings
@@ -56,13 +62,14 @@ export interface FailoverDeps {
   ) => { readonly node: string } | { readonly node: null; readonly message: string }
   /** In words, why this scheduler may not decide anything now; null: it may. */
   readonly frozen: () => string | null
+  /** It never will again: another scheduler rules. */
+  readonly isOver: () => boolean
   readonly wake: (key: string) => void
   readonly metrics?: Counts
 }
 
-/** Machines (uid -> epoch) that the host said end with its lease. */
-const coveredIn = (lease: Lease | null): Readonly<Record<string, number>> =>
-  Object.fromEntries((lease?.machines ?? []).flatMap(({ uid, epoch, fenced }) => (fenced ? [[uid, epoch]] : [])))
+const coveredBy = ({ evidence }: Pick<Death, 'evidence'>, { covers, asks }: HostPromise) =>
+  evidence === 'fenced' ? asks : covers
 
 type NodeStatus = NonNullable<Node['status']>
 const RETRY_MS = 5_000
@@ -80,10 +87,32 @@ export class FailoverReconciler implements Reconciler {
     const why = this.#deps.frozen()
     if (why !== null) {
       this.#actsSince = null
+      if (this.#deps.isOver()) await this.#hush(key)
       return again(RETRY_MS, why)
     }
     this.#actsSince ??= this.#deps.clock.monotonic()
     return key === HOSTS_KEY ? await this.#hosts() : await this.#machine(key)
+  }
+
+  /** Who takes no renewals knows nothing of leases: what was said of those that ran out is said no more. What is known to be dead stays so. */
+  async #hush(key: string): Promise<void> {
+    const { reader, resources } = this.#deps
+    if (key !== HOSTS_KEY) {
+      const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
+      const node = vm === null ? undefined : clusterStatusOf<ClusterVmStatus>(vm).placement?.node
+      if (vm === null || node === undefined || deathOn(reader, node) !== null) return
+      if (getCondition(vm.status?.conditions, 'Failover')?.status === 'False') await this.#tell(vm, null)
+      return
+    }
+    for (const node of reader.list<Node>(NODES)) {
+      if (getCondition(node.status?.conditions, 'HostDead')?.status !== 'Unknown') continue
+      const target = { namespace: '', name: node.metadata.name, uid: node.metadata.uid }
+      await resources.modifyStatus<Node>(NODES, target, (status) => {
+        const conditions = removeCondition(status?.conditions, 'HostDead')
+        return { ...status, conditions: [...conditions] } as NodeStatus
+      })
+      this.#wakeMachines(node.metadata.name)
+    }
   }
 
   async #hosts(): Promise<Outcome> {
@@ -98,7 +127,10 @@ export class FailoverReconciler implements Reconciler {
     for (const verdict of plan.verdicts) {
       const node = nodes.find(({ metadata }) => metadata.name === verdict.name)
       if (node === undefined) continue
-      if (verdict.condition === null) fencings.forget(verdict.name)
+      if (verdict.condition === null) {
+        fencings.forget(verdict.name)
+        await this.#dropRequest(node)
+      }
       if (verdict.fence) fencings.begin(verdict.name)
       if (await this.#say(node, verdict)) this.#wakeMachines(verdict.name)
     }
@@ -106,28 +138,44 @@ export class FailoverReconciler implements Reconciler {
   }
 
   #facts(node: Node): HostFacts {
-    const { clock, leases, fencings } = this.#deps
-    const { name } = node.metadata
-    const lease = leases.get(name)
+    const { reader, clock, leases, fencings, wantsToRun } = this.#deps
+    const { name, annotations } = node.metadata
     const death = deathOf(node)
+    const { evidence, others } = this.#promise(node)
     return {
       name,
-      heardAt: lease?.heardAt ?? null,
-      // A host that this process has not heard may have had another answer for the last one: only what it said itself counts.
-      evidence: lease?.evidence ?? [],
+      heardAt: leases.get(name)?.heardAt ?? null,
+      evidence,
       death,
       deadForMs: death === null ? null : clock.now() - Date.parse(death.since),
       fencing: fencings.of(name),
       canFence: fencings.has(name),
-      hasCandidates: this.#machinesOn(name).some((vm) => this.#isCandidate(vm)),
+      ...residentsOf(name, others, reader, wantsToRun),
+      asked: annotations?.[FENCE] === REQUESTED,
     }
+  }
+
+  /** Of a host that this process has not heard: what the earlier one was told, which has given no lease since on any other word. */
+  #promise(node: Node): HostPromise {
+    const { leases, storeId } = this.#deps
+    const lease = leases.get(node.metadata.name)
+    return lease === null ? promiseOf(node, storeId) : promiseIn(lease)
+  }
+
+  /** Who asked meant this silence, not the next one. */
+  async #dropRequest(node: Node): Promise<void> {
+    if (node.metadata.annotations?.[FENCE] === undefined) return
+    await this.#deps.resources.modify<Node>(NODES, nameOf(node), (current) => {
+      const { [FENCE]: _, ...annotations } = current.metadata.annotations ?? {}
+      return { ...current, metadata: { ...current.metadata, annotations } }
+    })
   }
 
   /** True: what machines there wait for is another thing now. */
   async #say(node: Node, { death, condition }: HostVerdict): Promise<boolean> {
-    const { resources, clock, events, leases } = this.#deps
+    const { resources, clock, events } = this.#deps
     const before = getCondition(node.status?.conditions, 'HostDead')
-    const covers = coveredIn(leases.get(node.metadata.name))
+    const promise = this.#promise(node)
     if (condition === null && before === undefined && death === null) return false
     const target = { namespace: '', name: node.metadata.name, uid: node.metadata.uid }
     await resources.modifyStatus<Node>(NODES, target, (status, current) => {
@@ -139,7 +187,11 @@ export class FailoverReconciler implements Reconciler {
         readonly death?: Death
       }
       const next =
-        death === 'back' ? undefined : death === null ? known : { ...death, since: timestamp(clock.now()), covers }
+        death === 'back'
+          ? undefined
+          : death === null
+            ? known
+            : { ...death, since: timestamp(clock.now()), covers: coveredBy(death, promise) }
       const had = (current.status as { readonly berth?: object } | undefined)?.berth !== undefined
       return {
         ...status,
@@ -166,14 +218,6 @@ export class FailoverReconciler implements Reconciler {
     for (const vm of this.#machinesOn(node)) this.#deps.wake(toKey(nameOf(vm)))
   }
 
-  #localDisks(vm: VirtualMachine): readonly string[] {
-    const { reader } = this.#deps
-    return disksOf(vm, reader).flatMap((disk) => (isShared(disk, reader) ? [] : [disk.metadata.name]))
-  }
-
-  #isCandidate = (vm: VirtualMachine): boolean =>
-    vm.metadata.annotations?.[FAILOVER] === 'enabled' && this.#localDisks(vm).length === 0
-
   async #machine(key: string): Promise<Outcome> {
     const { reader, wantsToRun, placeOf } = this.#deps
     const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
@@ -190,8 +234,8 @@ export class FailoverReconciler implements Reconciler {
       silence: condition?.message ?? null,
       death,
       covered: death !== null && coversMachine(death, vm.metadata.uid, placement.epoch),
-      enabled: vm.metadata.annotations?.[FAILOVER] === 'enabled',
-      localDisks: this.#localDisks(vm),
+      enabled: asksForFailover(vm),
+      localDisks: localDisksOf(vm, reader),
       wanted: wantsToRun(vm),
       moving: openMigration(status) !== null,
       failedOver: getCondition(vm.status?.conditions, 'Failover')?.status === 'True',

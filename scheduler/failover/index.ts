@@ -18,8 +18,11 @@ import { Fencings } from './fencings.ts'
 import type { FailoverLimits } from './plan-hosts.ts'
 
 export interface FailoverPartDeps
-  extends Pick<SchedulerCore, 'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence'>,
-    Pick<FailoverDeps, 'wantsToRun' | 'placeOf' | 'frozen' | 'members'> {
+  extends Pick<
+      SchedulerCore,
+      'reader' | 'resources' | 'events' | 'clock' | 'log' | 'observer' | 'config' | 'fence' | 'store'
+    >,
+    Pick<FailoverDeps, 'wantsToRun' | 'placeOf' | 'frozen' | 'isOver' | 'members'> {
   readonly leases: Leases
   readonly metrics?: Counts
 }
@@ -44,13 +47,20 @@ export function createFailover(deps: FailoverPartDeps): FailoverPart {
     retryMs: fencing.retrySeconds * 1000,
     marginMs: MARGIN_MS,
     timeoutCounts,
+    spareOthers: fencing.others === 'spare',
   }
   const fence = deps.fence ?? fenceBy({ ...rest, ...(command === undefined ? {} : { command }) })
   const fencings = new Fencings(fence, clock, (_node, outcome) => {
     metrics?.inc(FENCINGS, { outcome })
     controller.enqueue(HOSTS_KEY)
   })
-  const reconciler = new FailoverReconciler({ ...deps, fencings, limits, wake: (key) => controller.enqueue(key) })
+  const reconciler = new FailoverReconciler({
+    ...deps,
+    storeId: deps.store.id,
+    fencings,
+    limits,
+    wake: (key) => controller.enqueue(key),
+  })
   const controller: Controller = new Controller({
     name: 'failover',
     reconciler,

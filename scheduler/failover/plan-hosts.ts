@@ -16,6 +16,8 @@ export interface FailoverLimits {
   readonly marginMs: number
   /** Whether `timeout` counts as evidence. */
   readonly timeoutCounts: boolean
+  /** A host on which machines run that are not for failover is powered off only when somebody asks for it. */
+  readonly spareOthers: boolean
 }
 
 /** The fencing of one host, as far as this process knows. */
@@ -39,6 +41,10 @@ export interface HostFacts {
   readonly canFence: boolean
   /** Machines that may be failed over have their place there. */
   readonly hasCandidates: boolean
+  /** Names of others that run there, as far as it was last heard. */
+  readonly others: readonly string[]
+  /** Somebody asked that it be powered off when it is not heard. */
+  readonly asked: boolean
 }
 
 export interface HostsFacts {
@@ -49,16 +55,19 @@ export interface HostsFacts {
   readonly limits: FailoverLimits
 }
 
+type Proof = Pick<Death, 'evidence' | 'message' | 'whole'>
+
 export interface HostVerdict {
   readonly name: string
   readonly fence: boolean
   /** `back`: it is heard again. */
-  readonly death: Pick<Death, 'evidence' | 'message'> | 'back' | null
+  readonly death: Proof | 'back' | null
   /** Null: it is heard. */
   readonly condition: HostDeadCondition | null
 }
 
 export interface HostsPlan {
+  /** None of a host of which nothing new can be said. */
   readonly verdicts: readonly HostVerdict[]
   /** In words, why nothing is failed over; null: it is. */
   readonly frozen: string | null
@@ -89,7 +98,9 @@ export function planHosts(facts: HostsFacts): HostsPlan {
     settlesIn > 0
       ? 'the scheduler has begun to listen a moment ago, and waits until leases and fencings of an earlier one are over'
       : null
-  const verdicts = hosts.map((host) =>
+  // Of a host that was not heard yet, and may still be in time, nothing new can be said.
+  const known = hosts.filter((host) => host.heardAt !== null || host.death !== null || isLost(host))
+  const verdicts = known.map((host) =>
     isLost(host)
       ? judgeLost(host, silent(host), { ...facts, hold: frozen ?? early, isFrozen: frozen !== null })
       : judgeOther(host, silent(host), limits),
@@ -115,8 +126,8 @@ interface LostFacts extends HostsFacts {
 }
 
 function judgeLost(host: HostFacts, silentMs: number, facts: LostFacts): HostVerdict {
-  const { name, fencing, canFence, hasCandidates } = host
-  const { limits, now, hold, isFrozen } = facts
+  const { name, fencing, canFence, hasCandidates, others, asked } = host
+  const { limits, hold, isFrozen } = facts
   const over = silentMs - limits.leaseMs
   const silence = 'its lease ran out'
   const say = (reason: HostDeadCondition['reason'], message: string): HostVerdict => ({
@@ -131,25 +142,36 @@ function judgeLost(host: HostFacts, silentMs: number, facts: LostFacts): HostVer
   if (isFrozen) return say('FailoverFrozen', `${silence}; ${hold}`)
   if (hold !== null || over < limits.graceMs)
     return say('Silent', `${silence}; ${hold ?? 'it may come back in a moment'}`)
-  if (!hasCandidates)
+  if (!hasCandidates && !asked)
     return say('Silent', `${silence}; no machine that may be failed over is there, so nothing is done to it`)
   if (fencing.state === 'running') return say('FencingInProgress', `${silence}; it is being fenced`)
-  if (fencing.state === 'failed') {
-    const due = now - fencing.at >= limits.retryMs
-    const verdict = say(
-      'FencingFailed',
-      `${silence}; fencing failed and is tried again every ${seconds(limits.retryMs)}: ${fencing.message}`,
-    )
-    return { ...verdict, fence: due && canFence }
-  }
-  if (canFence) return { ...say('FencingInProgress', `${silence}; it is being fenced`), fence: true }
+  const spared = limits.spareOthers && !asked ? others : []
+  if (canFence && spared.length === 0) return fencedNow(host, facts, say)
   const coming = soonest(host, limits)
-  return coming === null
+  if (coming !== null) return say('Silent', `${silence}; waits until its ${coming.kind} has run out`)
+  return canFence
     ? say(
+        'OthersRunThere',
+        `${silence}; it is not powered off, as machines run there that are not for failover: ${listed(spared)}`,
+      )
+    : say(
         'NoEvidence',
         `${silence}; no fencing command is configured for it, and it has no watchdog: its machines wait until it is back`,
       )
-    : say('Silent', `${silence}; waits until its ${coming.kind} has run out`)
+}
+
+function fencedNow(
+  { fencing }: HostFacts,
+  { limits, now }: LostFacts,
+  say: (reason: HostDeadCondition['reason'], message: string) => HostVerdict,
+): HostVerdict {
+  if (fencing.state !== 'failed')
+    return { ...say('FencingInProgress', 'its lease ran out; it is being fenced'), fence: true }
+  const verdict = say(
+    'FencingFailed',
+    `its lease ran out; fencing failed and is tried again every ${seconds(limits.retryMs)}: ${fencing.message}`,
+  )
+  return { ...verdict, fence: now - fencing.at >= limits.retryMs }
 }
 
 const usable = ({ evidence }: HostFacts, { timeoutCounts }: FailoverLimits): readonly LeaseEvidence[] =>
@@ -158,15 +180,19 @@ const usable = ({ evidence }: HostFacts, { timeoutCounts }: FailoverLimits): rea
 const dueMs = ({ seconds: after }: LeaseEvidence, { marginMs }: FailoverLimits): number => after * 1000 + marginMs
 
 /** What the host itself promised, and is over. The stronger first. */
-function shown(host: HostFacts, over: number, limits: FailoverLimits): Pick<Death, 'evidence' | 'message'> | null {
+function shown(host: HostFacts, over: number, limits: FailoverLimits): Proof | null {
   const over_ = usable(host, limits).filter((one) => over >= dueMs(one, limits))
   const [first] = [...over_].sort((a) => (a.kind === 'watchdog' ? -1 : 1))
   if (first === undefined) return null
-  const message =
-    first.kind === 'watchdog'
-      ? `its watchdog has reset the host, ${first.seconds} s after the end of its lease at the latest`
-      : `its agent has ended machines that may be failed over, ${first.seconds} s after the end of its lease at the latest`
-  return { evidence: first.kind, message }
+  const by = `${first.seconds} s after the end of its lease at the latest`
+  if (first.kind === 'timeout')
+    return { evidence: 'timeout', message: `its agent has ended machines that may be failed over, ${by}` }
+  return first.whole === true
+    ? { evidence: 'watchdog', message: `its watchdog has reset the host, ${by}`, whole: true }
+    : {
+        evidence: 'watchdog',
+        message: `machines that may be failed over were ended, or its watchdog has reset the host, ${by}`,
+      }
 }
 
 const soonest = (host: HostFacts, limits: FailoverLimits): LeaseEvidence | null =>
@@ -174,11 +200,15 @@ const soonest = (host: HostFacts, limits: FailoverLimits): LeaseEvidence | null 
 
 const REASONS = { fenced: 'Fenced', watchdog: 'WatchdogExpired', timeout: 'TimeoutExpired' } as const
 
-const dead = ({ evidence, message }: Pick<Death, 'evidence' | 'message'>): HostDeadCondition => ({
+const dead = ({ evidence, message }: Proof): HostDeadCondition => ({
   type: 'HostDead',
   status: 'True',
   reason: REASONS[evidence],
   message,
 })
+
+const SHOWN = 5
+const listed = (names: readonly string[]): string =>
+  names.length > SHOWN ? `${names.slice(0, SHOWN).join(', ')} and ${names.length - SHOWN} more` : names.join(', ')
 
 const seconds = (ms: number): string => `${Math.max(0, Math.round(ms / 1000))} s`

@@ -48,13 +48,15 @@ export function planMachine(facts: MachineFacts): MachineStep {
   if (localDisks.length > 0)
     return say('WaitingForHost', `${lost}; the machine waits for the host: ${listed(localDisks)} on that host alone`)
   if (death === null) return say('WaitingForEvidence', lost)
+  const choice = facts.choose()
+  if (choice.node === null) return say('WaitingForPlace', `${node} is dead (${death.evidence}); ${choice.message}`)
   if (!covered)
     return say(
       'WaitingForEvidence',
-      `${lost}; when the host was last heard, this machine was not among those that end with its lease (${death.evidence}): it may run there still, until the host is heard or fenced`,
+      death.evidence === 'fenced'
+        ? `${lost}; it is not known that the host, when it was last heard, knew that this machine is for failover: it may start it by itself when it has power again, and the machine waits until the host is heard`
+        : `${lost}; when the host was last heard, this machine was not among those that end with its lease (${death.evidence}): it may run there still, until the host is heard`,
     )
-  const choice = facts.choose()
-  if (choice.node === null) return say('WaitingForPlace', `${node} is dead (${death.evidence}); ${choice.message}`)
   return {
     do: 'fail-over',
     to: choice.node,

@@ -76,6 +76,11 @@ export class Ruler {
     return this.#state.kind === 'ruling' ? null : this.#state.message
   }
 
+  /** Another scheduler rules, or this one's store is old: for good. */
+  get isOver(): boolean {
+    return this.#state.kind === 'superseded' || this.#state.kind === 'outdated'
+  }
+
   /** Whether this node may be written to: it has accepted this term. */
   isAcceptedBy(node: string): boolean {
     return this.#accepted.has(node)
@@ -108,7 +113,7 @@ export class Ruler {
 
   /** Takes what a host answered. @returns `again` when a higher term has to be claimed first */
   async hear(node: string, word: ClaimWord): Promise<'done' | 'again'> {
-    if (this.#isOver()) return 'done'
+    if (this.isOver) return 'done'
     if (BigInt(word.revision || '0') > this.#deps.store.revision()) {
       this.#become({
         kind: 'outdated',
@@ -144,7 +149,7 @@ export class Ruler {
 
   /** A host obeys a newer scheduler. */
   supersede(node: string, words: string): void {
-    if (this.#isOver()) return
+    if (this.isOver) return
     this.#become({
       kind: 'superseded',
       message: `another scheduler rules this cluster: ${node} says ${words}. This one does nothing any more`,
@@ -172,10 +177,6 @@ export class Ruler {
       kind: 'claiming',
       message: `${accepted} of ${members.length} hosts have accepted this scheduler; more than half are needed`,
     })
-  }
-
-  #isOver(): boolean {
-    return this.#state.kind === 'superseded' || this.#state.kind === 'outdated'
   }
 
   #become(state: RulerState): void {

@@ -1,6 +1,7 @@
 // Objects that a host has from a scheduler and that this one does not know: told, never touched.
 import type { Resources } from '../../lib/apiserver/resources.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { getCondition } from '../../lib/conditions.ts'
 import type { EventRecorder } from '../../lib/controllers/event-recorder.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { ReconcileLog } from '../../lib/reconcile/log.ts'
@@ -10,7 +11,7 @@ import { NODES } from '../../schemas/resources.ts'
 import { SCHEDULER_EVENTS } from '../events.ts'
 import { byUid } from '../indexes.ts'
 import type { Links } from '../links/links.ts'
-import { CLUSTER_NODE_CONDITIONS } from './conditions.ts'
+import { CLUSTER_NODE_CONDITIONS, type ClusterNodeCondition } from './conditions.ts'
 
 /** Annotation of a HostBinding, for people at the host. */
 export const ORPHANED = 'berth/orphaned'
@@ -43,18 +44,40 @@ export class Orphans {
       )
   }
 
+  /** What the host has is known, or has changed: says so where something was said before. Returns at once. */
+  look(name: string): void {
+    const node = this.#deps.reader.get<Node>(NODES, { namespace: '', name })
+    if (getCondition(node?.status?.conditions, 'KnownToScheduler')?.status !== 'False') return
+    if (this.#deps.agents.view(name)?.inSync !== true) return
+    this.#writing = this.#writing
+      .then(() => this.#say(name))
+      .catch((error: unknown) =>
+        this.#deps.log.warn({ node: name, err: error }, `what a host has could not be told: ${messageOf(error)}`),
+      )
+  }
+
   async #tell(name: string, binding: HostBinding): Promise<void> {
-    const { reader, resources, agents, events, clock } = this.#deps
+    const { reader, agents, events } = this.#deps
     const marked = binding.metadata.annotations?.[ORPHANED] !== undefined
     if (!marked) await agents.annotate(name, binding.metadata.name, { [ORPHANED]: WORDS }, AbortSignal.timeout(10_000))
+    const node = reader.get<Node>(NODES, { namespace: '', name })
+    if (node === null) return
+    if (!marked) events.record(node, SCHEDULER_EVENTS.text('Orphaned', titleOf(binding)))
+    await this.#say(name)
+  }
+
+  async #say(name: string): Promise<void> {
+    const { reader, resources, clock } = this.#deps
     const node = reader.get<Node>(NODES, { namespace: '', name })
     if (node === null) return
     const titles = this.#orphansOf(name)
     const more = titles.length > SHOWN ? ` and ${titles.length - SHOWN} more` : ''
     const message = `this scheduler does not know ${titles.slice(0, SHOWN).join(', ')}${more}`
-    if (!marked) events.record(node, SCHEDULER_EVENTS.text('Orphaned', titleOf(binding)))
+    const state: ClusterNodeCondition =
+      titles.length === 0
+        ? { type: 'KnownToScheduler', status: 'True', reason: 'AllKnown', message: '' }
+        : { type: 'KnownToScheduler', status: 'False', reason: 'Orphaned', message }
     await resources.modifyStatus<Node>(NODES, { namespace: '', name, uid: node.metadata.uid }, (status) => {
-      const state = { type: 'KnownToScheduler', status: 'False', reason: 'Orphaned', message } as const
       const conditions = CLUSTER_NODE_CONDITIONS.set(status?.conditions, state, undefined, clock.now())
       return { ...status, conditions: [...conditions] } as Node['status']
     })

@@ -117,6 +117,14 @@ export function unheardVm(
   return { ...vm.status, conditions: [...conditions] } as VirtualMachine['status']
 }
 
+/** What the scheduler itself remembers of a host. */
+function rememberedOf(node: Node): object {
+  const { promise, death } = (statusOf(node).berth ?? {}) as { readonly promise?: object; readonly death?: object }
+  return { ...(promise === undefined ? {} : { promise }), ...(death === undefined ? {} : { death }) }
+}
+
+const optional = (berth: object): object => (Object.keys(berth).length === 0 ? {} : { berth })
+
 /** A host, with `silence` in words when it is not heard of. Conditions of nodes have no generation. */
 export function mirroredNode(node: Node, copy: Node | null, silence: string | null, nowMs: number): Node['status'] {
   const before = conditionsOf(node.status)
@@ -130,7 +138,14 @@ export function mirroredNode(node: Node, copy: Node | null, silence: string | nu
           undefined,
           nowMs,
         )
-  const rest = silence === null && copy !== null ? { ...node.status, ...copy.status } : node.status
+  const rest =
+    silence === null && copy !== null
+      ? {
+          ...node.status,
+          ...copy.status,
+          ...optional({ ...(statusOf(copy).berth as object | undefined), ...rememberedOf(node) }),
+        }
+      : node.status
   return { ...rest, conditions: [...conditions] } as Node['status']
 }
 

@@ -62,8 +62,8 @@ const Migration = Type.Object({
   /** Source only: the target is prepared, go. */
   go: Type.Optional(Type.Boolean({ default: false })),
   cancel: Type.Optional(Type.Boolean({ default: false })),
-  /** Source: what holds where the target cannot be asked. TargetDead: it is fenced, go on here. ByHand: somebody decided. */
-  resolution: Type.Optional(Choice(['KeepSource', 'KeepTarget'])),
+  /** What holds where the target cannot be asked; as in the scheduler's record. */
+  resolution: Type.Optional(Choice(['KeepSource', 'KeepTarget', 'StartAnew'])),
   options: Options,
 })
 

@@ -13,14 +13,25 @@ export const RENEW_EVERY_MS = 5_000
 export const LEASE_SECONDS = 15
 
 /**
- * What a host can show for a copy of a machine that was `fenced` in its last renewal being dead when its lease ran out. `timeout`: its own clock ends failover machines `seconds` after the
- * end of the lease. `watchdog`: the kernel's watchdog resets the host `seconds` after the end of the lease at the latest.
+ * What a host can show for machines that were `fenced` in its last renewal being dead when its lease ran out. `timeout`: its own clock ends
+ * them `seconds` after the end of the lease. `watchdog`: as long after it at the latest they were ended, or the kernel's watchdog has reset the
+ * host.
  */
 export const EVIDENCE_KINDS = ['timeout', 'watchdog'] as const
+
+/** More of them are not told. */
+export const MAX_OTHERS = 20
 
 const Ask = Type.Object({
   node: Name(),
   bootId: Type.String({ minLength: 1, description: 'Of the host: another one after each boot.' }),
+  sentAt: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      default: 0,
+      description: 'Boot clock of the host, ms: tells the later of two questions.',
+    }),
+  ),
   machines: Type.Optional(
     Type.Array(
       Type.Object({
@@ -45,9 +56,22 @@ const Ask = Type.Object({
       Type.Object({
         kind: Choice(EVIDENCE_KINDS),
         seconds: Type.Integer({ minimum: 0, description: 'After the end of the lease.' }),
+        whole: Type.Optional(
+          Type.Boolean({
+            default: false,
+            description: 'The host is reset in any case: nothing at all runs there then.',
+          }),
+        ),
       }),
       { default: [] },
     ),
+  ),
+  others: Type.Optional(
+    Type.Array(Type.String(), {
+      maxItems: MAX_OTHERS,
+      default: [],
+      description: "`namespace/name` of running machines of the host's own, of which the scheduler has no object.",
+    }),
   ),
 })
 

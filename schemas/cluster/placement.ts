@@ -30,6 +30,8 @@ export interface Leaving extends Placement {
 
 export type MigrationOptions = BindingMigration['options']
 
+export type MigrationResolution = NonNullable<BindingMigration['resolution']>
+
 /** A live migration under way, or the last one. One writer: the scheduler's migration controller. */
 export interface MigrationRecord {
   /** Uid of the VirtualMachineOperation. */
@@ -51,10 +53,12 @@ export interface MigrationRecord {
   /** Both sides are asked to give up; why is in `reason` and `message`. */
   readonly cancel?: boolean
   /**
-   * How an unknown outcome was decided: because one side is dead, or by hand. KeepSource: the machine's epoch at the source is above `epoch`
-   * from then on, and the target is told to let go. KeepTarget: as if the target had said Committed.
+   * How an unknown outcome was decided: because the target is dead, or by hand. KeepSource: the machine's epoch at the source is above `epoch`
+   * from then on, and the target is told to let go. StartAnew: the same, but the guest goes on there only when the target was never asked to
+   * take it: otherwise it may have run there and changed its disks, so that its memory at the source is of the past, and it starts from its
+   * disks. KeepTarget: as if the target had said Committed.
    */
-  readonly resolution?: 'KeepSource' | 'KeepTarget'
+  readonly resolution?: MigrationResolution
   readonly reason?: string
   readonly message?: string
   readonly options: MigrationOptions

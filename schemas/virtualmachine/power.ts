@@ -4,6 +4,12 @@ import type { RunPolicy } from './schema.ts'
 export type { RunPolicy }
 
 /** Ends that nobody asked for, one soon after the other. */
+/** Phases of a machine that its host has a QEMU for, or is about to. */
+const ON: readonly string[] = ['Running', 'Starting', 'Stopping', 'Migrating', 'Pause', 'Degraded']
+
+export const isOn = ({ status }: { readonly status?: { readonly phase?: string } | undefined }): boolean =>
+  ON.includes(status?.phase ?? '')
+
 export interface Crashes {
   readonly count: number
   /** ms since the epoch: the last of them was seen. */

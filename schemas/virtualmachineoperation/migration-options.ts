@@ -2,7 +2,7 @@
 // refused, so that nobody relies on a word that nobody reads.
 import type { FieldError } from '../../lib/errors.ts'
 import { readQuantity, toBytes } from '../../lib/quantity.ts'
-import type { MigrationOptions } from '../cluster/placement.ts'
+import type { MigrationOptions, MigrationResolution } from '../cluster/placement.ts'
 import { forbidden, invalid, notSupported } from '../errors.ts'
 
 const PREFIX = 'berth/migration-'
@@ -22,7 +22,7 @@ type Options = { -readonly [K in keyof MigrationOptions]: MigrationOptions[K] }
 
 export interface MigrationWish {
   readonly options: MigrationOptions
-  readonly resolution?: 'KeepSource' | 'KeepTarget'
+  readonly resolution?: MigrationResolution
 }
 
 const path = (name: string) => `metadata.annotations[${name}]`
@@ -50,7 +50,13 @@ export function migrationWish(annotations: Annotations = {}): {
   return { wish: { options, ...(resolution === undefined ? {} : { resolution }) }, errors }
 }
 
-type Read = string | Options | { readonly resolution: 'KeepSource' | 'KeepTarget' }
+type Read = string | Options | { readonly resolution: MigrationResolution }
+
+const RESOLUTIONS: Readonly<Record<string, MigrationResolution>> = {
+  source: 'KeepSource',
+  target: 'KeepTarget',
+  disk: 'StartAnew',
+}
 
 const READERS: Readonly<Record<string, (value: string) => Read>> = {
   [POST_COPY]: (value) =>
@@ -66,8 +72,8 @@ const READERS: Readonly<Record<string, (value: string) => Read>> = {
     return { bandwidthMiBps: Math.floor(bytes / MIB) }
   },
   [RESOLUTION]: (value) => {
-    if (value === 'source') return { resolution: 'KeepSource' }
-    return value === 'target' ? { resolution: 'KeepTarget' } : 'must be "source" or "target"'
+    const resolution = Object.hasOwn(RESOLUTIONS, value) ? RESOLUTIONS[value] : undefined
+    return resolution === undefined ? 'must be "source", "target" or "disk"' : { resolution }
   },
 }
 

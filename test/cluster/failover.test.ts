@@ -1,11 +1,12 @@
-// A host that nobody hears is powered off by the command that is configured, and only then its machines that may be failed over start
-// elsewhere. QEMU takes no locks here: what keeps the earlier copy from the disk is that command, and the epoch when the host is back.
-import { appendFile, chmod, writeFile } from 'node:fs/promises'
+// A host that nobody hears, and on which a machine runs that is not for failover, is spared until somebody asks: then it is powered off by the
+// command that is configured, and only then its machines that may be failed over start elsewhere. QEMU takes no locks here: what keeps the earlier copy from the disk is that command, and the epoch when the host is back.
+import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { HostBinding } from '../../schemas/index.ts'
 import { type Cluster, keepClusterEvidence, openCluster } from '../support/cluster.ts'
 import { scriptsLab } from '../support/lab-place.ts'
+import { powerSwitch } from '../support/power-switch.ts'
 import { waitFor } from '../support/wait.ts'
 
 interface Condition {
@@ -25,19 +26,6 @@ const BOOT_SECONDS = 120
 const FAILOVER_SECONDS = 120
 
 let cluster: Cluster
-
-/** What a power switch is to a host of a lab: its first process is killed, and with it everything in it. */
-const powerSwitch = (dir: string): string => `#!/bin/bash
-set -e
-read -r outer <"${dir}/hosts/$1/host.pid"
-read -r init _ <"/proc/$outer/task/$outer/children" || [ -n "$init" ]
-kill -9 "$init"
-for _ in {1..50}; do
-  [ -e "/proc/$init" ] || exit 0
-  sleep 0.1
-done
-exit 1
-`
 
 const OBJECTS = (image: string): string => `
 apiVersion: storage.k8s.io/v1
@@ -80,9 +68,7 @@ spec:
 
 beforeAll(async () => {
   cluster = await openCluster(3, undefined, { unlocked: true })
-  const command = join(cluster.dir, 'power-off')
-  await writeFile(command, powerSwitch(cluster.dir))
-  await chmod(command, 0o755)
+  const command = await powerSwitch(cluster.dir)
   const config = `failover: {fencing: {command: ["${command}", "{node}"]}}\n`
   await appendFile(join(cluster.scheduler.dir, 'scheduler.yaml'), config)
   await cluster.scheduler.restart()
@@ -101,7 +87,7 @@ const conditionOf = ({ status }: Shown, type: string): Condition | undefined =>
 
 const uidsOn = (name: string): Promise<string> => cluster.hostOf(name).virsh('list', '--uuid')
 
-it('takes a machine that may be failed over elsewhere, once its host is powered off, and no other', async () => {
+it('spares a host with another machine until somebody asks; then takes the machine for failover elsewhere, and no other', async () => {
   await waitFor('both machines on h1', BOOT_SECONDS, async () =>
     (await Promise.all(['goes', 'waits'].map((name) => shown('vm', name)))).every(
       ({ status }) => status?.phase === 'Running' && status.nodeName === 'h1',
@@ -109,6 +95,13 @@ it('takes a machine that may be failed over elsewhere, once its host is powered 
   )
   const [goes, waits] = [await shown('vm', 'goes'), await shown('vm', 'waits')]
   await cluster.whileCutOff(cluster.hostOf('h1'), async () => {
+    const spared = await waitFor('the other machine named', FAILOVER_SECONDS, async () => {
+      const condition = conditionOf(await shown('node', 'h1'), 'HostDead')
+      return condition?.reason === 'OthersRunThere' ? condition : null
+    })
+    expect(spared.message).toContain('default/waits')
+    expect(await uidsOn('h1')).toContain(goes.metadata.uid)
+    await cluster.kubectl('annotate', 'node', 'h1', 'berth/fence=requested')
     const moved = await waitFor('the machine on another host', FAILOVER_SECONDS, async () => {
       const now = await shown('vm', 'goes')
       return now.status?.phase === 'Running' && now.status.nodeName !== 'h1' ? now : null

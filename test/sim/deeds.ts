@@ -180,6 +180,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'kill-agent': ([name], { world }) => world.host(name).killAgent(),
   freeze: ([name], { world }) => world.host(name).freezeAgent(),
   thaw: ([name], { world }) => world.host(name).thawAgent(),
+  'stop-fencer': ([name], { world }) => world.host(name).stopFencer(),
   libvirt: ([name, state], { world }) => world.host(name).setLibvirt(state as 'up' | 'down' | 'frozen'),
   storage: ([name, state], { world }) => world.host(name).machine.setStorage(state === 'up'),
   crash: async ([name], doing) => {

@@ -11,7 +11,7 @@ export interface HostText {
   readonly taints?: readonly object[]
   /** CPU models that run there; the last one is its own. */
   readonly models?: readonly string[]
-  /** `watchdog`, `timeout` and the seconds after the lease's end: `watchdog 10`. */
+  /** `watchdog`, `timeout` and the seconds after the lease's end: `watchdog 10`; with `whole` the host is reset in any case. */
   readonly evidence?: string
   /** Whether somebody can cut its power from outside, and how that ends. */
   readonly fencing?: 'works' | 'fails' | 'hangs'

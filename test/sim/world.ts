@@ -246,11 +246,11 @@ export class World {
   }
 }
 
-/** `watchdog 10`, `timeout 5`. */
+/** `watchdog 10`, `watchdog 10 whole`, `timeout 5`. */
 function evidenceOf(text: string | undefined): readonly LeaseEvidence[] {
   if (text === undefined) return []
-  const [word, seconds] = text.split(' ')
+  const [word, seconds, whole] = text.split(' ')
   const kind = EVIDENCE_KINDS.find((one) => one === word)
   if (kind === undefined) throw new Error(`there is no evidence ${text}`)
-  return [{ kind, seconds: Number(seconds ?? 10) }]
+  return [{ kind, seconds: Number(seconds ?? 10), ...(whole === 'whole' ? { whole: true } : {}) }]
 }

@@ -85,7 +85,7 @@ export class Fencer {
     }
     // Not fed any more: the host is reset, unless everything was ended that it would be reset for.
     const { find = findQemu } = this.#deps
-    const ended = orders.killFrom !== null && now >= orders.killFrom
+    const ended = orders.spare && orders.killFrom !== null && now >= orders.killFrom
     if (ended && orders.machines.every((machine) => find(machine) === null)) watchdog.disarm()
   }
 

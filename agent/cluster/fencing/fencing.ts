@@ -1,5 +1,8 @@
 // The agent's side of self-fencing: it writes the orders before a machine may start, keeps a fencer at work, and tells the scheduler only
 // what the fencer itself says that it goes by.
+//
+// INVARIANT: what the scheduler may believe is so. An order is taken back, or made weaker, only after a renewal was answered that did not
+// rest on it.
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -24,6 +27,16 @@ export interface FencingConfig {
   readonly watchdog: string | null
   /** Of the watchdog, after the last food. */
   readonly watchdogSeconds: number
+  /** `spare`: the watchdog is disarmed when the machines that may be failed over have ended. */
+  readonly others: 'spare' | 'reset'
+}
+
+/** How machines are ended; all but the lease and who they are. */
+interface Means {
+  readonly watchdog: string | null
+  /** After the end of the lease; null: never. */
+  readonly killAfterMs: number | null
+  readonly spare: boolean
 }
 
 export interface FencingDeps {
@@ -54,7 +67,10 @@ const MARGIN_SECONDS = 2
 export class Fencing {
   readonly #deps: FencingDeps
   readonly #path: string
-  #orders: Orders = { revision: 0, leaseUntil: 0, killFrom: null, watchdog: null, machines: [] }
+  readonly #means: Means
+  #orders: Orders = { revision: 0, leaseUntil: 0, killFrom: null, watchdog: null, spare: true, machines: [] }
+  /** What the scheduler may believe: uids of machines that a renewal has named since the last one that was answered, and those of that one. */
+  #claimed: ReadonlySet<string> = new Set()
   #report: Report | null = null
   /** Boot clock, ms: when the report was read, and was fresh then. */
   #heardAt = Number.NEGATIVE_INFINITY
@@ -64,6 +80,7 @@ export class Fencing {
   constructor(deps: FencingDeps) {
     this.#deps = deps
     this.#path = join(deps.folder, ORDERS_FILE)
+    this.#means = meansOf(deps.config)
   }
 
   get enabled(): boolean {
@@ -75,6 +92,7 @@ export class Fencing {
   async open(): Promise<void> {
     const known = parseOrders(await readText(this.#path))
     if (known !== null) this.#orders = known
+    this.#claimed = new Set(this.#orders.machines.map(({ uid }) => uid))
     this.#killedSeen = this.#deps.bootClock()
   }
 
@@ -87,18 +105,42 @@ export class Fencing {
     return this.#last.then(() => undefined)
   }
 
-  /** The fencer at work goes by orders that have this machine, and that do not end it now. */
-  covers(uid: string): boolean {
-    const { leaseUntil, machines } = this.#orders
-    return this.#isFresh() && this.#deps.bootClock() < leaseUntil && machines.some((machine) => machine.uid === uid)
+  /** A renewal that names these machines as fenced is about to be sent. */
+  claim(uids: readonly string[]): void {
+    this.#claimed = new Set([...this.#claimed, ...uids])
   }
 
-  /** What this host can show for the machines that it {@link covers}. */
+  /** It was answered: only these may still be counted on by the scheduler. */
+  claimed(uids: readonly string[]): void {
+    this.#claimed = new Set(uids)
+  }
+
+  /** The scheduler may believe that this machine ends with the lease. */
+  isClaimed(uid: string): boolean {
+    return this.#claimed.has(uid)
+  }
+
+  /** The fencer at work goes by orders that have this machine, by the means of now, and that do not end it now. */
+  covers(uid: string): boolean {
+    const { leaseUntil, machines } = this.#orders
+    return (
+      this.#isFresh() &&
+      isDeepStrictEqual(meansIn(this.#orders), this.#means) &&
+      this.#deps.bootClock() < leaseUntil &&
+      machines.some((machine) => machine.uid === uid)
+    )
+  }
+
+  /** What this host can show for the machines that it {@link covers}; nothing when there are none. */
   evidence(): readonly LeaseEvidence[] {
-    const { selfFencing, boundSeconds, watchdog, watchdogSeconds } = this.#deps.config
-    if (!this.#isFresh()) return []
+    const { selfFencing, boundSeconds, watchdog, watchdogSeconds, others } = this.#deps.config
+    if (!this.#deps.machines().some(({ uid }) => this.covers(uid))) return []
     const timeout: LeaseEvidence = { kind: 'timeout', seconds: boundSeconds + MARGIN_SECONDS }
-    const reset: LeaseEvidence = { kind: 'watchdog', seconds: watchdogSeconds + MARGIN_SECONDS }
+    const reset: LeaseEvidence = {
+      kind: 'watchdog',
+      seconds: watchdogSeconds + MARGIN_SECONDS,
+      ...(others === 'reset' ? { whole: true } : {}),
+    }
     return [
       ...(selfFencing === 'timeout' ? [timeout] : []),
       ...(watchdog !== null && this.#report?.watchdogArmed === true ? [reset] : []),
@@ -118,17 +160,23 @@ export class Fencing {
   }
 
   async #update({ holds, until }: { readonly holds: boolean; readonly until: number }): Promise<void> {
-    const { config, bootClock, launch } = this.#deps
-    if (!this.enabled) return
-    const ordered = new Set(this.#orders.machines.map(({ uid }) => uid))
+    const { bootClock, launch } = this.#deps
+    const before = this.#orders
+    if (!this.enabled && before.machines.length === 0) return
+    const ordered = new Set(before.machines.map(({ uid }) => uid))
     // Without a lease nothing is added: it would be ended at once.
-    const machines = this.#deps.machines().filter(({ uid }) => holds || ordered.has(uid))
-    const leaseUntil = Math.max(this.#orders.leaseUntil, holds ? until : 0)
-    const killFrom = config.selfFencing === 'timeout' ? leaseUntil + config.boundSeconds * 1000 : null
-    const next = { leaseUntil, killFrom, watchdog: config.watchdog, machines }
-    const { revision, ...known } = this.#orders
+    const wanted = (this.enabled ? this.#deps.machines() : []).filter(({ uid }) => holds || ordered.has(uid))
+    const kept = before.machines.filter(({ uid }) => this.#claimed.has(uid) && !wanted.some((one) => one.uid === uid))
+    const machines = [...wanted, ...kept]
+    const leaseUntil = Math.max(before.leaseUntil, holds ? until : 0)
+    const { watchdog, killAfterMs, spare } = this.#claimed.size > 0 ? meansIn(before) : this.#means
+    const killFrom = killAfterMs === null ? null : leaseUntil + killAfterMs
+    const next = { leaseUntil, killFrom, watchdog, spare, machines }
+    const { revision, ...known } = before
     if (!isDeepStrictEqual(known, next)) {
-      const same = isDeepStrictEqual(known.machines, machines) && known.watchdog === next.watchdog
+      const same =
+        isDeepStrictEqual(known.machines, machines) &&
+        isDeepStrictEqual(meansIn(before), { watchdog, killAfterMs, spare })
       // A longer lease alone is no new order to wait for.
       const orders: Orders = { ...next, revision: same ? revision : revision + 1 }
       await writeFile(`${this.#path}.new`, JSON.stringify(orders), { mode: 0o600 })
@@ -154,3 +202,18 @@ export class Fencing {
 }
 
 const readText = (path: string): Promise<string | null> => readFile(path, 'utf8').catch(() => null)
+
+const meansIn = ({ leaseUntil, killFrom, watchdog, spare }: Orders): Means => ({
+  watchdog,
+  // Both are sums with fractions of a millisecond.
+  killAfterMs: killFrom === null ? null : Math.round(killFrom - leaseUntil),
+  spare,
+})
+
+/** With a watchdog machines are ended in time for it to be disarmed before it bites. */
+function meansOf({ selfFencing, boundSeconds, watchdog, watchdogSeconds, others }: FencingConfig): Means {
+  const spare = others === 'spare'
+  const bound = selfFencing === 'timeout' ? boundSeconds * 1000 : null
+  if (watchdog === null || !spare) return { watchdog, killAfterMs: bound, spare }
+  return { watchdog, killAfterMs: Math.min(boundSeconds * 1000, watchdogSeconds * 500), spare }
+}

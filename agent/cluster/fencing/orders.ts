@@ -17,6 +17,8 @@ export interface Orders {
   readonly killFrom: number | null
   /** Device of the kernel's watchdog; null when that is off. */
   readonly watchdog: string | null
+  /** The watchdog is disarmed once these machines have ended, and nothing else is. Otherwise the host is reset all the same. */
+  readonly spare: boolean
   readonly machines: readonly FencedMachine[]
 }
 
@@ -50,11 +52,12 @@ function parsed<T>(text: string | null, is: (value: Partial<T>) => boolean): T |
 
 const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value)
 
-const isOrders = ({ revision, leaseUntil, killFrom, watchdog, machines }: Partial<Orders>): boolean =>
+const isOrders = ({ revision, leaseUntil, killFrom, watchdog, spare, machines }: Partial<Orders>): boolean =>
   isNumber(revision) &&
   isNumber(leaseUntil) &&
   (killFrom === null || isNumber(killFrom)) &&
   (watchdog === null || typeof watchdog === 'string') &&
+  typeof spare === 'boolean' &&
   Array.isArray(machines) &&
   machines.every(({ uid, pidFile }: Partial<FencedMachine>) => isUid(uid) && typeof pidFile === 'string')
 

@@ -1,5 +1,5 @@
 // QEMU of a machine, found and ended without asking libvirt, which may hang.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** A process that is that machine's QEMU: its pid, and when it started, by which a later process of the same number is told apart. */
 export interface Qemu {
@@ -28,16 +28,37 @@ export function killQemu({ pid, startTicks }: Qemu): boolean {
   }
 }
 
-/** Field 22 of /proc/PID/stat; null when there is no such process, or only its remains (state Z or X). */
+/** Field 22 of /proc/PID/stat; null when there is no such process, or only its remains. */
 function startTicksOf(pid: number): string | null {
-  const stat = readText(`/proc/${pid}/stat`)
-  if (stat === null) return null
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return ['Z', 'X'].includes(fields[0] ?? '') ? null : (fields[19] ?? null)
+  const stat = statOf(`/proc/${pid}`)
+  return stat === null || livingThreads(pid).length === 0 ? null : (stat[19] ?? null)
 }
 
-/** QEMU's arguments: `-uuid UID` and, in any case, the uid in the names of its files. */
-const commandOf = (pid: number): string => readText(`/proc/${pid}/cmdline`) ?? ''
+/** From the state on. */
+function statOf(folder: string): readonly string[] | null {
+  const stat = readText(`${folder}/stat`)
+  return stat === null ? null : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+/** A process that was killed is not gone before its last thread is: one that writes to storage which does not answer may still do so. */
+function livingThreads(pid: number): readonly string[] {
+  const isLive = (folder: string) => !['Z', 'X', undefined].includes(statOf(folder)?.[0])
+  return foldersIn(`/proc/${pid}/task`).filter(isLive)
+}
+
+/** QEMU's arguments: `-uuid UID` and, in any case, the uid in the names of its files. The first thread may have ended before the others. */
+const commandOf = (pid: number): string =>
+  livingThreads(pid)
+    .map((folder) => readText(`${folder}/cmdline`) ?? '')
+    .find((text) => text !== '') ?? ''
+
+function foldersIn(path: string): readonly string[] {
+  try {
+    return readdirSync(path).map((name) => `${path}/${name}`)
+  } catch {
+    return []
+  }
+}
 
 function readText(path: string): string | null {
   try {

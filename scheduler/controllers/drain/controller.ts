@@ -16,9 +16,9 @@ import {
   type VirtualMachineOperation,
 } from '../../../schemas/index.ts'
 import { NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import { isOn } from '../../../schemas/virtualmachine/power.ts'
 import { byPlace, OPERATIONS_BY_VM } from '../../indexes.ts'
 import { createEviction, evictionsFor } from '../evictions/evictions.ts'
-import { isOn } from '../virtualmachine/wants.ts'
 import { hasEnded } from '../virtualmachineoperation/plan.ts'
 import { DRAIN_CONDITIONS, type DrainCondition } from './conditions.ts'
 import { DRAIN_EVENTS } from './events.ts'

@@ -14,9 +14,9 @@ import {
   type VirtualMachineOperation,
 } from '../../../schemas/index.ts'
 import { VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import { isOn } from '../../../schemas/virtualmachine/power.ts'
 import { byUid, OPERATIONS_BY_VM } from '../../indexes.ts'
 import { createEviction, evictionsFor, retryIn } from '../evictions/evictions.ts'
-import { isOn } from '../virtualmachine/wants.ts'
 import { hasEnded } from '../virtualmachineoperation/plan.ts'
 import { planRebalance, type RebalanceMachine } from './plan.ts'
 

@@ -6,9 +6,9 @@ import {
   openMigration,
   type VirtualMachine,
 } from '../../../schemas/index.ts'
+import { isOn } from '../../../schemas/virtualmachine/power.ts'
 import { newerHolder } from '../../binder/newer.ts'
 import type { RefusedBinding } from '../../binder/refusals.ts'
-import { isOn } from './wants.ts'
 
 export interface Seen {
   /** It is to run. */

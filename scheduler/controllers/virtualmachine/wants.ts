@@ -12,14 +12,10 @@ import { refusalOf } from '../../../schemas/virtualmachineoperation/applies.ts'
 import { OPERATIONS_BY_VM } from '../../indexes.ts'
 
 const ENDED: readonly string[] = ['Completed', 'Failed', 'Superseded']
-/** Phases of a machine that its host has a QEMU for, or is about to. */
-const ON: readonly string[] = ['Running', 'Starting', 'Stopping', 'Migrating', 'Pause', 'Degraded']
 
 /** The power record as the host last told it. */
 export const powerOf = (vm: VirtualMachine): PowerRecord =>
   (clusterStatusOf<ClusterVmStatus>(vm).host as { readonly power?: PowerRecord } | undefined)?.power ?? {}
-
-export const isOn = ({ status }: VirtualMachine): boolean => ON.includes(status?.phase ?? '')
 
 /** A start that was asked for, fits the machine, and is not done. */
 function startIsAsked(vm: VirtualMachine, operations: readonly VirtualMachineOperation[]): boolean {

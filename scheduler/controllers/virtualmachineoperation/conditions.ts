@@ -52,7 +52,7 @@ export const MOVE_CONDITIONS = defineConditions('VirtualMachineOperation (Migrat
         status: 'False',
         means:
           'A host of the move cannot be asked how it ended. The copy at the source stays paused until the target answers or is known dead, so that there are never two.',
-        todo: 'Bring the host back, or its fencing to work. If you know how it ended: `berth migrate resolve vm NAME --keep source` or `target`.',
+        todo: 'Bring the host back, or its fencing to work. If you know how it ended: `berth migrate resolve vm NAME --keep source`, `target` or `disk` (docs/cluster.md, "Unknown outcome").',
       },
       Aborting: { status: 'False', means: 'The move was called off; both hosts are giving it up.' },
       Aborted: { status: 'False', means: `The move was called off: its operation was deleted. ${RUNS_ON}` },

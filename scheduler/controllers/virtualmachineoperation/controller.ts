@@ -128,7 +128,7 @@ export class MoveReconciler implements Reconciler {
         vm,
         MOVE_EVENTS.text(
           'MigrationDecided',
-          `${operation}: it stays on ${after.resolution === 'KeepSource' ? from : to}: ${message}`,
+          `${operation}: it stays on ${after.resolution === 'KeepTarget' ? to : from}: ${message}`,
         ),
       )
     if (before?.id === after.id && before.phase === phase) return

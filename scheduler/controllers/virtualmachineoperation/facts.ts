@@ -73,4 +73,6 @@ export interface MoveFacts {
   choose(operation: VirtualMachineOperation, not: ReadonlyMap<string, string>): TargetChoice
   /** GiB that are to be carried: memory, and disks that move along. */
   readonly gib: number
+  /** Hosts share all disks of the machine. */
+  readonly shared: boolean
 }

@@ -13,6 +13,7 @@ import { NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
 import { isMove } from '../../../schemas/virtualmachineoperation/applies.ts'
 import type { Agents } from '../../agents.ts'
 import { disksOf } from '../../binder/needs.ts'
+import { localDisksOf } from '../../failover/eligible.ts'
 import { OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
 import type { MigrationLimits, MoveFacts, SideFacts, TargetChoice } from './facts.ts'
 import { hasEnded } from './plan.ts'
@@ -63,6 +64,7 @@ export function gather(key: string, vm: VirtualMachine | null, now: number, deps
               : { nodeSelector: operation.spec.migrate.nodeSelector }),
           }),
     gib: vm === null ? 0 : gibOf(vm, reader),
+    shared: vm !== null && localDisksOf(vm, reader).length === 0,
   }
 }
 

@@ -60,7 +60,9 @@ export function planMoves(facts: MoveFacts): MovePlan {
   // Killed between the end of the record and the word of its operation.
   const told = live.filter(({ metadata }) => metadata.uid === last?.id)
   const rest = live.filter((one) => !told.includes(one))
-  const ends = told.map((one) => [one, reportOf({ ...sides(facts, last), slot: null, deleted: false })] as const)
+  const ends = told.map(
+    (one) => [one, reportOf({ ...sides(facts, last), shared: facts.shared, slot: null, deleted: false })] as const,
+  )
   return waiting(facts, facts.vm, rest, { ...plan, reports: ends })
 }
 
@@ -92,6 +94,7 @@ function underWay(
     resolution: migrationWish(own?.metadata.annotations).wish.resolution,
     limits: facts.limits,
     gib: facts.gib,
+    shared: facts.shared,
     transferSlot: () => facts.transferSlot(record),
     choose: (not) => (own === null ? { node: null, message: 'its operation is gone' } : facts.choose(own, not)),
   })
@@ -102,7 +105,9 @@ function underWay(
     ...plan,
     remember,
     reports: [
-      ...(own === null ? [] : [[own, reportOf({ ...sides(facts, next), slot, deleted: isDeleted(own) })] as const]),
+      ...(own === null
+        ? []
+        : [[own, reportOf({ ...sides(facts, next), shared: facts.shared, slot, deleted: isDeleted(own) })] as const]),
       ...others.map((one) => [one, waits(`the machine is being moved by ${record.operation}`)] as const),
     ],
     again: LOOK_MS,
@@ -193,7 +198,7 @@ function begin(facts: MoveFacts, vm: VirtualMachine, own: VirtualMachineOperatio
     options,
     limits: facts.limits,
   })
-  return { report: reportOf({ ...sides(facts, record), slot: null, deleted: false }), record }
+  return { report: reportOf({ ...sides(facts, record), shared: facts.shared, slot: null, deleted: false }), record }
 }
 
 /** A wait that is given up when it lasted too long; counted from when the operation first said so. */

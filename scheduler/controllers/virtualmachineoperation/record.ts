@@ -29,6 +29,8 @@ export interface RecordFacts {
   readonly resolution: MigrationRecord['resolution']
   readonly limits: MigrationLimits
   readonly gib: number
+  /** Hosts share all disks of the machine. */
+  readonly shared: boolean
   transferSlot(): string | null
   choose(not: ReadonlyMap<string, string>): TargetChoice
 }
@@ -42,6 +44,9 @@ const MAX_TARGETS = 3
 const GRACE_SECONDS = 60
 /** A prepared target keeps room that others may need. */
 const SLOT_TIMEOUT_SECONDS = 3_600
+
+/** The source's word: it has ended the copy that it held, and the machine starts from its disks. */
+const STARTED_ANEW = 'StartedAnew'
 
 const later = (now: number, seconds: number): string => timestamp(now + seconds * 1000)
 export const isLate = ({ deadline }: MigrationRecord, now: number): boolean =>
@@ -151,18 +156,21 @@ function transferring(facts: RecordFacts): Remembered | null {
   // It never heard that it may go.
   if (source.refused !== null && source.told === null)
     return ended(facts, 'Failed', `${record.from} does not take the order: ${source.refused}`)
-  if (source.dead !== null) {
-    if (target.dead !== null) return ended(facts, 'Failed', `both hosts are dead: ${source.dead}; ${target.dead}`)
+  if (source.dead !== null && target.dead !== null && facts.shared)
+    return ended(facts, 'Failed', `both hosts are dead: ${source.dead}; ${target.dead}`)
+  if (source.dead !== null && target.dead === null) {
     if (target.told?.phase === 'Failed')
       return ended(facts, 'Failed', `${record.from} is dead (${source.dead}) and ${record.to} has no whole copy`)
     return record.cancel ? null : asked(facts, 'Failed', `${record.from} is dead (${source.dead})`)
   }
   if (record.resolution !== undefined) return null
-  if (target.dead !== null) return atSource(facts, `${record.to} is dead (${target.dead})`)
+  // It may have taken the guest, run it and died unheard. With disks of its own, what the guest did there is there alone.
+  if (target.dead !== null && facts.shared) return atSource(facts, 'StartAnew', `${record.to} is dead (${target.dead})`)
   if (resolution !== undefined && isUnknown(facts))
     return resolution === 'KeepTarget'
       ? atTarget(facts, { resolution, message: `decided by hand for ${record.to}` })
-      : atSource(facts, 'decided by hand')
+      : atSource(facts, resolution, 'decided by hand')
+  if (source.dead !== null) return null
   if (record.cancel) return null
   if (callOff !== null) return asked(facts, callOff.reason, callOff.message)
   return isLate(record, now) ? asked(facts, 'Failed', 'the transfer takes longer than it may') : null
@@ -209,13 +217,13 @@ function atTarget(facts: RecordFacts, more: Pick<MigrationRecord, 'resolution' |
 }
 
 /** The source goes on by an epoch that the target's cannot reach. */
-function atSource(facts: RecordFacts, message: string): Remembered {
+function atSource(facts: RecordFacts, resolution: 'KeepSource' | 'StartAnew', message: string): Remembered {
   const { record, status } = facts
   const since = status.placement?.since ?? record.startedAt
   return {
     placement: { ...status.placement, node: record.from, epoch: nextEpoch(status), since },
     leaving: besides(status, leavesTarget(facts)),
-    migration: { ...record, resolution: 'KeepSource', reason: 'Failed', message },
+    migration: { ...record, resolution, reason: 'Failed', message },
   }
 }
 
@@ -252,6 +260,10 @@ function over({ record, now }: RecordFacts, phase: 'Cleaned' | 'Failed'): Migrat
   return { ...rest, phase, since: timestamp(now), endedAt: timestamp(now) }
 }
 
-/** Why it failed: why it was called off, else the source's words, else the target's. */
+/** Why it failed: why it was called off or decided, else the source's words, else the target's. */
 const whyOf = ({ record, source, target }: RecordFacts): string =>
-  record.message ?? source.told?.message ?? target.told?.message ?? source.told?.reason ?? 'the hosts gave no reason'
+  (source.told?.reason === STARTED_ANEW ? `${record.message}; ${source.told.message}` : record.message) ??
+  source.told?.message ??
+  target.told?.message ??
+  source.told?.reason ??
+  'the hosts gave no reason'

@@ -35,6 +35,8 @@ export interface ReportFacts {
   readonly record: MigrationRecord
   readonly source: SideFacts
   readonly target: SideFacts
+  /** Hosts share all disks of the machine. */
+  readonly shared: boolean
   /** In words, what a prepared one waits for. */
   readonly slot: string | null
   /** Its object is being deleted. */
@@ -96,8 +98,10 @@ export function percentOf(source: BindingMigrationStatus | null): number {
   return Math.floor(iteration <= 1 ? 10 + 35 * done : 45 + 45 * done)
 }
 
-function unknown({ record, source, target }: ReportFacts): string {
+function unknown({ record, source, target, shared }: ReportFacts): string {
   const { from, to } = record
+  if (target.dead !== null && !shared)
+    return `${to} is dead (${target.dead}), and may have run the machine with disks of its own: the copy on ${from} stays as it is until ${to} is back, or berth migrate resolve decides`
   const silent = [...(source.silent ? [from] : []), ...(target.silent ? [to] : [])]
   const [one] = silent
   const [why, until] =

@@ -98,6 +98,7 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
     clock,
     log,
     holds: () => null,
+    onJoining: async () => undefined,
     onLeft: async () => undefined,
   })
   const core: AgentCore = {

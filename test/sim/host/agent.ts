@@ -33,6 +33,12 @@ export interface AgentOptions {
   readonly renew: (ask: LeaseAsk, life: Life) => Promise<LeaseAnswer>
   /** Boot clock, ms, at which the lease ends now. */
   readonly onRenewed: (until: number) => void
+  /** What the scheduler may believe of machines that are ended with the lease. */
+  readonly claims: {
+    add(uids: readonly string[]): void
+    settle(uids: readonly string[]): void
+    has(uid: string): boolean
+  }
   readonly peer: (node: string, life: Life) => Peer
   readonly say: (words: string) => void
   readonly onFault: (error: unknown) => void
@@ -65,14 +71,20 @@ export class SimAgent {
       bootId: machine.bootId,
       evidence,
       machines: () =>
-        disk
-          .bindings()
-          .flatMap(({ metadata: { name: uid }, spec }) =>
-            spec.failover === true && spec.role === 'Owner'
-              ? [{ uid, epoch: spec.epoch, fenced: evidence.length > 0 }]
-              : [],
-          ),
+        disk.bindings().flatMap(({ metadata: { name: uid }, spec }) => {
+          const isFor = spec.failover === true
+          return spec.role === 'Owner' && (isFor || options.claims.has(uid))
+            ? [{ uid, epoch: spec.epoch, fenced: isFor && evidence.length > 0 }]
+            : []
+        }),
       ask: (ask) => renew(ask, this.life),
+      onAsk: (uids) => options.claims.add(uids),
+      onAnswer: ({ machines }, { confirmed }) =>
+        options.claims.settle(
+          machines.flatMap(({ uid, fenced }) =>
+            fenced || (options.claims.has(uid) && !confirmed.includes(uid)) ? [uid] : [],
+          ),
+        ),
       onRenewed: (until) => {
         options.onRenewed(until)
         for (const { metadata, spec } of disk.bindings()) if (spec.failover === true) this.poke(metadata.name)
@@ -293,7 +305,8 @@ export class SimAgent {
     const { uid, name } = vm.metadata
     const word = startRefusal(binding)
     if (word !== null) return this.#tellVm(uid, power, 'Pending', 'NotHere', word)
-    if (binding.spec.failover === true && !this.lease.confirms(uid, binding.spec.epoch)) {
+    const waits = binding.spec.failover === true || this.#options.claims.has(uid)
+    if (waits && !this.lease.confirms(uid, binding.spec.epoch)) {
       this.#tellVm(
         uid,
         power,

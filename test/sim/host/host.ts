@@ -29,6 +29,8 @@ const MIB = 1_048_576
 const AGENT_PAUSE_MS = 1_000
 const BOOT_MS = 30_000
 const FENCER_MS = 250
+/** Seconds that an agent adds to its bound. */
+const FENCER_MARGIN = 2
 
 export class SimHost implements Party {
   readonly machine: Machine
@@ -40,6 +42,10 @@ export class SimHost implements Party {
   #leaseUntil = 0
   /** The boot in which the fencer runs. */
   #fenced = ''
+  /** The fencer hangs: boot clock, ms, since when; null: it does not. */
+  #stuckSince: number | null = null
+  /** Uids that the scheduler may believe to end with the lease. */
+  #claimed: ReadonlySet<string> = new Set()
 
   constructor(options: HostOptions) {
     this.#options = options
@@ -90,6 +96,15 @@ export class SimHost implements Party {
       say,
       onFault,
       onRenewed,
+      claims: {
+        add: (uids) => {
+          this.#claimed = new Set([...this.#claimed, ...uids])
+        },
+        settle: (uids) => {
+          this.#claimed = new Set(uids)
+        },
+        has: (uid) => this.#claimed.has(uid),
+      },
     })
     this.look()
     this.#agent.start()
@@ -123,11 +138,18 @@ export class SimHost implements Party {
     this.#agent?.life.thaw()
   }
 
+  /** The fencer, and it alone, does nothing any more. */
+  stopFencer(): void {
+    this.#stuckSince ??= this.machine.clock.boottime()
+  }
+
   /** The power is cut; it stays off. */
   crash(): void {
     if (!this.machine.powered) return
     this.machine.off()
     this.#leaseUntil = 0
+    this.#stuckSince = null
+    this.#claimed = new Set()
     this.#endAgent()
     this.#options.say('is off')
   }
@@ -171,26 +193,38 @@ export class SimHost implements Party {
 
   /**
    * What ends machines with failover when the lease is over: a process of its own, which lives as long as the host is up, whatever
-   * becomes of the agent. With a watchdog it only stops feeding it.
+   * becomes of the agent. A watchdog that it feeds resets the host when it hangs, or when that is what is asked for.
    */
   #fencer(): void {
-    const { machine, disk } = this
+    const { machine } = this
     const [evidence] = this.#options.evidence
     if (evidence === undefined) return
+    const { kind, seconds, whole = false } = evidence
+    const killAfter = kind === 'timeout' ? seconds - FENCER_MARGIN : whole ? Number.POSITIVE_INFINITY : seconds / 2
     const look = () => {
-      const over = machine.clock.boottime() - this.#leaseUntil
-      const machines = disk
-        .bindings()
-        .filter(({ metadata, spec }) => spec.failover === true && machine.domain(metadata.name)?.state === 'running')
-      if (over >= 0 && evidence.kind === 'timeout')
-        for (const { metadata } of machines) machine.killByPidfd(metadata.name, 'the lease is over')
+      const now = machine.clock.boottime()
+      const stuck = this.#stuckSince !== null
+      const fenced = this.#fencedHere()
+      if (!stuck && now >= this.#leaseUntil + killAfter * 1000)
+        for (const uid of fenced) machine.killByPidfd(uid, 'the lease is over')
       // It bites a little before the promise ends.
-      if (over >= evidence.seconds * 1000 - FENCER_MS && evidence.kind === 'watchdog' && machines.length > 0) {
+      const fedUntil = Math.min(this.#stuckSince ?? this.#leaseUntil, this.#leaseUntil)
+      const bites = kind === 'watchdog' && now >= fedUntil + seconds * 1000 - FENCER_MS
+      if (bites && (stuck || whole) && fenced.length > 0) {
         this.#options.say('is reset by its watchdog')
         return this.reboot()
       }
       machine.life.after(FENCER_MS, look)
     }
     machine.life.after(FENCER_MS, look)
+  }
+
+  #fencedHere(): readonly string[] {
+    const { machine, disk } = this
+    return disk
+      .bindings()
+      .filter(({ metadata, spec }) => spec.failover === true || this.#claimed.has(metadata.name))
+      .map(({ metadata }) => metadata.name)
+      .filter((uid) => machine.domain(uid)?.state === 'running')
   }
 }

@@ -18,7 +18,14 @@ export interface LeaseOptions {
   readonly ask: (ask: LeaseAsk) => Promise<LeaseAnswer>
   /** After each renewal: boot clock, ms, at which the lease ends. */
   readonly onRenewed: (until: number) => void
+  /** These machines are about to be named as ended with the lease. */
+  readonly onAsk: (uids: readonly string[]) => void
+  /** That was answered. */
+  readonly onAnswer: (ask: LeaseAsk, answer: LeaseAnswer) => void
 }
+
+const fencedIn = ({ machines }: LeaseAsk): readonly string[] =>
+  machines.flatMap(({ uid, fenced }) => (fenced ? [uid] : []))
 
 export class Lease {
   readonly #options: LeaseOptions
@@ -46,8 +53,11 @@ export class Lease {
   async #loop(): Promise<void> {
     const { life, node, bootId, evidence, machines } = this.#options
     while (life.alive) {
-      const ask = { node, bootId, machines: machines(), evidence }
       const sent = life.monotonic()
+      const named = machines()
+      const shown = named.some(({ fenced }) => fenced === true) ? evidence : []
+      const ask = { node, bootId, sentAt: Math.floor(sent), machines: named, evidence: shown, others: [] }
+      this.#options.onAsk(fencedIn(ask))
       this.#options.ask(ask).then(
         (answer) => this.#renewed(ask, answer, sent),
         () => undefined,
@@ -56,7 +66,9 @@ export class Lease {
     }
   }
 
-  #renewed({ machines }: LeaseAsk, answer: LeaseAnswer, sent: number): void {
+  #renewed(ask: LeaseAsk, answer: LeaseAnswer, sent: number): void {
+    const { machines } = ask
+    this.#options.onAnswer(ask, answer)
     if (!this.holds) this.#confirmed.clear()
     this.#until = Math.max(this.#until, sent + answer.leaseSeconds * 1000)
     for (const { uid, epoch } of machines)

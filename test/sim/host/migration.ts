@@ -97,6 +97,10 @@ export class Migrations {
         return
       case 'keep':
         return this.#keep(binding, step.reason, step.message)
+      case 'start-anew':
+        await machine.destroy(uid, this.#options.life)
+        this.#write(binding, 'Failed', { reason: step.reason, message: step.message })
+        return poke(uid)
       case 'end-here':
         return this.#endHere(binding)
     }

@@ -14,9 +14,10 @@ const LIMITS: FailoverLimits = {
   retryMs: 30_000,
   marginMs: 2_000,
   timeoutCounts: false,
+  spareOthers: true,
 }
 const NOW = 1_000_000
-const DEATH = { evidence: 'fenced', since: '2026-01-01T00:00:00Z', message: 'ipmi succeeded' } as const
+const DEATH = { evidence: 'fenced', since: '2026-01-01T00:00:00Z', message: 'ipmi succeeded', covers: {} } as const
 
 const host = (name: string, silentMs: number | null, more: Partial<HostFacts> = {}): HostFacts => ({
   name,
@@ -27,6 +28,8 @@ const host = (name: string, silentMs: number | null, more: Partial<HostFacts> = 
   fencing: { state: 'none' },
   canFence: true,
   hasCandidates: true,
+  others: [],
+  asked: false,
   ...more,
 })
 const alive = (...names: readonly string[]) => names.map((name) => host(name, 3_000))
@@ -64,6 +67,57 @@ describe('a host', () => {
       'is fenced again later',
       host('h1', 60_000, { fencing: { state: 'failed', at: NOW - 30_000, message: 'no' } }),
       'FencingFailed, fence',
+    ],
+    ['is not fenced while others run there', host('h1', 60_000, { others: ['default/db'] }), 'OthersRunThere'],
+    [
+      'is fenced although others run there, as somebody asked for it',
+      host('h1', 60_000, { others: ['default/db'], asked: true }),
+      'FencingInProgress, fence',
+    ],
+    [
+      'is fenced although others run there, as it is configured',
+      host('h1', 60_000, { others: ['default/db'] }),
+      'FencingInProgress, fence',
+      { limits: { spareOthers: false } },
+    ],
+    [
+      'is not fenced again when others are found there',
+      host('h1', 60_000, { others: ['default/db'], fencing: { state: 'failed', at: NOW - 30_000, message: 'no' } }),
+      'OthersRunThere',
+    ],
+    [
+      'is spared, and waits for its watchdog',
+      host('h1', 20_000, { others: ['default/db'], evidence: watchdog }),
+      'Silent',
+    ],
+    [
+      'is spared, and its watchdog ran out',
+      host('h1', 27_000, { others: ['default/db'], evidence: watchdog }),
+      'WatchdogExpired, dead by watchdog',
+    ],
+    [
+      'is fenced with no machine that would go elsewhere, as somebody asked for it',
+      host('h1', 60_000, { hasCandidates: false, asked: true }),
+      'FencingInProgress, fence',
+    ],
+    ['is asked to be fenced and is heard', host('h1', 3_000, { asked: true }), 'heard'],
+    [
+      'was never heard by this scheduler, which knows of its watchdog and waits',
+      host('h1', null, { canFence: false, evidence: watchdog }),
+      'Silent',
+      { since: NOW - 34_999 },
+    ],
+    [
+      'was never heard by this scheduler, which knows of its watchdog and has waited',
+      host('h1', null, { canFence: false, evidence: watchdog }),
+      'WatchdogExpired, dead by watchdog',
+      { since: NOW - 35_000 },
+    ],
+    [
+      'was never heard by this scheduler, and its watchdog takes longer than that',
+      host('h1', null, { canFence: false, evidence: [{ kind: 'watchdog', seconds: 60 }] }),
+      'Silent',
+      { since: NOW - 76_999 },
     ],
     ['is not fenced without a machine that would go elsewhere', host('h1', 60_000, { hasCandidates: false }), 'Silent'],
     ['has nothing that shows it dead', host('h1', 60_000, { canFence: false }), 'NoEvidence'],
@@ -134,6 +188,16 @@ describe('more than half of the hosts lost at once', () => {
     expect(newly.length > 0).toBe(!expected)
     if (expected) expect(verdicts.some(({ condition }) => condition?.reason === 'FailoverFrozen')).toBe(true)
   })
+  it('names the machines that it spares, and says of a watchdog what it covers', () => {
+    const others = ['a/1', 'a/2', 'a/3', 'a/4', 'a/5', 'a/6']
+    const [verdict] = plan([host('h1', 60_000, { others }), ...alive('h2', 'h3')]).verdicts
+    expect(verdict?.condition?.message).toMatch(/not for failover: a\/1, a\/2, a\/3, a\/4, a\/5 and 1 more$/)
+    const death = (whole: boolean) =>
+      plan([host('h1', 60_000, { evidence: [{ kind: 'watchdog', seconds: 10, whole }] }), ...alive('h2', 'h3')])
+        .verdicts[0]?.death
+    expect([death(true), death(false)]).toMatchObject([{ whole: true }, { evidence: 'watchdog' }])
+    expect(death(false)).not.toHaveProperty('whole')
+  })
   it('words do not change from one second to the next: they are stored', () => {
     const of = (silentMs: number) =>
       plan([host('h1', silentMs, { canFence: false }), ...alive('h2', 'h3')]).verdicts[0]?.condition
@@ -158,7 +222,12 @@ describe('a machine', () => {
   it.each<[string, Partial<MachineFacts>, string]>([
     ['of a dead host', {}, 'fail-over FailedOver'],
     ['whose host is not known dead', { death: null }, 'say WaitingForEvidence'],
-    ['of which the host had not said that it ends', { covered: false }, 'say WaitingForEvidence'],
+    ['of which the host had not said that it asks first', { covered: false }, 'say WaitingForEvidence'],
+    [
+      'of which the host had not said that it ends',
+      { covered: false, death: { ...DEATH, evidence: 'timeout' } },
+      'say WaitingForEvidence',
+    ],
     ['that has no annotation', { enabled: false }, 'say WaitingForHost'],
     ['with a disk of its host', { localDisks: ['root'] }, 'say WaitingForHost'],
     ['that is not to run', { wanted: false }, 'say WaitingForHost'],

@@ -2,15 +2,23 @@ import { expect, it } from 'vitest'
 import { type Lease, LeaseTable } from '../../../scheduler/leases.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
-const ask = { node: 'h1', bootId: 'boot', machines: [{ uid: 'a', epoch: 2 }], evidence: [] }
+const ask = {
+  node: 'h1',
+  bootId: 'boot',
+  sentAt: 7_000,
+  machines: [{ uid: 'a', epoch: 2 }],
+  evidence: [],
+  others: [],
+}
 
-function table(refusal: string | null = null) {
+function table(refusal: string | null = null, remember: () => Promise<void> = async () => undefined) {
   const clock = new ManualClock()
   const leases = new LeaseTable({
     clock,
     ruler: () => ({ instance: 'me', term: 4 }),
     refusal: () => refusal,
     storageClasses: () => [{ name: 'dir', shared: false }],
+    remember,
     isMember: (node) => node !== 'stranger',
     owns: (node, { uid, epoch }) => node === 'h1' && uid === 'a' && epoch === 2,
   })
@@ -24,7 +32,7 @@ it('remembers when a host was last heard, tells it, and confirms what is its own
   await clock.advance(3_000)
   expect(leases.get('h1')).toBeNull()
   const machines = [...ask.machines, { uid: 'a', epoch: 1 }, { uid: 'b', epoch: 2 }]
-  expect(leases.renew({ ...ask, machines }, 'system:node:h1')).toEqual({
+  expect(await leases.renew({ ...ask, machines }, 'system:node:h1')).toEqual({
     leaseSeconds: 15,
     confirmed: ['a'],
     instance: 'me',
@@ -34,7 +42,7 @@ it('remembers when a host was last heard, tells it, and confirms what is its own
   expect(leases.get('h1')?.heardAt).toBe(3_000)
   expect(heard).toHaveLength(1)
   unsubscribe()
-  leases.renew(ask, 'system:node:h1')
+  await leases.renew(ask, 'system:node:h1')
   expect(heard).toHaveLength(1)
   leases.forget('h1')
   expect(leases.get('h1')).toBeNull()
@@ -45,7 +53,36 @@ it.each([
   ["a person's", table(), ask, 'admin', /admin is not the host h1/],
   ["a stranger's", table(), { ...ask, node: 'stranger' }, 'system:node:stranger', /no member/],
   ['a superseded scheduler gives none', table('superseded'), ask, 'system:node:h1', /no leases are given: superseded/],
-] as const)('%s lease', (_, { leases }, question, user, words) => {
-  expect(() => leases.renew(question, user)).toThrow(words)
+  [
+    'one that cannot be remembered',
+    table(null, () => Promise.reject(new Error('the disk is full'))),
+    ask,
+    'system:node:h1',
+    /the disk is full/,
+  ],
+] as const)('%s lease', async (_, { leases }, question, user, words) => {
+  await expect(leases.renew(question, user)).rejects.toThrow(words)
   expect(leases.get(question.node)).toBeNull()
+})
+
+it('a question that was long on its way does not come after a later one, but that of a new boot does', async () => {
+  const { leases } = table()
+  await leases.renew(ask, 'system:node:h1')
+  await expect(leases.renew({ ...ask, sentAt: 6_999 }, 'system:node:h1')).rejects.toThrow(/a later question/)
+  await leases.renew({ ...ask, sentAt: 1, bootId: 'next' }, 'system:node:h1')
+  expect(leases.get('h1')?.bootId).toBe('next')
+})
+
+it('no lease is given before what the host says is remembered', async () => {
+  let keep = () => {}
+  const kept = new Promise<void>((resolve) => {
+    keep = resolve
+  })
+  const { clock, leases } = table(null, () => kept)
+  const renewing = leases.renew(ask, 'system:node:h1')
+  await clock.advance(2_000)
+  expect(leases.get('h1')).toBeNull()
+  keep()
+  await renewing
+  expect(leases.get('h1')?.heardAt).toBe(2_000)
 })

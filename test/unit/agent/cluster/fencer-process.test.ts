@@ -24,7 +24,7 @@ it('goes on without its agent, and ends the machine when the lease is over and n
   const order = (machines: readonly object[]) =>
     writeFileSync(
       orders,
-      JSON.stringify({ revision: 1, leaseUntil: killFrom - 1_000, killFrom, watchdog: null, machines }),
+      JSON.stringify({ revision: 1, leaseUntil: killFrom - 1_000, killFrom, watchdog: null, spare: true, machines }),
     )
   order([{ uid: UID, pidFile }])
   const program = join(dir, 'agent.mjs')

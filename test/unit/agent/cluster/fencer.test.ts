@@ -6,13 +6,14 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Fencer } from '../../../../agent/cluster/fencing/fencer.ts'
-import { Fencing } from '../../../../agent/cluster/fencing/fencing.ts'
-import { type Orders, parseOrders, parseReport } from '../../../../agent/cluster/fencing/orders.ts'
+import { Fencing, type FencingConfig } from '../../../../agent/cluster/fencing/fencing.ts'
+import { type FencedMachine, type Orders, parseOrders, parseReport } from '../../../../agent/cluster/fencing/orders.ts'
 import { findQemu, killQemu } from '../../../../agent/cluster/fencing/processes.ts'
 import { watchdogTimeout } from '../../../../agent/cluster/fencing/watchdog.ts'
 import type { Log } from '../../../../agent/log.ts'
 import { systemClock } from '../../../../lib/clock.ts'
 import { silentLog } from '../../../../lib/reconcile/log.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { scratch } from '../../../support/scratch.ts'
 
 const UID = '11111111-2222-4333-8444-555555555555'
@@ -36,7 +37,15 @@ function fencer(dir: string) {
     say: (line) => said.push(line),
   })
   const order = (orders: Partial<Orders>) => {
-    const whole = { revision: 1, leaseUntil: 15_000, killFrom: 25_000, watchdog: null, machines: [], ...orders }
+    const whole = {
+      revision: 1,
+      leaseUntil: 15_000,
+      killFrom: 25_000,
+      watchdog: null,
+      spare: true,
+      machines: [],
+      ...orders,
+    }
     writeFileSync(join(dir, 'fence-orders.json'), JSON.stringify(whole))
   }
   const at = (ms: number) => {
@@ -146,7 +155,7 @@ describe('the agent’s side', () => {
     const machines = [{ uid: UID, pidFile: join(folder, 'vm.pid') }]
     const agent = () =>
       new Fencing({
-        config: { selfFencing: 'timeout', boundSeconds: 10, watchdog: null, watchdogSeconds: 60 },
+        config: { selfFencing: 'timeout', boundSeconds: 10, watchdog: null, watchdogSeconds: 60, others: 'spare' },
         folder,
         clock: { sleep: async () => undefined },
         bootClock: () => now,
@@ -198,4 +207,128 @@ describe('the agent’s side', () => {
     now = 31_000
     expect([second.covers(UID), second.evidence()]).toEqual([false, []])
   })
+})
+
+describe('what the scheduler may believe', () => {
+  const OFF: FencingConfig = {
+    selfFencing: 'off',
+    boundSeconds: 10,
+    watchdog: null,
+    watchdogSeconds: 60,
+    others: 'spare',
+  }
+
+  /** An agent whose fencer does at once what it is told. */
+  async function agent(folder: string, config: Partial<FencingConfig>, machines: readonly FencedMachine[]) {
+    const now = 1_000
+    const path = join(folder, 'fence-orders.json')
+    const orders = () => parseOrders(readFileSync(path, 'utf8'))
+    const say = () => {
+      const { revision = 0, watchdog = null, machines: ordered = [] } = orders() ?? {}
+      const watchdogArmed = watchdog !== null && ordered.length > 0
+      const report = { pid: 1, at: now, revision, watchdogArmed, watchdogProblem: '', killed: [] }
+      writeFileSync(join(folder, 'fence-report.json'), JSON.stringify(report))
+    }
+    let here = machines
+    const fencing = new Fencing({
+      config: { ...OFF, ...config },
+      folder,
+      clock: { sleep: async () => say() },
+      bootClock: () => now,
+      log: silentLog as Log,
+      launch: async () => say(),
+      machines: () => here,
+      onKilled: () => undefined,
+    })
+    await fencing.open()
+    const fenced = () => here.flatMap(({ uid }) => (fencing.covers(uid) ? [uid] : []))
+    const renew = async (answered = true) => {
+      await fencing.update({ holds: true, until: 16_000 })
+      const uids = fenced()
+      const evidence = fencing.evidence()
+      fencing.claim(uids)
+      if (answered) fencing.claimed(uids)
+      await fencing.update({ holds: true, until: 16_000 })
+      return { uids, evidence }
+    }
+    return {
+      orders,
+      renew,
+      become: (others: readonly FencedMachine[]) => {
+        here = others
+      },
+    }
+  }
+
+  const one = [{ uid: UID, pidFile: '/none' }]
+
+  it('a machine that is not for failover any more is ended with the lease until that was heard', async () => {
+    const { orders, renew, become } = await agent(scratch(), { selfFencing: 'timeout' }, one)
+    expect((await renew()).uids).toEqual([UID])
+    become([])
+    expect(await renew(false)).toEqual({ uids: [], evidence: [] })
+    expect(orders()?.machines).toEqual(one)
+    await renew()
+    expect(orders()?.machines).toEqual([])
+  })
+
+  it('means that become others hold until that was heard, also by a new agent; then the machine is named again', async () => {
+    const folder = scratch()
+    const watchdog = join(folder, 'watchdog')
+    const first = await agent(folder, { watchdog, others: 'reset' }, one)
+    expect(await first.renew()).toEqual({ uids: [UID], evidence: [{ kind: 'watchdog', seconds: 62, whole: true }] })
+    expect(first.orders()).toMatchObject({ watchdog, killFrom: null, spare: false })
+    const second = await agent(folder, { watchdog, watchdogSeconds: 16 }, one)
+    expect(await second.renew(false)).toEqual({ uids: [], evidence: [] })
+    expect(second.orders()).toMatchObject({ watchdog, killFrom: null, spare: false })
+    await second.renew()
+    // Ended in time for the watchdog to be disarmed.
+    expect(second.orders()).toMatchObject({ watchdog, leaseUntil: 16_000, killFrom: 24_000, spare: true })
+    expect(await second.renew()).toEqual({ uids: [UID], evidence: [{ kind: 'watchdog', seconds: 18 }] })
+  })
+
+  it('switched off: machines are not ended once the scheduler knows', async () => {
+    const folder = scratch()
+    await (await agent(folder, { selfFencing: 'timeout' }, one)).renew()
+    const off = await agent(folder, {}, one)
+    await off.renew(false)
+    expect(off.orders()).toMatchObject({ machines: one, killFrom: 26_000 })
+    await off.renew()
+    expect(off.orders()).toMatchObject({ machines: [], killFrom: null })
+  })
+})
+
+it('where others are not spared, the watchdog is not disarmed although all has ended', () => {
+  const dir = scratch()
+  const watchdog = join(dir, 'watchdog')
+  writeFileSync(watchdog, '')
+  const { order, at } = fencer(dir)
+  order({ watchdog, spare: false, machines: [{ uid: UID, pidFile: join(dir, 'none') }] })
+  at(1_000)
+  at(25_000)
+  at(26_000)
+  expect(readFileSync(watchdog, 'latin1')).toBe('\0')
+})
+
+it('a QEMU whose first thread has ended is there for as long as another one lives', async () => {
+  const dir = scratch()
+  const [pidFile, program] = [join(dir, 'vm.pid'), join(dir, 'threads.py')]
+  writeFileSync(
+    program,
+    [
+      'import ctypes, threading, time',
+      'threading.Thread(target=time.sleep, args=(600,)).start()',
+      'ctypes.CDLL(None).pthread_exit(None)',
+    ].join('\n'),
+  )
+  const child = spawn('python3', [program, `-uuid ${UID}`], { stdio: 'ignore' })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  writeFileSync(pidFile, `${child.pid}\n`)
+  await eventually(() => expect(readFileSync(`/proc/${child.pid}/stat`, 'utf8')).toMatch(/\) Z /))
+  const found = findQemu({ uid: UID, pidFile })
+  expect(found?.pid).toBe(child.pid)
+  const ended = once(child, 'exit')
+  expect(found !== null && killQemu(found)).toBe(true)
+  await ended
+  expect(findQemu({ uid: UID, pidFile })).toBeNull()
 })

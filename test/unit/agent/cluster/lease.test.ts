@@ -11,6 +11,7 @@ async function keeper(renew: Renew, machines: LeaseAsk['machines'] = [], clock =
   const states: LeaseState[] = []
   const asks: LeaseAsk[] = []
   const answers: LeaseAnswer[] = []
+  const told: string[] = []
   const lease = new LeaseKeeper({
     clock,
     bootClock: () => clock.monotonic(),
@@ -25,14 +26,19 @@ async function keeper(renew: Renew, machines: LeaseAsk['machines'] = [], clock =
     }),
     machines: () => machines,
     evidence: () => [],
+    others: () => [],
+    onAsk: ({ sentAt }) => told.push(`asks ${sentAt}`),
+    onAnswer: ({ sentAt }, answer) => {
+      told.push(`answered ${sentAt}`)
+      answers.push(answer)
+    },
     prepare: async () => undefined,
     term: () => 1,
-    onAnswer: (answer) => answers.push(answer),
     onChange: (state) => states.push(state),
   })
   lease.start()
   await clock.advance(0)
-  return { clock, lease, states, asks, answers }
+  return { clock, lease, states, asks, answers, told }
 }
 
 it('is asked for every 5 s, and holds 15 s from the last question that was answered', async () => {
@@ -96,6 +102,22 @@ it('what was confirmed counts for that epoch, while the lease holds without a ga
   lease.hurry()
   await clock.advance(0)
   expect(lease.confirmed('a', 3)).toBe(true)
+  await lease.stop()
+})
+
+it('says what it asks, and that it was answered, but for a superseded scheduler', async () => {
+  let term = 1
+  let answers = true
+  const { clock, lease, told } = await keeper(async () => {
+    if (!answers) throw new Error('no')
+    return { ...yes, term, confirmed: [] }
+  })
+  answers = false
+  await clock.advance(5_000)
+  answers = true
+  term = 0
+  await clock.advance(1_000)
+  expect(told).toEqual(['asks 0', 'answered 0', 'asks 5000', 'asks 6000'])
   await lease.stop()
 })
 

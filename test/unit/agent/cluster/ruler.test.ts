@@ -36,6 +36,21 @@ it.each([
   else expect(refusal).toMatch(words)
 })
 
+it('another cluster begins anew, although the host never left the first one; the same one goes on', async () => {
+  const dir = scratch()
+  const memory = await RulerMemory.open(dir)
+  await memory.join('sha256:a')
+  await memory.claim({ instance: 'x', term: 9, revision: '900' })
+  await memory.join('sha256:a')
+  expect(memory.known).toMatchObject({ instance: 'x', term: 9 })
+  const again = await RulerMemory.open(dir)
+  await again.join('sha256:b')
+  expect(again.known).toEqual({ instance: '', term: 0, revision: '0' })
+  expect(await again.claim({ instance: 'y', term: 1, revision: '3' })).toMatchObject({ accepted: true })
+  const last = await RulerMemory.open(dir)
+  expect(await last.claim({ instance: 'x', term: 1, revision: '900' })).toMatchObject({ accepted: false })
+})
+
 it('two that claim the same term at once: one has it, and what was answered is on disk', async () => {
   const dir = scratch()
   const memory = await RulerMemory.open(dir)

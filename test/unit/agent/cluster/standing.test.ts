@@ -39,9 +39,10 @@ const lease = (state: 'none' | 'held' | 'lost', confirmed = true) => ({
   state: { state, until: 0, message: 'no route to host' },
   confirmed: () => confirmed,
 })
-const off = { enabled: false, covers: () => false }
-const armed = { enabled: true, covers: () => true }
-const asleep = { enabled: true, covers: () => false }
+const off = { enabled: false, covers: () => false, isClaimed: () => false }
+const armed = { ...off, enabled: true, covers: () => true }
+const asleep = { ...off, enabled: true }
+const claimed = { ...armed, isClaimed: () => true }
 
 it.each([
   ['of the ordinary kind, without a lease', {}, lease('lost'), asleep, false, null],
@@ -64,6 +65,14 @@ it.each([
   ['that may be failed over, confirmed', { failover: true }, lease('held'), off, false, null],
   ['that may be failed over, the fencer asleep', { failover: true }, lease('held'), asleep, false, /the fencer/],
   ['that may be failed over, the fencer at work', { failover: true }, lease('held'), armed, false, null],
+  [
+    'that was for failover, which the scheduler may count on',
+    {},
+    lease('held', false),
+    claimed,
+    false,
+    /may be elsewhere/,
+  ],
   ['in an older database, without a lease', {}, lease('none'), off, true, /database is an older copy/],
   ['in an older database, confirmed', {}, lease('held'), asleep, true, null],
 ])('a machine %s', (_, spec, itsLease, fencing, suspect, words) => {

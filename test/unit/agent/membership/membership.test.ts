@@ -40,7 +40,15 @@ const open = async (more: Partial<MembershipDeps> & { readonly node?: string; re
     listen: more.listen ?? ['127.0.0.1:8750'],
     migration: { certDir: join(folder, 'pki') },
   })
-  const deps = { config, version: '0.1.0', clock: systemClock, log, holds: () => null, onLeft: async () => undefined }
+  const deps = {
+    config,
+    version: '0.1.0',
+    clock: systemClock,
+    log,
+    holds: () => null,
+    onJoining: async () => undefined,
+    onLeft: async () => undefined,
+  }
   const membership = await Membership.open({ ...deps, ...more })
   members.push(membership)
   return membership
@@ -179,14 +187,21 @@ it('hears from the scheduler that it is no member any more', async () => {
 it('leaves, and not while it has what is the scheduler’s', async () => {
   let holds: string | null = 'this host has what belongs to the scheduler'
   let left = 0
+  const joined: string[] = []
   const membership = await open({
     holds: () => holds,
+    onJoining: async (cluster) => {
+      expect(membership.member).toBeNull()
+      joined.push(cluster)
+    },
     onLeft: async () => {
       left++
     },
   })
   await expect(membership.leave({})).rejects.toThrow('this host is no member of a cluster')
-  await membership.join(await ask())
+  const asked = await ask()
+  await membership.join(asked)
+  expect(joined).toEqual([asked.caHash])
   await expect(membership.leave({})).rejects.toThrow('this host has what belongs to the scheduler')
   holds = null
   expect((await membership.leave({})).message).toBe(`h1 has left the cluster of ${server()}`)

@@ -42,6 +42,27 @@ describe('the source of a migration', () => {
       'keep Resolved',
     ],
     [
+      'is told that the target is dead, which it had asked',
+      { phase: 'Finishing', domain: 'handed', asked: { resolution: 'StartAnew' } },
+      'start-anew StartedAnew',
+    ],
+    [
+      'was killed after it had ended what it held',
+      { phase: 'Finishing', domain: 'off', asked: { resolution: 'StartAnew' } },
+      'start-anew StartedAnew',
+    ],
+    [
+      'is told so, and knows that the target could not',
+      { phase: 'Finishing', domain: 'handed', target: 'Failed', asked: { resolution: 'StartAnew' } },
+      'keep TargetFailed',
+    ],
+    [
+      'is told so, and never asked it',
+      { phase: 'Transferring', domain: 'handed', asked: { resolution: 'StartAnew' } },
+      'keep Interrupted',
+    ],
+    ['is told so before it went', { phase: 'Prepared', asked: { resolution: 'StartAnew' } }, 'keep Resolved'],
+    [
       'is told to give up',
       { phase: 'Finishing', domain: 'handed', asked: { resolution: 'KeepTarget' } },
       'end-here Committed',
@@ -81,6 +102,15 @@ describe('never two', () => {
       const step = planSource({ ...seen, ...one, spec: { ...seen.spec, cancel } })
       if (one.phase === 'Finishing' && step.do === 'keep') expect(one.target).toBe('Failed')
       if (one.phase === 'Committed' || one.phase === 'Cleaned') expect(step.do).not.toBe('keep')
+    }
+  })
+
+  it('nor when the target is dead: what may have run elsewhere never goes on from here', () => {
+    for (const { cancel, ...one } of every) {
+      const step = planSource({ ...seen, ...one, spec: { ...seen.spec, cancel, resolution: 'StartAnew' } })
+      if (one.phase === 'Finishing' && step.do === 'keep') expect(one.target).toBe('Failed')
+      if (step.do === 'start-anew') expect(one.phase).toBe('Finishing')
+      expect(step.do).not.toBe('transfer')
     }
   })
 

@@ -79,5 +79,6 @@ export const moveFacts = ({ sides = {}, ...facts }: FactsOverrides): MoveFacts =
   transferSlot: () => null,
   choose: () => ({ node: 'h2' }),
   gib: 4,
+  shared: true,
   ...facts,
 })

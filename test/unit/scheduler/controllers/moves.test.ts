@@ -8,7 +8,7 @@ import {
   type TargetChoice,
 } from '../../../../scheduler/controllers/virtualmachineoperation/facts.ts'
 import { moveKeys } from '../../../../scheduler/controllers/virtualmachineoperation/gather.ts'
-import { VM_OPERATIONS } from '../../../../schemas/resources.ts'
+import { STORAGE_CLASSES, VM_OPERATIONS } from '../../../../schemas/resources.ts'
 import { Counted } from '../../../support/counted.ts'
 import { scratch } from '../../../support/scratch.ts'
 import {
@@ -138,9 +138,16 @@ test('deleting the operation calls the move off, and it goes when both hosts hav
   expect(events.at(-1)).toBe('MigrationFailed: from h1 to h2 (move): its operation was deleted')
 })
 
-test('a dead target: the source goes on by a higher epoch', async () => {
+test('a dead target: the machine stays by a higher epoch, and starts anew where the target had been asked to take it', async () => {
   const made = await moves()
   const { world, settle } = made
+  await world.resources.create(STORAGE_CLASSES, {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'nfs', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+    provisioner: 'berth/dir',
+    parameters: { path: '/srv/nfs', shared: 'true' },
+  } as never)
   const { uid } = (await addMachine(world, 'web', 'h1')).metadata
   const { uid: id } = (await addMove(world, 'move', 'web')).metadata
   await settle()
@@ -153,11 +160,12 @@ test('a dead target: the source goes on by a higher epoch', async () => {
   await settle()
   expect(berthOf(world, 'web')).toMatchObject({
     placement: { node: 'h1', epoch: 3 },
-    migration: { phase: 'Transferring', resolution: 'KeepSource' },
+    migration: { phase: 'Transferring', resolution: 'StartAnew' },
   })
-  world.agents.tellMigration('h1', uid, id, 'Failed')
+  world.agents.tellMigration('h1', uid, id, 'Failed', { reason: 'StartedAnew', message: 'it starts anew' })
   await settle()
   expect(said(world, 'move')).toBe('Failed OperationFailed 10%')
+  expect(made.events.at(-1)).toBe('MigrationFailed: from h1 to h2 (move): h2 is dead (fenced); it starts anew')
   expect(made.events).toContain('MigrationDecided: move: it stays on h1: h2 is dead (fenced)')
 })
 

@@ -199,8 +199,44 @@ describe('a move under way', () => {
     [
       'target dead',
       at('Transferring', { sides: { h2: { inSync: false, silent: true, dead: 'fenced' } } }),
-      'Transferring KeepSource',
+      'Transferring StartAnew',
       'InProgress OutcomeUnknown',
+    ],
+    [
+      'target dead, with disks of its own',
+      at('Transferring', { shared: false, sides: { h2: { inSync: false, silent: true, dead: 'fenced' } } }),
+      null,
+      'InProgress OutcomeUnknown',
+    ],
+    [
+      'target dead, with disks of its own, and the source knows that it never left',
+      at('Transferring', {
+        shared: false,
+        sides: { h1: told('Failed'), h2: { inSync: false, silent: true, dead: 'fenced' } },
+      }),
+      'Failed',
+      'Failed OperationFailed',
+    ],
+    [
+      'target dead, with disks of its own, and back',
+      at('Transferring', { shared: false, sides: { h2: told('Committed') } }),
+      'Committed',
+      'InProgress TargetResumed',
+    ],
+    [
+      'both dead, with disks of their own',
+      at('Transferring', {
+        shared: false,
+        sides: { h1: { inSync: false, silent: true, dead: 'x' }, h2: { inSync: false, silent: true, dead: 'x' } },
+      }),
+      null,
+      'InProgress OutcomeUnknown',
+    ],
+    [
+      'decided that it starts anew, then the source died as well',
+      at('Transferring', { sides: { h1: { dead: 'x' }, h2: { dead: 'x' } } }, { resolution: 'StartAnew' }),
+      'Failed StartAnew',
+      'Failed OperationFailed',
     ],
     [
       'target dead, and the source has said that it committed',
@@ -322,7 +358,7 @@ describe('a move under way', () => {
     expect(plan(at('Transferring', { sides: { h2: { dead: 'fenced' } } })).remember).toMatchObject({
       placement: { node: 'h1', epoch: 3 },
       leaving: [{ node: 'h2', epoch: 2 }],
-      migration: { resolution: 'KeepSource', message: 'h2 is dead (fenced)' },
+      migration: { resolution: 'StartAnew', message: 'h2 is dead (fenced)' },
     })
   })
   it('decided for the source, which had cleaned up already: the target’s place is above that epoch', () => {
@@ -352,6 +388,23 @@ describe('a move under way', () => {
       const facts = at('Transferring', { ...asked('target'), sides: { h2: { inSync: false, silent: true } } })
       expect(then(facts)).toBe('Committed KeepTarget')
       expect(plan(facts).remember?.placement).toMatchObject({ node: 'h2', epoch: 2 })
+    })
+    it('for neither, also where hosts have disks of their own', () => {
+      const facts = at('Transferring', {
+        ...asked('disk'),
+        shared: false,
+        sides: { h2: { inSync: false, silent: true, dead: 'x' } },
+      })
+      expect(then(facts)).toBe('Transferring StartAnew')
+      expect(plan(facts).remember?.placement).toMatchObject({ node: 'h1', epoch: 3 })
+    })
+    it('for the source, whose machine has disks of its own, although the target is dead', () => {
+      const facts = at('Transferring', {
+        ...asked('source'),
+        shared: false,
+        sides: { h2: { inSync: false, silent: true, dead: 'x' } },
+      })
+      expect(then(facts)).toBe('Transferring KeepSource')
     })
     it('for the source', () => {
       const facts = at('Transferring', { ...asked('source'), sides: { h2: { inSync: false, silent: true } } })

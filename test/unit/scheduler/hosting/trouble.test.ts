@@ -130,6 +130,9 @@ describe('what a host has and the scheduler does not know', () => {
     const first = await cluster.scheduler('first')
     await createVm(first, 'web')
     await soon(() => phaseOf(first, 'web')).toBe('Running')
+    const known = [DISKS, VMS].flatMap((resource) =>
+      first.reader.list(resource).map((object) => ({ resource, object })),
+    )
     await first.end()
     Object.assign(h1.ruler, { instance: '', term: 0, revision: '0' })
     const other = await cluster.scheduler('other')
@@ -141,6 +144,12 @@ describe('what a host has and the scheduler does not know', () => {
     const orphaned = () =>
       h1.reader.list(HOST_BINDINGS).filter(({ metadata }) => metadata.annotations?.['berth/orphaned'] !== undefined)
     await soon(() => orphaned().length).toBe(2)
+
+    for (const { resource, object } of known) await other.resources.recreate(resource, object)
+    await soon(() => node()?.status?.conditions?.find(({ type }) => type === 'KnownToScheduler')).toMatchObject({
+      status: 'True',
+      reason: 'AllKnown',
+    })
   })
 })
 

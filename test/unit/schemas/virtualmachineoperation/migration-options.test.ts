@@ -22,6 +22,7 @@ describe('annotations of a move', () => {
   })
   it.each([
     ['source', 'KeepSource'],
+    ['disk', 'StartAnew'],
     ['target', 'KeepTarget'],
   ])('resolution: %s', (value, resolution) => {
     expect(migrationWish({ 'berth/migration-resolution': value }).wish).toEqual({ options: {}, resolution })
@@ -34,7 +35,7 @@ describe('annotations of a move', () => {
     ['bandwidth', 'fast', /quantity/],
     ['bandwidth', '2Ti', /quantity/],
     ['bandwidth', '-1Gi', /quantity/],
-    ['resolution', 'both', /"source" or "target"/],
+    ['resolution', 'both', /"source", "target" or "disk"/],
     ['multifd', '4', /no such option; there are .*post-copy/],
   ])('%s: %s is refused', (name, value, words) => {
     const { errors } = migrationWish({ [`berth/migration-${name}`]: value })
