@@ -97,6 +97,8 @@ export interface ClusterImageStatus {
   readonly nodes?: readonly string[]
   /** SHA-256 of the stored file, known when the first host has it. */
   readonly digest?: string
+  /** Hosts where the import failed, while none has it. */
+  readonly failed?: readonly string[]
 }
 
 export const clusterStatusOf = <T extends ClusterVmStatus | ClusterDiskStatus | ClusterImageStatus>(

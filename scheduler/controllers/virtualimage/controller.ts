@@ -176,7 +176,7 @@ const resourceOf = ({ kind }: KubeObject): string => (kind === 'ClusterVirtualIm
 type Status = AnyImage['status']
 
 function withAim(status: Status, aim: ClusterImageStatus): unknown {
-  const { nodes: _, digest: __, ...rest } = clusterStatusOf<ClusterImageStatus>({ status })
+  const { nodes: _, digest: __, failed: ___, ...rest } = clusterStatusOf<ClusterImageStatus>({ status })
   return { ...status, berth: { ...rest, ...aim } }
 }
 

@@ -32,6 +32,9 @@ export type ImageAim =
   /** No host can import it. */
   | { readonly do: 'none' }
 
+/** A source that serves nobody is not asked by all hosts of a cluster: the last of so many goes on trying. */
+const MAX_IMPORTERS = 3
+
 const hasContent = ({ phase, digest }: Pick<ImageCopy, 'phase' | 'digest'>): boolean =>
   phase === 'Ready' && digest !== null
 
@@ -49,19 +52,39 @@ export function aimImage(
   const [importer] = nodes
   // While nobody has it, one alone asks the source: one that was chosen before and is away is not asked to any more.
   if (digest === undefined) {
-    if (importer !== undefined && isCandidate(candidates, importer)) return aim(before, [importer], digest)
-    const chosen = elected(candidates)
-    return chosen === undefined ? { do: 'none' } : aim(before, [chosen.node], digest)
+    const failed = failedOn(before, copies)
+    const fresh = failed.length >= MAX_IMPORTERS ? [] : candidates.filter(({ node }) => !failed.includes(node))
+    const stays = importer !== undefined && isCandidate(candidates, importer)
+    if (stays && (!failed.includes(importer) || fresh.length === 0)) return aim(before, [importer], digest, failed)
+    const chosen = elected(fresh.length === 0 ? candidates : fresh)
+    return chosen === undefined ? { do: 'none' } : aim(before, [chosen.node], digest, failed)
   }
   if (importer !== undefined && isCandidate(candidates, importer)) return aim(before, kept, digest)
   const chosen = elected(candidates)
   return chosen === undefined ? { do: 'none' } : aim(before, [...new Set([chosen.node, ...kept])], digest)
 }
 
-function aim(before: ClusterImageStatus, nodes: readonly string[], digest: string | undefined): ImageAim {
-  const same = digest === before.digest && nodes.join() === (before.nodes ?? []).join()
-  return same ? { do: 'keep' } : { do: 'set', status: { nodes, ...(digest === undefined ? {} : { digest }) } }
+function aim(
+  before: ClusterImageStatus,
+  nodes: readonly string[],
+  digest: string | undefined,
+  failed: readonly string[] = [],
+): ImageAim {
+  const status = {
+    nodes,
+    ...(digest === undefined ? {} : { digest }),
+    ...(failed.length === 0 ? {} : { failed }),
+  }
+  const { nodes: had = [], digest: known, failed: failures } = before
+  const { failed: fails } = status
+  const same = digest === known && nodes.join() === had.join() && fails?.join() === failures?.join()
+  return same ? { do: 'keep' } : { do: 'set', status }
 }
+
+/** Hosts where the import did not succeed: what is wrong there may be right elsewhere. */
+const failedOn = ({ failed = [] }: ClusterImageStatus, copies: readonly ImageCopy[]): readonly string[] => [
+  ...new Set([...failed, ...copies.filter(({ phase, alive }) => phase === 'Failed' && alive).map(({ node }) => node)]),
+]
 
 /** That of the hosts that have it; once known it stays while anybody has it, or while nobody says otherwise. */
 function digestOf({ digest }: ClusterImageStatus, copies: readonly ImageCopy[]): string | undefined {
