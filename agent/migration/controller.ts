@@ -98,7 +98,7 @@ export class MigrationReconciler implements Reconciler {
         await source.abortJob(dom, signal)
         return again(ABORT_MS, 'the transfer of an earlier agent is being ended')
       case 'ask-target':
-        this.#answers.set(uid, { id, answer: await source.askTarget(binding, signal) })
+        this.#answers.set(uid, { id, answer: await source.askTarget(binding, dom, signal) })
         return again(0, 'the target has answered')
       case 'keep':
         await source.keep(binding, dom, step, signal)

@@ -26,6 +26,11 @@ const FINISH_MS = 60_000
 const ASK_MS = 5_000
 /** No limit of ours: the watch ends a transfer that takes too long. */
 const PERFORM_MS = 7 * 86_400_000
+const TICK_MS = 1_000
+/** virDomainPausedReason. */
+const PAUSED_POST_COPY_FAILED = 13
+
+const isPostCopy = ({ spec }: MoveBinding): boolean => spec.migration.options.postCopy === true
 
 export interface SourceDeps {
   readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'events'>
@@ -83,9 +88,14 @@ export class SourceMoves {
   }
 
   /** What the target says when it is asked to give up. @throws ApiError when it knows nothing of it */
-  async askTarget(binding: MoveBinding, signal: AbortSignal): Promise<'Committed' | 'Failed' | 'Undecided'> {
+  async askTarget(
+    binding: MoveBinding,
+    dom: DomainRef,
+    signal: AbortSignal,
+  ): Promise<'Committed' | 'Failed' | 'Undecided'> {
     try {
-      const { phase } = await this.#ask(binding, 'abort', {}, signal, ASK_MS)
+      const ask = isPostCopy(binding) && (await this.#hasLost(dom, signal)) ? 'lost' : 'abort'
+      const { phase } = await this.#ask(binding, ask, {}, signal, ASK_MS)
       if (phase === 'Committed' || phase === 'Cleaned') return 'Committed'
       return phase === 'Failed' ? 'Failed' : 'Undecided'
     } catch (error) {
@@ -211,6 +221,24 @@ export class SourceMoves {
     }
   }
 
+  /** What post-copy has not sent is lost with the QEMU here. */
+  async #hasLost(dom: DomainRef, signal: AbortSignal): Promise<boolean> {
+    const { domain, reason } = await lookAt(this.#deps.libvirt, dom, signal)
+    return domain === 'absent' || domain === 'off' || (domain === 'handed' && reason === PAUSED_POST_COPY_FAILED)
+  }
+
+  /** Looks until the target has answered, and tells it when it waits in vain. Never rejects. */
+  async #tellLoss(binding: MoveBinding, dom: DomainRef, until: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps
+    while (!until.aborted)
+      try {
+        await clock.sleep(TICK_MS, until)
+        if (await this.#hasLost(dom, until)) await this.#ask(binding, 'lost', {}, until, CALL_MS)
+      } catch (error) {
+        if (!until.aborted) log.info({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`)
+      }
+  }
+
   async #handOver(
     binding: MoveBinding,
     dom: DomainRef,
@@ -223,17 +251,18 @@ export class SourceMoves {
     const { id } = binding.spec.migration
     await records.write(uid, id, 'Finishing')
     // With post-copy the target answers when the last page has come.
-    const finishMs = binding.spec.migration.options.postCopy === true ? PERFORM_MS : FINISH_MS
-    const answer = await this.#ask(binding, 'finish', { cookie: toBase64(cookie) }, signal, finishMs).catch(
-      (error: unknown) => {
-        if (signal.aborted) throw error
-        log.warn(
-          { uid, err: error },
-          `migration: the target did not say whether it has the machine: ${messageOf(error)}`,
-        )
-        return null
-      },
+    const finishMs = isPostCopy(binding) ? PERFORM_MS : FINISH_MS
+    const over = new AbortController()
+    const until = AbortSignal.any([signal, over.signal])
+    const asking = this.#ask(binding, 'finish', { cookie: toBase64(cookie) }, signal, finishMs).finally(() =>
+      over.abort(),
     )
+    if (isPostCopy(binding)) void this.#tellLoss(binding, dom, until)
+    const answer = await asking.catch((error: unknown) => {
+      if (signal.aborted) throw error
+      log.warn({ uid, err: error }, `migration: the target did not say whether it has the machine: ${messageOf(error)}`)
+      return null
+    })
     const confirm = (cancelled: 0 | 1, cookieIn: Uint8Array) =>
       connection
         .call(

@@ -15,6 +15,7 @@ import type { Log } from '../log.ts'
 import { Mutex } from '../storage/mutex.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
 import { erase, finishedJob, lookAt, resume } from './domain.ts'
+import { Losses, Lost } from './losses.ts'
 import { timesOf } from './progress.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
 
@@ -71,6 +72,7 @@ const fromBase64 = (text: string | undefined): Uint8Array => Buffer.from(text ??
 export class TargetMoves {
   readonly #deps: TargetDeps
   readonly #incoming = new Map<string, Incoming>()
+  readonly #losses = new Losses()
   readonly #turns = new Map<string, { readonly mutex: Mutex; waiting: number }>()
 
   constructor(deps: TargetDeps) {
@@ -121,12 +123,18 @@ export class TargetMoves {
   /** What the source asks. */
   answer(uid: string, ask: HandoverAsk, signal: AbortSignal): Promise<HandoverAnswer> {
     if (ask.ask === 'state') return Promise.resolve(this.#state(uid, ask.id))
+    // Its turn comes when the question before it, which may be waiting for what is lost, has ended.
+    if (ask.ask === 'lost') this.#losses.tell(ask.id)
     return this.#inTurn(uid, async () => {
       const known = this.#state(uid, ask.id)
       const binding = this.#deps.records.get(uid)
       if (binding === null || binding.spec.migration.id !== ask.id) return known
       if (ask.ask === 'prepare') return known.phase === 'Prepared' ? await this.#await(binding, ask, signal) : known
       if (ask.ask === 'finish') return known.phase === 'Prepared' ? await this.#finish(binding, ask, signal) : known
+      if (ask.ask === 'lost') {
+        if (isOpen(binding)) await this.#settle(binding, null, signal, { lost: true })
+        return this.#state(uid, ask.id)
+      }
       if (isOver(recordOf(binding)?.phase)) return known
       await this.#refuseNow(binding, 'Aborted', 'the source called it off', signal)
       return this.#state(uid, ask.id)
@@ -158,11 +166,9 @@ export class TargetMoves {
       return { phase: 'Failed', reason: 'NotKnown', message: 'this host knows nothing of that migration' }
     const record = recordOf(binding)
     if (record === null) return { phase: 'Preparing' }
-    const { phase, reason, message, endTime } = record
+    const { phase, reason, message } = record
     const words = { ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) }
-    // With post-copy the source still has pages that are needed here: it may go when all have come.
-    const open = phase === 'Committed' && !endTime && binding.spec.migration.options.postCopy === true
-    return { phase: open ? 'Finishing' : phase, ...words }
+    return { phase: isOpen(binding) ? 'Finishing' : phase, ...words }
   }
 
   async #await(binding: MoveBinding, { cookie, xml = '' }: HandoverAsk, signal: AbortSignal): Promise<HandoverAnswer> {
@@ -220,12 +226,13 @@ export class TargetMoves {
         { signal, timeoutMs: postCopy ? POST_COPY_MS : FINISH_MS },
       )
       // Nothing is decided by it: a waiting guest that nobody waits for any more is refused, whether this was on disk or not.
-      const [{ cookieOut }] = await Promise.all([finishing, postCopy ? null : records.write(uid, id, 'Finishing')])
+      const answer = postCopy ? this.#losses.unlessLost(id, finishing) : finishing
+      const [{ cookieOut }] = await Promise.all([answer, postCopy ? null : records.write(uid, id, 'Finishing')])
       ended = cookieOut
     } catch (error) {
       if (signal.aborted) throw error
       log.warn({ uid, err: error }, `migration: the guest did not come: ${messageOf(error)}`)
-      if (postCopy) await this.#settle(binding, incoming, signal)
+      if (postCopy) await this.#settle(binding, incoming, signal, { lost: error instanceof Lost })
       else await this.#refuseNow(binding, 'TargetFailed', messageOf(error), signal)
       return this.#state(uid, id)
     }
@@ -236,17 +243,20 @@ export class TargetMoves {
     if (postCopy) await this.#settle(binding, incoming, signal).catch(warn)
     else {
       const longerMs = await resume(connection, incoming.dom, signal).then(() => clock.monotonic() - finishedAt, warn)
-      void this.#inTurn(uid, () => this.#settle(binding, incoming, signal, longerMs ?? 0)).catch(warn)
+      void this.#inTurn(uid, () => this.#settle(binding, incoming, signal, { longerMs: longerMs ?? 0 })).catch(warn)
     }
     return { ...this.#state(uid, id), phase: 'Committed', cookie: toBase64(ended) }
   }
 
-  /** `longerMs`: how much longer the guest was paused than libvirt knows, whose own figure ends when it has the whole guest. */
+  /**
+   * `longerMs`: how much longer the guest was paused than libvirt knows, whose own figure ends when it has the whole guest.
+   * `lost`: the source has said that nothing more comes by post-copy.
+   */
   async #settle(
     binding: MoveBinding,
     incoming: Incoming | null,
     signal: AbortSignal,
-    longerMs = 0,
+    { longerMs = 0, lost = false }: { readonly longerMs?: number; readonly lost?: boolean } = {},
   ): Promise<'settled' | 'wait'> {
     const { libvirt, records, clock, log } = this.#deps
     const uid = binding.metadata.name
@@ -254,12 +264,16 @@ export class TargetMoves {
     const dom = incoming?.dom ?? domainRef(nameOf(binding), uid)
     const seen = await lookAt(libvirt, dom, signal)
     const end = { endTime: new Date(clock.now()).toISOString() }
-    if (seen.domain === 'running' && seen.reason === RUNS_BY_POST_COPY && incoming === null) return 'wait'
+    const byPostCopy = seen.domain === 'running' && seen.reason === RUNS_BY_POST_COPY
+    if (byPostCopy && incoming === null && !lost) return 'wait'
     const broken =
+      (lost && (byPostCopy || seen.domain === 'absent' || seen.domain === 'off')) ||
       (seen.domain === 'running' && seen.reason === POST_COPY_BROKEN.running) ||
       (seen.domain === 'handed' && seen.reason === POST_COPY_BROKEN.paused)
     if (broken) {
       await erase(libvirt, dom, signal)
+      this.#incoming.delete(uid)
+      void incoming?.connection.close()
       const message =
         'the connection broke while parts of the guest were on both hosts: it is started anew by its run policy'
       await records.write(uid, id, 'Committed', { reason: 'PostCopyFailed', message, ...end })
@@ -347,6 +361,12 @@ export class TargetMoves {
       if (turn.waiting === 0) this.#turns.delete(uid)
     }
   }
+}
+
+/** With post-copy the source still has pages that are needed here: it may go when all have come. */
+const isOpen = (binding: MoveBinding): boolean => {
+  const record = recordOf(binding)
+  return record?.phase === 'Committed' && !record.endTime && binding.spec.migration.options.postCopy === true
 }
 
 const isOver = (phase: MigrationPhase | undefined): boolean =>

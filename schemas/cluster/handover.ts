@@ -6,7 +6,7 @@ import type { KindDef } from '../kind.ts'
 import { Choice, Name, Open } from '../shapes.ts'
 import { CLUSTER_GROUP, MIGRATION_PHASES, type MigrationPhase } from './hostbinding.ts'
 
-export const HANDOVER_ASKS = ['manifest', 'prepare', 'finish', 'abort', 'state'] as const
+export const HANDOVER_ASKS = ['manifest', 'prepare', 'finish', 'lost', 'abort', 'state'] as const
 
 /** A cookie has some kilobytes; what is sent must fit a request of 3 MiB. */
 const MAX_BASE64 = 1_398_104
@@ -20,7 +20,7 @@ export interface HandoverAsk {
   readonly id: string
   /**
    * manifest: what the machine is made of (asked by the target before it prepares). prepare: start the QEMU that waits for the guest. finish: all of the guest was sent, decide. abort: the guest stays where it was,
-   * unless it was decided otherwise already. state: tell.
+   * unless it was decided otherwise already. lost: in post-copy, the source's QEMU is gone, and what has not come will not. state: tell.
    */
   readonly ask: (typeof HANDOVER_ASKS)[number]
   /** libvirt's, base64. */

@@ -53,6 +53,10 @@ afterAll(async () => {
 
 type One = (typeof machines)[number]
 
+/** virDomainRunningReason: post-copy is under way. */
+const BY_POST_COPY = 10
+const POST_COPY = { 'berth/migration-post-copy': 'true', 'berth/migration-bandwidth': '8Mi' } as const
+
 /** One copy, which counts on where it is said to be, unharmed; nothing of it elsewhere. */
 async function lives({ machine, tails }: One): Promise<void> {
   let unrest: string | null = null
@@ -147,6 +151,48 @@ it(`${KILLS} kills during moves: never two copies, and in the end one that lived
     if (status?.phase === 'Completed') quiet.set(one, Math.min(quiet.get(one) ?? took, took))
     await lives(one)
   }
+})
+
+it('a post-copy whose source dies: Failed, and one cold start at the target', async () => {
+  const [, one] = machines
+  if (one === undefined) throw new Error('no machine with a shared disk')
+  const { machine, tails } = one
+  const source = await machine.host()
+  const target = cluster.hosts.find((host) => host !== source) as typeof source
+  const pid = Number(await source.exec('pgrep', '-of', `qemu-system.*-uuid ${machine.uid}`))
+  const operation = await machine.ask(POST_COPY)
+  await waitFor('a transfer', REST_SECONDS, async () => {
+    await source.virsh('migrate-setspeed', machine.domain, '1', '--postcopy')
+    return (await source.virsh('domjobinfo', machine.domain)).includes('Memory remaining')
+  })
+  // While most of the memory has not been sent, and so slowly that it is not there before the source is gone.
+  await source.virsh('migrate-postcopy', machine.domain)
+  await waitFor(
+    'a post-copy',
+    REST_SECONDS,
+    async () => (await copies.stateAt(target.name, machine))?.[1] === BY_POST_COPY,
+    () => machine.told(operation),
+  )
+  const before = tails.starts(target.name)
+  await source.signal('KILL', pid)
+  const { status } = await machine.ended(operation, REST_SECONDS)
+  expect([status?.phase, words(status)]).toEqual(['Failed', expect.stringMatching(/^PostCopyFailed: .*started anew/)])
+  await waitFor(
+    'a guest that was started anew',
+    BOOT_SECONDS,
+    () => tails.starts(target.name) > before,
+    async () => `${await machine.told(operation)}\n${tails}`,
+  )
+  await waitFor(
+    `${machine.name} at rest`,
+    REST_SECONDS,
+    async () => (await machine.unrest()) === null,
+    () => machine.told(),
+  )
+  expect((await machine.host()).name).toBe(target.name)
+  expect(await machine.leftovers()).toEqual([])
+  expect(copies.twice).toEqual([])
+  expect(tails.starts(target.name)).toBe(before + 1)
 })
 
 const words = (status: Awaited<ReturnType<CountingMachine['ended']>>['status']): string =>

@@ -19,7 +19,11 @@ interface World {
 }
 
 /** `answers`: instead of what libvirt says usually. `slowly`: a phase that takes long to be written. */
-function world(answers: Readonly<Record<string, () => unknown>> = {}, slowly: string | null = null): World {
+function world(
+  answers: Readonly<Record<string, () => unknown>> = {},
+  slowly: string | null = null,
+  options: object = {},
+): World {
   const order: string[] = []
   let binding = {
     metadata: { name: uid, uid: 'binding' },
@@ -27,7 +31,7 @@ function world(answers: Readonly<Record<string, () => unknown>> = {}, slowly: st
       subject: { resource: 'virtualmachines', namespace: 'default', name: 'web', uid },
       role: 'Target',
       epoch: 2,
-      migration: { id: 'm', side: 'Target', peer: { node: 'h1', url: 'https://h1' }, epoch: 2, options: {} },
+      migration: { id: 'm', side: 'Target', peer: { node: 'h1', url: 'https://h1' }, epoch: 2, options },
     },
     status: { migration: { id: 'm', phase: 'Prepared' } },
   } as unknown as HostBinding
@@ -134,4 +138,20 @@ it('takes back nothing that was decided: one that is called off afterwards runs 
   await finish(one)
   expect(await one.moves.answer(uid, { uid, id: 'm', ask: 'abort' }, signal)).toMatchObject({ phase: 'Committed' })
   expect(one.order).not.toContain('Failed')
+})
+
+it.each([
+  ['a guest that waits for the rest of its memory without end', { state: 1, reason: 10 }, 'PostCopyFailed'],
+  ['one that was whole already', { state: 1, reason: 2 }, undefined],
+])('post-copy whose source is gone: %s', async (_title, state, reason) => {
+  const answers = { DomainMigrateFinish3Params: () => new Promise(() => undefined), DomainGetState: () => state }
+  const one = world(answers, null, { postCopy: true })
+  const finishing = finish(one)
+  await waitFor('libvirt’s wait', 10, () => one.order.includes('DomainMigrateFinish3Params'))
+  expect(await one.moves.answer(uid, { uid, id: 'm', ask: 'state' }, signal)).toMatchObject({ phase: 'Finishing' })
+  expect(await one.moves.answer(uid, { uid, id: 'm', ask: 'lost' }, signal)).toMatchObject({ phase: 'Committed' })
+  expect(await finishing).toMatchObject({ phase: 'Committed' })
+  expect(one.told()?.reason).toBe(reason)
+  expect(one.order.includes('DomainDestroyFlags')).toBe(reason !== undefined)
+  expect(one.told()?.endTime).toBeDefined()
 })
