@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Cluster, keepClusterEvidence, sharedCluster } from '../support/cluster.ts'
 import { GuestConsole } from '../support/guest-console.ts'
+import { promtool } from '../support/promtool.ts'
 import { waitFor } from '../support/wait.ts'
 
 interface Machine {
@@ -107,6 +108,32 @@ it('empties a host that is drained', async () => {
   )
   expect((await cluster.hostOf('h1').virsh('list', '--all', '--uuid')).trim()).toBe('')
   await berth('uncordon', 'h1')
+})
+
+it('is told by the metrics of the scheduler, as Prometheus reads them', async () => {
+  const text = await waitFor('a scrape with three ready hosts', 60, async () => {
+    const scraped = await cluster.scheduler.metrics()
+    return scraped.includes('berth_hosts{state="ready"} 3') && scraped
+  })
+  const figure = (series: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${series} `))
+        ?.slice(series.length + 1),
+    )
+  expect(figure('berth_scheduler_rule{state="ruling"}')).toBe(1)
+  expect(figure('berth_agent_links{state="up"}')).toBe(3)
+  expect(figure('berth_placement_decisions_total{outcome="placed"}')).toBeGreaterThanOrEqual(6)
+  expect(figure('berth_binding_puts_total{outcome="taken"}')).toBeGreaterThanOrEqual(6)
+  // The one that was moved by hand; what the drain moved ends in its own time.
+  expect(figure('berth_migrations_total{outcome="Completed"}')).toBeGreaterThanOrEqual(1)
+  expect(figure('berth_migration_downtime_seconds_count')).toBeGreaterThanOrEqual(1)
+  expect(figure('berth_migration_duration_seconds_sum')).toBeGreaterThan(0)
+  expect(figure('berth_mirror_lag_seconds_count')).toBeGreaterThan(0)
+  expect(figure('berth_failover_frozen')).toBe(0)
+  expect(text).not.toMatch(/^berth_scrape_error\{.*\} 1$/m)
+  expect(await promtool(['check', 'metrics'], text)).toBe('')
 })
 
 it('stops and starts by operations, and the scheduler’s death in between changes nothing', async () => {

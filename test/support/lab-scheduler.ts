@@ -31,6 +31,11 @@ export class LabScheduler {
     return readFile(join(this.dir, 'scheduler.log'), 'utf8')
   }
 
+  /** What Prometheus gets. */
+  async metrics(): Promise<string> {
+    return (await this.client.transport.bytes({ path: '/metrics' })).toString('utf8')
+  }
+
   /** 0 between two schedulers. */
   async pid(): Promise<number> {
     return Number(await readFile(join(this.dir, 'scheduler.pid'), 'utf8').catch(() => '0'))

@@ -6,14 +6,27 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait.ts'
 import { ROOT } from '../scripts/lab-tool.ts'
-import { anotherProcess, bareVm, copyIn, exposure, hang, packageOf, qemuOf, quickWatchdog, service } from './package.ts'
+import {
+  anotherProcess,
+  apply,
+  bareVm,
+  copyIn,
+  exposure,
+  hang,
+  packageOf,
+  qemuOf,
+  quickWatchdog,
+  service,
+} from './package.ts'
 import { startTree, type Tree } from './tree.ts'
 
 const UNIT = 'berth-scheduler'
+const SOCKET = '/run/berth/scheduler.sock'
 const DATABASE = '/var/lib/berth-scheduler/berth.db'
 /** An address that is not loopback: others are told of it. */
 const ADDRESS = '10.88.0.1'
-const SCHEDULER_CONFIG = `listen: ["127.0.0.1:8751", "${ADDRESS}:8751"]`
+const SCHEDULER_CONFIG = `listen: ["127.0.0.1:8751", "${ADDRESS}:8751"]
+failover: { fencing: { command: [/bin/false, --password=plantedInFencing] } }`
 
 let tree: Tree
 beforeAll(async () => {
@@ -26,7 +39,7 @@ afterAll(async () => {
 
 const configure = (name: string, text: string) => tree.sh(`cat >/etc/berth/${name}.yaml <<'YAML'\n${text}\nYAML`)
 /** The command line, at the scheduler. */
-const atScheduler = (line: string) => tree.sh(`BERTH_SOCKET=/run/berth/scheduler.sock ${line}`)
+const atScheduler = (line: string) => tree.sh(`BERTH_SOCKET=${SOCKET} ${line}`)
 const troubles = () => tree.sh(`systemctl status ${UNIT}; journalctl -u ${UNIT} -u berth-agent -o cat -n 30`)
 
 /** The scheduler hears the host and could give it machines. */
@@ -75,7 +88,7 @@ describe('the scheduler on a host with systemd', () => {
     expect(again.exitCode).not.toBe(0)
     expect(again.stderr).toMatch(/was used by \S+ at .*: it is good for one host/)
     await untilReady()
-    await bareVm(tree, 'placed', 'AlwaysOn', '/run/berth/scheduler.sock')
+    await bareVm(tree, 'placed', 'AlwaysOn', SOCKET)
     await waitFor(
       'the machine runs',
       90,
@@ -84,6 +97,23 @@ describe('the scheduler on a host with systemd', () => {
     )
     guest = await qemuOf(tree, 'placed')
     expect((await service(tree, UNIT)).status).toBe('Rules 1 hosts with 1 machines')
+  })
+
+  it('gives a bundle for whoever helps, whole and without secrets', async () => {
+    const data = { key: Buffer.from('plantedInSecret').toString('base64') }
+    await apply(tree, [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'planted' }, data }], SOCKET)
+    await tree.sh('cd /root && berth debug --scheduler bundle.tar.gz && tar -xzf bundle.tar.gz')
+    expect(await tree.sh('cat /root/berth-debug/MANIFEST.txt')).not.toContain('MISSING')
+    for (const [file, word] of [
+      ['journal.txt', 'a host has joined'],
+      ['metrics.txt', 'berth_hosts{state=\\"ready\\"} 1'],
+      ['readyz.txt', '[+]rule ok'],
+      ['configuration.json', '(1 arguments left out)'],
+      ['objects/virtualmachines.virtualization.deckhouse.io.json', 'placed'],
+      ['objects/secrets.json', 'planted'],
+    ])
+      expect((await tree.try(`grep -qF "${word}" /root/berth-debug/${file}`)).exitCode, `${word} in ${file}`).toBe(0)
+    expect((await tree.try(`grep -rlE 'plantedIn|${data.key.slice(0, -4)}' /root/berth-debug`)).stdout).toBe('')
   })
 
   it('is started anew by systemd when it is killed, and when it hangs', async () => {
