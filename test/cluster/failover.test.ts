@@ -112,6 +112,10 @@ it('spares a host with another machine until somebody asks; then takes the machi
     const left = await shown('vm', 'waits')
     expect(conditionOf(left, 'Failover')).toMatchObject({ status: 'False', reason: 'WaitingForHost' })
     for (const name of ['h2', 'h3']) expect(await uidsOn(name)).not.toContain(waits.metadata.uid)
+    const { figure } = await cluster.scheduler.metrics()
+    expect(figure('berth_hosts{state="dead"}')).toBe(1)
+    expect(figure('berth_fencing_attempts_total{outcome="succeeded"}')).toBe(1)
+    expect(figure('berth_failovers_total{evidence="fenced"}')).toBe(1)
   })
 })
 

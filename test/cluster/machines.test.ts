@@ -111,17 +111,10 @@ it('empties a host that is drained', async () => {
 })
 
 it('is told by the metrics of the scheduler, as Prometheus reads them', async () => {
-  const text = await waitFor('a scrape with three ready hosts', 60, async () => {
+  const { text, figure } = await waitFor('a scrape with three ready hosts', 60, async () => {
     const scraped = await cluster.scheduler.metrics()
-    return scraped.includes('berth_hosts{state="ready"} 3') && scraped
+    return scraped.figure('berth_hosts{state="ready"}') === 3 && scraped
   })
-  const figure = (series: string) =>
-    Number(
-      text
-        .split('\n')
-        .find((line) => line.startsWith(`${series} `))
-        ?.slice(series.length + 1),
-    )
   expect(figure('berth_scheduler_rule{state="ruling"}')).toBe(1)
   expect(figure('berth_agent_links{state="up"}')).toBe(3)
   expect(figure('berth_placement_decisions_total{outcome="placed"}')).toBeGreaterThanOrEqual(6)

@@ -31,9 +31,17 @@ export class LabScheduler {
     return readFile(join(this.dir, 'scheduler.log'), 'utf8')
   }
 
-  /** What Prometheus gets. */
-  async metrics(): Promise<string> {
-    return (await this.client.transport.bytes({ path: '/metrics' })).toString('utf8')
+  /** What Prometheus gets, and the figures in it by their series, such as `berth_hosts{state="ready"}`; NaN for one that is not there. */
+  async metrics(): Promise<{ readonly text: string; figure(series: string): number }> {
+    const text = (await this.client.transport.bytes({ path: '/metrics' })).toString('utf8')
+    const figure = (series: string) =>
+      Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${series} `))
+          ?.slice(series.length + 1) ?? Number.NaN,
+      )
+    return { text, figure }
   }
 
   /** 0 between two schedulers. */
