@@ -32,6 +32,9 @@ describe('room', () => {
     const cluster = new ClusterWorld()
     for (const node of ['h1', 'h2', 'h3']) await cluster.agent(node)
     const world = await cluster.scheduler()
+    // By then systemd is told that the scheduler is ready.
+    await world.hosting.agents.asked
+    expect(world.hosting.ruler.refusal()).toBeNull()
     for (const name of ['a', 'b', 'c', 'd']) await createVm(world, name, { labels: { app: 'web' }, spec: apart })
     await soon(() => ['a', 'b', 'c', 'd'].filter((name) => phaseOf(world, name) === 'Running').length).toBe(3)
     const nodes = ['a', 'b', 'c', 'd'].flatMap((name) => nodeOf(world, name) ?? [])
