@@ -11,8 +11,10 @@ export interface Task extends Size {
 
 export interface KindFigures {
   readonly kind: Kind
-  /** Of each decision, in ms. */
+  /** Of each decision, in ms by the clock. */
   readonly ms: readonly number[]
+  /** Of each decision, in ms of the core's time: what somebody else does with the core meanwhile is not in it. */
+  readonly cpu: readonly number[]
   readonly refused: number
   /** Of all decisions, with collecting garbage; in ms. */
   readonly wallMs: number
@@ -58,20 +60,22 @@ function measure(task: Task): Figures {
   const kinds = task.kinds.map((kind): KindFigures => {
     for (let index = 0; index < task.warmUp; index += 1) one(kind)
     const first = next
-    const ms: number[] = []
+    const [ms, each]: [number[], number[]] = [[], []]
     let refused = 0
     collected()
     const cpu = process.cpuUsage()
     const start = performance.now()
     for (let index = 0; index < task.decisions; index += 1) {
-      const at = performance.now()
+      const [at, used] = [performance.now(), process.cpuUsage()]
       if (!one(kind)) refused += 1
+      const { user, system } = process.cpuUsage(used)
       ms.push(performance.now() - at)
+      each.push((user + system) / 1000)
     }
     const wallMs = performance.now() - start
     const { user, system } = process.cpuUsage(cpu)
     for (let number = first - task.warmUp; number < next; number += 1) cluster.release(`uid-${kind}-${number}`)
-    return { kind, ms, refused, wallMs, cpuMs: (user + system) / 1000 }
+    return { kind, ms, cpu: each, refused, wallMs, cpuMs: (user + system) / 1000 }
   })
   if (words === 0) throw new Error('no reason was said')
   return { heapMiB, fillMs, kinds }
