@@ -10,25 +10,34 @@ const SOURCE_AGENT = 1
 /** A guest agent answers at once or not at all. */
 const AGENT_TIMEOUT_MS = 5_000
 
-interface Lease {
+export interface Lease {
   readonly mac: string | null
   readonly ipaddr: string
   readonly type: number
   readonly expirytime: bigint
 }
 
-/** MAC (small letters) -> address of all leases of the network; one call for all VMs. */
-export async function leasedAddresses(
-  libvirt: LibvirtCall,
-  net: Network,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
+/** All leases of the network; one call for all VMs. */
+export async function allLeases(libvirt: LibvirtCall, net: Network, signal: AbortSignal): Promise<readonly Lease[]> {
   const { leases } = await libvirt.call(
     'NetworkGetDhcpLeases',
     { net, mac: null, needResults: 1, flags: 0 },
     { signal },
   )
-  return newestByMac(leases)
+  return leases
+}
+
+/** MAC (small letters) -> address of all leases of the network; one call for all VMs. */
+export const leasedAddresses = async (
+  libvirt: LibvirtCall,
+  net: Network,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> => newestByMac(await allLeases(libvirt, net, signal))
+
+/** Address -> MAC (small letters), of leases that have not ended. `now`: ms since the epoch. */
+export function holdersOf(leases: readonly Lease[], now: number): ReadonlyMap<string, string> {
+  const open = leases.filter(({ type, expirytime }) => type === IPV4 && Number(expirytime) * 1000 > now)
+  return new Map(open.flatMap(({ mac, ipaddr }) => (mac === null ? [] : [[ipaddr, mac.toLowerCase()] as const])))
 }
 
 /** The address leased to one MAC. */

@@ -44,7 +44,7 @@ export class MainNetwork {
   constructor(deps: MainNetworkDeps) {
     this.#deps = deps
     const { libvirt, clock, onAddress } = deps
-    this.#book = new AddressBook({ libvirt, clock, network: () => this.#network?.net ?? null, onChange: onAddress })
+    this.#book = new AddressBook({ libvirt, clock, network: () => this.#network, onChange: onAddress })
   }
 
   /** One check now, then for ever in the background. A failing network is no error here: see {@link problem}. */
@@ -96,6 +96,16 @@ export class MainNetwork {
     const address = this.#book.knownAddress(this.macOf(uid))
     if (this.#network === null || address === null || !isGuestAddress(address, this.#network)) return null
     return { address, from: this.#network.gateway }
+  }
+
+  /** See {@link AddressBook.carry}. */
+  carry(mac: string, address: string): void {
+    this.#book.carry(mac, address)
+  }
+
+  /** In words, why the guest cannot go on with the address that it came with from another host; null when it can. */
+  addressProblem(mac: string): string | null {
+    return this.#book.problemOf(mac)
   }
 
   forget(mac: string): void {

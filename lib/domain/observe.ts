@@ -27,6 +27,8 @@ export interface Observed {
   readonly onReboot: string
   readonly disks: readonly ObservedDisk[]
   readonly nics: readonly ObservedNic[]
+  /** Names of elements of devices that cannot go to another host with the guest. */
+  readonly immovable: readonly string[]
   /** The host's end of the serial port while the domain runs. */
   readonly consolePty?: string
   readonly serialLogPath?: string
@@ -62,6 +64,8 @@ export interface ObservedNic {
   readonly alias?: string
 }
 
+const IMMOVABLE: readonly string[] = ['hostdev', 'tpm', 'filesystem', 'redirdev', 'shmem']
+
 /** @throws XmlError when the text is no domain document */
 export function observeDomain(xml: string): Observed {
   const domain = parseXml(xml)
@@ -86,6 +90,9 @@ export function observeDomain(xml: string): Observed {
     onReboot: textOf(at(domain, 'on_reboot')) || 'restart',
     disks: devices === undefined ? [] : childrenOf(devices, 'disk').map(observeDisk),
     nics: devices === undefined ? [] : childrenOf(devices, 'interface').map(observeNic),
+    immovable: (devices?.children ?? []).flatMap((child) =>
+      typeof child !== 'string' && IMMOVABLE.includes(child.name) ? [child.name] : [],
+    ),
     consolePty:
       attrOf(serial, 'type') === 'pty' ? attrOf(at(domain, 'devices', 'serial', 'source'), 'path') : undefined,
     serialLogPath: attrOf(at(domain, 'devices', 'serial', 'log'), 'file'),

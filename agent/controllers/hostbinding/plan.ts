@@ -157,10 +157,16 @@ export const isFresh = ({ status }: VirtualMachine): boolean => {
 }
 
 /** The status of the copy with what its last host knew; as it is where this host knows better. */
-export function withHandedOver(vm: VirtualMachine, { power, machineType }: HandedOver): VmStatus {
+export function withHandedOver(vm: VirtualMachine, { power, machineType, times, address }: HandedOver): VmStatus {
   const status = vm.status ?? {}
   if (!isFresh(vm)) return status as VmStatus
-  const berth = { ...berthOf(vm.status), power, ...(machineType === undefined ? {} : { machineType }) }
+  const berth = {
+    ...berthOf(vm.status),
+    power,
+    ...(machineType === undefined ? {} : { machineType }),
+    ...(times === undefined ? {} : { times }),
+    ...(address === undefined ? {} : { carried: address }),
+  }
   return { ...status, berth } as VmStatus
 }
 

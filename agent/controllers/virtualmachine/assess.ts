@@ -41,6 +41,8 @@ export interface Look extends StartLook, Word {
   /** By uid: what this agent last tried with block devices that would not come or go. */
   readonly attempts: ReadonlyMap<string, Attempt>
   readonly ipAddress: string | null
+  /** In words, why the guest cannot go on with the address that it came with; null when it can. */
+  readonly addressProblem: string | null
   readonly mac: string | null
   readonly guest: GuestInfo | null
 }
@@ -250,12 +252,18 @@ function remember(
   const { now, look } = seen
   const first = steps[0]?.do
   let times = known.times ?? {}
+  const address = (seen.active ? look.ipAddress : null) ?? known.address
+  const where = {
+    ...(address === undefined ? {} : { address }),
+    ...(known.carried === undefined ? {} : { carried: known.carried }),
+  }
   if (first === 'define-and-start') {
     times = { wanted: times.running === undefined ? (times.wanted ?? now) : now, start: now }
     return {
       power: { ...omit(power, 'stopSince'), starting: true, bootId: look.facts.bootId },
       machineType: known.machineType ?? look.facts.machineType,
       times,
+      ...where,
     }
   }
   // The wait for what is missing counts from when the start was first wanted, not from an earlier run.
@@ -268,6 +276,7 @@ function remember(
     ...known,
     power: stopping && power.stopSince === undefined ? { ...power, stopSince: now } : power,
     times,
+    ...where,
   }
 }
 

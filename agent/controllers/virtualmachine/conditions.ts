@@ -112,6 +112,34 @@ export const VM_CONDITIONS = defineConditions('VirtualMachine', {
       },
     },
   },
+  Migratable: {
+    means: 'The machine can be moved to another host while it runs. There only while it runs.',
+    reasons: {
+      VirtualMachineMigratable: { status: 'True', means: 'It can, if a host has room for it.' },
+      VirtualMachineHostDevicesNotMigratable: {
+        status: 'False',
+        means:
+          'Its QEMU has a device that belongs to this host (a TPM, a PCI or USB device, a shared folder), which was put there by other means than its spec.',
+        todo: 'Take the device out (`virsh detach-device`), or stop the machine: what is in its spec can start elsewhere.',
+      },
+      VirtualMachineDisksNotMigratable: {
+        status: 'False',
+        means: 'It has a disk that no other host knows: one that was put there by other means than its spec.',
+        todo: 'Take the disk out (`virsh detach-disk`); make a VirtualDisk of it if it is needed.',
+      },
+    },
+  },
+  VirtualMachineIPAddressReady: {
+    means: 'The guest has an address of this host’s network. There only while it has not.',
+    reasons: {
+      VirtualMachineIPAddressNotAvailable: {
+        status: 'False',
+        means:
+          'The guest was moved here with an address that this host’s network does not have, or has given to another guest. It runs, and is not reached until it asks for another address.',
+        todo: 'Renew its DHCP lease in the guest (`dhclient -r; dhclient`, `networkctl renew`) or restart it. So that addresses can be kept, give `network.cidr` the same subnet on all hosts.',
+      },
+    },
+  },
   AgentReady: {
     means: '`qemu-guest-agent` answers in the guest.',
     reasons: {

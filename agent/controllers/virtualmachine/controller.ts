@@ -33,6 +33,7 @@ import { domainRef, type LibvirtCalls, viewDomain } from './observe.ts'
 import { isActive, type Step } from './plan.ts'
 import { endOf, PAUSED_BY_DISK } from './power-words.ts'
 import type { Seeds } from './seed.ts'
+import { berthOf } from './status.ts'
 import { DomainSteps } from './steps.ts'
 import { type Blindness, isUnknown, markUnknown } from './unknown.ts'
 
@@ -68,6 +69,10 @@ export interface VirtualMachineDeps {
     macOf(uid: string): string
     /** Watches the address of a VM that runs; its controller is woken when it changes. */
     addressOf(mac: string): string | null
+    /** The guest comes from another host with this address. */
+    carry(mac: string, address: string): void
+    /** In words, why it cannot go on with that. */
+    addressProblem(mac: string): string | null
     forget(mac: string): void
   }
   /** Folders of the VMs' own files: firmware variables, console logs. */
@@ -96,6 +101,8 @@ export class VirtualMachineReconciler implements Reconciler {
       pass.looking()
       const vm = this.#deps.reader.get<VirtualMachine>(VMS, fromKey(key))
       if (vm === null) return DONE
+      const { carried } = berthOf(vm.status)
+      if (carried !== undefined) this.#deps.network.carry(this.#deps.network.macOf(vm.metadata.uid), carried)
       if (await isMoving(vm, this.#deps)) return DONE
       const { look, assessment } = await this.#assess(vm, failure, signal)
       if (assessment === null) return DONE
@@ -148,6 +155,7 @@ export class VirtualMachineReconciler implements Reconciler {
       loose: active ? looseEnds(view?.observed.nics ?? [], deps.network.plug()) : [],
       failure: failure === null ? null : messageOf(failure),
       ipAddress: active && mac !== null ? deps.network.addressOf(mac) : null,
+      addressProblem: active && mac !== null ? deps.network.addressProblem(mac) : null,
       mac,
       guest: active && view?.observed.guestAgentConnected === true ? deps.guests.get(dom) : null,
       now: deps.clock.now(),

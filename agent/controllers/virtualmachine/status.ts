@@ -1,11 +1,11 @@
 // What is seen of a VM -> its status. Pure. Phases, conditions and reasons are DVP's (vmcondition, phases of VirtualMachine).
 import { timestamp } from '../../../lib/clock.ts'
-import { removeCondition } from '../../../lib/conditions.ts'
 import { topology } from '../../../lib/domain/index.ts'
 import type { Condition } from '../../../lib/object.ts'
 import { fractionOf, milliCoresOf, overheadOf } from '../../../lib/placement/requests.ts'
 import { formatBytes } from '../../../lib/quantity.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
+import type { RunTimes } from '../../cluster/binding-objects.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import { VM_CONDITIONS, type VmCondition } from './conditions.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -13,6 +13,7 @@ import { deviceStatus } from './device-status.ts'
 import type { GuestInfo } from './guest-info.ts'
 import type { Hotplug } from './hotplug.ts'
 import type { LiveDevice } from './live-devices.ts'
+import { migratable } from './migratable.ts'
 import type { DomainView } from './observe.ts'
 import type { Change } from './pending-changes.ts'
 import { isActive } from './plan.ts'
@@ -28,12 +29,11 @@ export interface BerthStatus {
   /** Machine type of the first start; kept for the VM's life. */
   readonly machineType?: string
   /** ms since the epoch: when the start was first wanted and was called, when the domain and the guest's agent were first seen to run. */
-  readonly times?: {
-    readonly wanted?: number
-    readonly start?: number
-    readonly running?: number
-    readonly agent?: number
-  }
+  readonly times?: RunTimes
+  /** The guest's address when it was last seen to have one: goes along to its next host. */
+  readonly address?: string
+  /** The address with which the guest came from another host. */
+  readonly carried?: string
 }
 
 export interface StatusInputs {
@@ -58,6 +58,8 @@ export interface StatusInputs {
   /** Its QEMU does not answer. */
   readonly silent: boolean
   readonly ipAddress: string | null
+  /** In words, why the guest cannot go on with the address that it came with. */
+  readonly addressProblem: string | null
   readonly mac: string | null
   readonly guest: GuestInfo | null
   readonly facts: HostFacts
@@ -179,7 +181,12 @@ const seconds = (ms: number): string => `${Math.max(0, Math.round(ms)) / 1000}s`
 
 function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition[] {
   const { dependencies: needs, guest, changes, hotplug, vm, now } = inputs
-  let list = removeCondition(inputs.before?.conditions, 'Migrating')
+  const addressProblem = active ? inputs.addressProblem : null
+  const told = active ? inputs.view : null
+  const passing = { Migrating: false, Migratable: told !== null, VirtualMachineIPAddressReady: addressProblem !== null }
+  let list: readonly Condition[] = (inputs.before?.conditions ?? []).filter(
+    ({ type }) => passing[type as keyof typeof passing] ?? true,
+  )
   const set = (state: VmCondition, message = '') => {
     list = VM_CONDITIONS.set(list, { ...state, message }, vm.metadata.generation ?? 0, now)
   }
@@ -205,6 +212,12 @@ function conditionsOf(inputs: StatusInputs, active: boolean): readonly Condition
   if (needs.sizingProblem === null) set({ ...sizing, status: 'True', reason: 'SizingPolicyMatched' })
   else set({ ...sizing, status: 'False', reason: needs.sizingProblem.reason }, needs.sizingProblem.message)
   set(...running(inputs, active))
+  if (addressProblem !== null)
+    set(
+      { type: 'VirtualMachineIPAddressReady', status: 'False', reason: 'VirtualMachineIPAddressNotAvailable' },
+      addressProblem,
+    )
+  if (told !== null) set(...migratable(told.observed))
   if (active && guest !== null) set({ type: 'AgentReady', status: 'True', reason: 'AgentReady' })
   else set({ type: 'AgentReady', status: 'False', reason: 'AgentNotReady' }, agentHint(active))
   const waits = changes.length > 0

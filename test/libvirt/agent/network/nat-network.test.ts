@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { AddressBook } from '../../../../agent/network/address-book.ts'
 import { parseAddresses, parseRoutes } from '../../../../agent/network/host-addresses.ts'
 import {
   ensureNatNetwork,
@@ -7,6 +8,8 @@ import {
   NAT_NETWORK_UUID,
   reportedAddress,
 } from '../../../../agent/network/index.ts'
+import { readReservations } from '../../../../agent/network/reservations.ts'
+import { systemClock } from '../../../../lib/clock.ts'
 import { domainXml, nicXml, observeDomain } from '../../../../lib/domain/index.ts'
 import { LibvirtPool } from '../../../../lib/libvirt/index.ts'
 import { startLibvirtd, type TestLibvirtd } from '../../../support/libvirtd.ts'
@@ -130,6 +133,41 @@ describe('the NAT network on a real libvirt', () => {
     }, 10_000)
     expect([...(await leasedAddresses(pool, net, signal))]).toEqual([[mac, address]])
     expect(name).toBe('berth')
+  })
+
+  it('keeps the address with which a guest came for it alone, until the guest is gone', async () => {
+    const network = await ensure()
+    const book = new AddressBook({
+      libvirt: pool,
+      clock: systemClock,
+      network: () => network,
+      onChange: () => undefined,
+    })
+    const [mac, other, stranger] = ['02:11:22:33:44:88', '02:11:22:33:44:99', '02:11:22:33:44:aa']
+    const waits = { timeout: 20_000, interval: 100 }
+    book.start()
+    try {
+      book.carry(mac, '10.88.0.77')
+      await vi.waitFor(() => expect(book.knownAddress(mac)).toBe('10.88.0.77'), waits)
+      book.carry(other, '10.88.0.77')
+      book.carry(stranger, '10.99.0.5')
+      await vi.waitFor(() => {
+        expect(book.problemOf(other)).toMatch(/10\.88\.0\.77, which another guest has here \(02:11:22:33:44:88\)/)
+        expect(book.problemOf(stranger)).toMatch(/10\.99\.0\.5, which is not of this host's network 10\.88\.0\.0\/24/)
+      }, waits)
+      expect([book.problemOf(mac), book.knownAddress(other)]).toEqual([null, null])
+      // dnsmasq knows it: the guest gets it again when it asks.
+      await libvirtd.run('bash', ['-c', dhcpClient(network.bridge, mac)])
+      await vi.waitFor(
+        async () => expect(await leasedAddress(pool, network.net, mac, signal)).toBe('10.88.0.77'),
+        waits,
+      )
+      expect([...(await readReservations(pool, network.net, signal))]).toEqual([[mac, '10.88.0.77']])
+      book.forget(mac)
+      await vi.waitFor(async () => expect((await readReservations(pool, network.net, signal)).size).toBe(0), waits)
+    } finally {
+      await book.stop()
+    }
   })
 
   it('takes a NIC into a running domain, which reports no address without an agent', async () => {

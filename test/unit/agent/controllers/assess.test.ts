@@ -59,6 +59,7 @@ const look = (over: Partial<Look> = {}): Look => ({
   attempts: new Map(),
   failure: null,
   ipAddress: null,
+  addressProblem: null,
   mac: '02:00:00:00:00:01',
   guest: null,
   now: NOW,
@@ -104,6 +105,7 @@ function domain(state: DomainView['state'], applied: VirtualMachineSpec, over: P
       onReboot: 'restart',
       disks: [disk],
       nics: [],
+      immovable: [],
       metadata,
       ...over.observed,
     },
@@ -123,6 +125,20 @@ describe('a VM that is to start', () => {
     expect(seen.status.phase).toBe('Starting')
     expect(seen.berth.power).toMatchObject({ starting: true, bootId: 'boot-1' })
     expect(seen.berth.machineType).toBe('pc-q35-7.2')
+  })
+
+  it('that came from another host goes on with its run and its address', () => {
+    const came = {
+      berth: { power: {}, machineType: 'pc-q35-7.2', times: { start: 1, running: 1_000 }, carried: '10.88.0.7' },
+    }
+    const running = look({ view: domain('running', vm.spec), ipAddress: '10.88.0.7' })
+    const seen = assess(vm, came as never, running, ledger())
+    expect(seen.status.stats?.lastStartTime).toBe('1970-01-01T00:00:01Z')
+    expect(seen.status.ipAddress).toBe('10.88.0.7')
+    expect(seen.berth).toMatchObject({ address: '10.88.0.7', carried: '10.88.0.7' })
+    expect(condition(seen, 'VirtualMachineIPAddressReady')).toBeUndefined()
+    const taken = assess(vm, came as never, { ...running, ipAddress: null, addressProblem: 'it is taken' }, ledger())
+    expect(condition(taken, 'VirtualMachineIPAddressReady')).toMatchObject({ status: 'False', message: 'it is taken' })
   })
 
   it('runs: the intent is cleared, the durations are told', () => {

@@ -28,6 +28,7 @@ const domain = (over: Partial<Observed> = {}): Observed => ({
   vcpus: vm.spec.cpu.cores,
   currentVcpus: vm.spec.cpu.cores,
   firmware: 'bios',
+  immovable: [],
   onReboot: 'restart',
   disks: [disk(), disk({ alias: 'ua-seed' })],
   nics: [{ mac: '02:00:00:00:00:01', alias: 'ua-main' }],

@@ -84,6 +84,7 @@ function domain(
       onReboot: 'restart',
       disks: [observedDisk],
       nics: [],
+      immovable: [],
       metadata,
     },
     ...view,

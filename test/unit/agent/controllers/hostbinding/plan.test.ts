@@ -92,15 +92,19 @@ describe('a machine that shall be here', () => {
     const from = {
       power: { marker: 'Stopped', by: 'Guest', starting: true, bootId: 'x' },
       machineType: 'pc-q35-7.2',
+      times: { start: 1, running: 2 },
+      address: '10.88.0.7',
     } as const
     const vm = clusterVm(from)
     const binding = aBinding({}, [vm])
     expect(deeds(plan(binding, [namespace]))).toEqual(['make VirtualMachine', 'hand-over'])
     const [step] = plan(binding, [namespace, copyOf(vm)]).steps
     if (step?.do !== 'hand-over') throw new Error('nothing is handed over')
-    expect(step.from).toEqual({ power: { marker: 'Stopped', by: 'Guest' }, machineType: 'pc-q35-7.2' })
+    const { times, address, machineType } = from
+    expect(step.from).toEqual({ power: { marker: 'Stopped', by: 'Guest' }, machineType, times, address })
     const after = withHandedOver({ ...vm, status: { phase: 'Pending' } }, step.from)
-    expect(after).toMatchObject({ phase: 'Pending', berth: step.from })
+    const { address: carried, ...rest } = step.from
+    expect(after).toMatchObject({ phase: 'Pending', berth: { ...rest, carried } })
     expect(isFresh({ ...vm, status: after })).toBe(false)
     expect(deeds(plan(binding, [namespace, { ...copyOf(vm), status: after }]))).toEqual([])
     const known = { berth: { power: { marker: 'Started' } } } as object
