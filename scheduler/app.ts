@@ -17,6 +17,7 @@ import { createFirstObjects } from '../lib/server/first-objects.ts'
 import { openFoundation } from '../lib/server/foundation.ts'
 import { openListeners, requestLimits } from '../lib/server/listen.ts'
 import { resourceLabels } from '../lib/server/metrics.ts'
+import { type Overload, OverloadWatch } from '../lib/server/overload.ts'
 import type { RunningServer, ServerStart } from '../lib/server/program.ts'
 import { storeAnswers, storeReady, watchStore } from '../lib/server/store-trouble.ts'
 import { KINDS } from '../schemas/index.ts'
@@ -28,6 +29,7 @@ import { refuseLostDatabase } from './lost.ts'
 import { ClusterAuthority } from './membership/authority.ts'
 import { Members } from './membership/members.ts'
 import { SCHEDULER_METRICS } from './metrics/catalogue.ts'
+import { overloadCollector } from './metrics/collectors.ts'
 import { DELETION_ORDER } from './names.ts'
 
 /** Under this name the scheduler records events and the fields that it owns. */
@@ -79,6 +81,8 @@ export async function startScheduler({
     observer,
   }
   const cluster = createCluster(core)
+  const load = new OverloadWatch({ clock, log, queues: () => observer.latest(), onChange: () => undefined })
+  metrics.collect(overloadCollector(load))
   const { admission, completions, reports, readiness, ...added } = cluster.api
   const api = apiMetrics({ counts: metrics, resources: resourceLabels(KINDS, [...added.connect, ...added.reads]) })
   metrics.collect(api.collector)
@@ -126,10 +130,11 @@ export async function startScheduler({
   for (const controller of controllers) controller.start()
   events.start()
   cluster.start()
+  load.start()
   const unwatch = watchStore(store, { onFailed, resync: () => controllers })
   return {
     settled: cluster.settled,
-    status: () => cluster.status(),
+    status: () => statusLine(cluster.status(), load.overload()),
     ask,
     meanwhile: 'hosts and guests go on',
     stop: async () => {
@@ -137,6 +142,7 @@ export async function startScheduler({
       keeping.abort()
       await server.close()
       await audit?.close()
+      await load.stop()
       await cluster.stop()
       await members.stop()
       await Promise.all(controllers.map((controller) => controller.stop()))
@@ -146,3 +152,6 @@ export async function startScheduler({
     },
   }
 }
+
+const statusLine = (status: string, overload: Overload | null): string =>
+  overload === null ? status : `${status}; does not keep up: ${overload.message}`

@@ -108,6 +108,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     clock,
     log,
     ...observed,
+    nodes: () => clients.nodes(),
     urlOf: (node) => clients.urlOf(node),
     imageFor: (image, node) => images.contentFor(image, node),
     onRefused: ({ uid }) => {

@@ -2,9 +2,11 @@
 import type { KubeObject } from '../lib/object.ts'
 import type { IndexFunction } from '../lib/reconcile/cache.ts'
 import {
+  type ClusterDiskStatus,
   type ClusterImageStatus,
   type ClusterVmStatus,
   clusterStatusOf,
+  openMigration,
   type VirtualDisk,
   type VirtualImage,
   type VirtualMachine,
@@ -101,6 +103,14 @@ const at =
       : referencesOf(object).flatMap((reference) => places.map((node) => referenceAt(reference, node)))
   }
 
+/** Disks that were given to no host yet, all under one value. */
+export const UNPLACED_DISKS = `${DISKS}/unplaced`
+export const UNPLACED = 'unplaced'
+
+/** Machines that are on their way to another host, all under one value. */
+export const MOVING_VMS = `${VMS}/moving`
+export const MOVING = 'moving'
+
 /** Uid of a machine -> those that are stopped to make room for it. */
 export const VICTIMS_OF = `${VMS}/victims-of`
 
@@ -111,6 +121,8 @@ export const CLUSTER_INDEXES: Readonly<Record<string, IndexFunction>> = {
   [DISKS_BY_REFERENCE]: sourceReferences,
   [VMS_AT]: at(vmReferences),
   [DISKS_AT]: at(sourceReferences),
+  [UNPLACED_DISKS]: (object) => (clusterStatusOf<ClusterDiskStatus>(object).placement === undefined ? [UNPLACED] : []),
+  [MOVING_VMS]: (object) => (openMigration(clusterStatusOf<ClusterVmStatus>(object)) === null ? [] : [MOVING]),
   [VICTIMS_OF]: (object) => {
     const { eviction } = clusterStatusOf<ClusterVmStatus>(object)
     return eviction === undefined ? [] : [eviction.for]

@@ -6,7 +6,16 @@ import { objectsOf } from '../lib/reconcile/sources.ts'
 import { keyOf } from '../lib/store/change.ts'
 import type { Change } from '../lib/store/store.ts'
 import type { VirtualMachineOperation } from '../schemas/index.ts'
-import { DISKS, SECRETS, STORAGE_CLASSES, VM_CLASSES, VM_OPERATIONS, VMS } from '../schemas/resources.ts'
+import {
+  CLUSTER_IMAGES,
+  DISKS,
+  IMAGES,
+  SECRETS,
+  STORAGE_CLASSES,
+  VM_CLASSES,
+  VM_OPERATIONS,
+  VMS,
+} from '../schemas/resources.ts'
 import type { Binder } from './binder/binder.ts'
 import {
   BOUND_RESOURCES,
@@ -23,7 +32,7 @@ import type { Links } from './links/links.ts'
 
 export interface Sleepers {
   readonly reader: Reader
-  readonly binder: Pick<Binder, 'enqueue' | 'wishes'>
+  readonly binder: Pick<Binder, 'enqueue' | 'wanting'>
   readonly agents: Pick<Links, 'holders'>
   readonly machines: Pick<Controller, 'enqueue'>
   /** Of operations. */
@@ -43,13 +52,15 @@ function hear(change: Change, sleepers: Sleepers): void {
   const { reader, machines, power, releases } = sleepers
   const { resource, namespace, name } = keyOf(change)
   const key = toKey({ namespace, name })
+  const isNews = isNewShape(change)
   if (BOUND.includes(resource)) {
-    bind(change, resource, sleepers)
+    // A change of status alone, as the mirror writes it, changes no binding.
+    if (isNews) enqueueEverywhere(resource, uidOf(change), sleepers)
     if (resource === VMS) {
       machines.enqueue(key)
       for (const operation of reader.byIndex(OPERATIONS_BY_VM, key)) power.enqueue(toKey(nameOf(operation)))
     } else releases.get(resource)?.enqueue(key)
-    if (isNewShape(change)) reachReferred(change, sleepers)
+    if (isNews) reachReferred(change, sleepers)
   }
   if (resource === VM_OPERATIONS) {
     power.enqueue(key)
@@ -58,7 +69,7 @@ function hear(change: Change, sleepers: Sleepers): void {
   // Who refers to what has changed: copies on hosts follow, and what waited for it goes on.
   const kind = KIND_OF[resource]
   const isDependency = resource === VM_CLASSES || resource === SECRETS || (BOUND.includes(resource) && resource !== VMS)
-  if (kind !== undefined && isDependency && isNewShape(change))
+  if (kind !== undefined && isDependency && isNews)
     for (const vm of reader.byIndex(VMS_BY_REFERENCE, referenceOf(kind, namespace, name)))
       wakeVm(toKey(nameOf(vm)), sleepers)
   if (resource === STORAGE_CLASSES)
@@ -76,23 +87,23 @@ function wakeVm(key: string, sleepers: Sleepers): void {
 /** The hosts that have it, and those that shall. */
 function enqueueEverywhere(resource: string, uid: string, { reader, binder, agents }: Sleepers): void {
   const [object] = reader.byIndex(`${resource}/uid`, uid)
-  const wanted = object === undefined ? [] : [...binder.wishes(resource, object).keys()]
+  const wanted = object === undefined ? [] : [...binder.wanting(resource, object)]
   for (const node of new Set([...agents.holders(uid), ...wanted])) binder.enqueue(node, resource, uid)
 }
 
-/** A change of status alone, as the mirror writes it, changes no binding. */
-function bind(change: Change, resource: string, sleepers: Sleepers): void {
-  const { uid } = (change.type === 'put' ? change.entry.value : change.previous).metadata
-  if (change.type === 'delete' || isNewShape(change)) enqueueEverywhere(resource, uid, sleepers)
-}
+const uidOf = (change: Change): string => (change.type === 'put' ? change.entry.value : change.previous).metadata.uid
 
 /** What was asked for, or what the scheduler remembers of it, differs. */
 function isNewShape(change: Change): boolean {
   if (change.type === 'delete' || change.previous === null) return true
+  const { resource } = change.entry.key
+  // Of an image each host that gets it would be news to all others; who lacks it is its own controller's affair.
+  const isImage = resource === IMAGES || resource === CLUSTER_IMAGES
   const shape = ({ metadata, status }: Change['previous'] & object) => {
-    const { host: _, ...berth } =
+    const { host: _, ...all } =
       (status as { readonly berth?: Readonly<Record<string, unknown>> } | undefined)?.berth ?? {}
-    const phase = (status as { readonly phase?: string } | undefined)?.phase
+    const { nodes: __, ...berth } = isImage ? all : { nodes: undefined, ...all }
+    const phase = isImage ? undefined : (status as { readonly phase?: string } | undefined)?.phase
     const { generation, labels, annotations, deletionTimestamp, resourceVersion } = metadata
     const counted = generation ?? resourceVersion
     return JSON.stringify([counted, labels, annotations, deletionTimestamp, berth, phase])

@@ -1,4 +1,5 @@
 // Where an API server is and how to prove who asks. A target is plain data; `transport.ts` and `streams.ts` use it.
+import type { SecureContext } from 'node:tls'
 
 /** Credentials and trust for a TLS connection, all PEM. */
 export interface TlsMaterial {
@@ -8,6 +9,8 @@ export interface TlsMaterial {
   readonly key?: string
   /** The name that the certificate must carry, when it is not the host's. */
   readonly servername?: string
+  /** Made of the three before, once for many connections: to make one takes longer than a handshake. */
+  readonly secureContext?: SecureContext
 }
 
 export interface Target {

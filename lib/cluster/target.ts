@@ -1,4 +1,5 @@
 // How one server of a cluster reaches another: mutual TLS with the cluster's certificates, the other one known by its name there.
+import type { SecureContext } from 'node:tls'
 import type { Target } from '../client/target.ts'
 
 /** What a server of a cluster shows, and by whom it knows the others. PEM. */
@@ -12,11 +13,17 @@ export interface ClusterCredentials {
 /**
  * @param url `https://ADDRESS:PORT`; whoever answers there must have a certificate with `serverName`
  * @param serverName of `identity.ts`
+ * @param secureContext of these credentials, for who calls many
  */
-export const clusterTarget = (url: string, serverName: string, { key, cert, ca }: ClusterCredentials): Target => ({
+export const clusterTarget = (
+  url: string,
+  serverName: string,
+  { key, cert, ca }: ClusterCredentials,
+  secureContext?: SecureContext,
+): Target => ({
   label: url,
   origin: new URL(url).origin,
   prefix: '',
-  tls: { ca, cert, key, servername: serverName },
+  tls: { ca, cert, key, servername: serverName, ...(secureContext === undefined ? {} : { secureContext }) },
   namespace: 'default',
 })

@@ -132,13 +132,17 @@ export class EventRecorder {
   }
 
   async #writeOne(pending: Pending): Promise<void> {
-    const { resources, log } = this.#options
+    const { reader, resources, log } = this.#options
     try {
-      const counted = await resources.modify<StoredEvent>(EVENTS, pending, (event) => ({
-        ...event,
-        count: (event.count ?? 1) + pending.count,
-        lastTimestamp: timestamp(pending.lastMs),
-      }))
+      // Most are new: they cost one write and no look into the store.
+      const counted =
+        reader.get(EVENTS, pending) === null
+          ? null
+          : await resources.modify<StoredEvent>(EVENTS, pending, (event) => ({
+              ...event,
+              count: (event.count ?? 1) + pending.count,
+              lastTimestamp: timestamp(pending.lastMs),
+            }))
       if (counted === null) await resources.create<StoredEvent>(EVENTS, this.#event(pending))
     } catch (error) {
       log.debug(
@@ -179,25 +183,32 @@ export class EventRecorder {
     const { clock } = this.#options
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      const more = await this.#sweep()
-      await clock.sleep(more ? BREATH_MS : SWEEP_EVERY_MS, signal).catch(() => undefined)
+      await this.#sweep(signal)
+      await clock.sleep(SWEEP_EVERY_MS, signal).catch(() => undefined)
     }
   }
 
-  /** Deletes one batch of what is too old or too many. @returns whether more may be left */
-  async #sweep(): Promise<boolean> {
-    const { reader, resources, clock, log, ttlMs = TTL_MS, maxEvents = MAX_EVENTS } = this.#options
+  /** Deletes what is too old or too many, in batches; what comes meanwhile waits for the next sweep. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { clock, resources, log } = this.#options
+    const doomed = this.#doomed()
+    try {
+      for (let from = 0; from < doomed.length && !signal.aborted; from += BATCH) {
+        const batch = doomed.slice(from, from + BATCH)
+        await Promise.all(batch.map((event) => resources.delete(EVENTS, nameOf(event), { uid: event.metadata.uid })))
+        await clock.sleep(BREATH_MS, signal).catch(() => undefined)
+      }
+    } catch (error) {
+      log.debug({ err: messageOf(error) }, 'old events could not be deleted; trying again later')
+    }
+  }
+
+  #doomed(): readonly StoredEvent[] {
+    const { reader, clock, ttlMs = TTL_MS, maxEvents = MAX_EVENTS } = this.#options
     const events = reader.list<StoredEvent>(EVENTS).map((event) => ({ event, at: lastSeen(event) }))
     const excess = events.length - maxEvents
     const oldestFirst = events.toSorted((a, b) => a.at - b.at)
-    const doomed = oldestFirst.filter(({ at }, index) => index < excess || clock.now() - at > ttlMs).slice(0, BATCH)
-    try {
-      await Promise.all(doomed.map(({ event }) => resources.delete(EVENTS, nameOf(event), { uid: event.metadata.uid })))
-      return doomed.length === BATCH
-    } catch (error) {
-      log.debug({ err: messageOf(error) }, 'old events could not be deleted; trying again later')
-      return false
-    }
+    return oldestFirst.filter(({ at }, index) => index < excess || clock.now() - at > ttlMs).map(({ event }) => event)
   }
 }
 

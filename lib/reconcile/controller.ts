@@ -43,6 +43,13 @@ export interface ControllerOptions {
   readonly observer?: ControllerObserver
 }
 
+interface Pass {
+  /** Monotonic milliseconds. */
+  readonly began: number
+  /** For the log. */
+  readonly facts: object
+}
+
 const PASS_TIMEOUT_MS = 300_000
 const RESYNC_MS = 600_000
 /** Resyncs of single keys are gathered so that they wake the process no more often than this. */
@@ -55,8 +62,9 @@ export class Controller {
   readonly #queue: KeyedQueue
   readonly #backoff: Backoff
   readonly #stopping = new AbortController()
-  /** Those under way, and when they began, in monotonic milliseconds. */
-  readonly #passes = new Map<AbortController, number>()
+  /** Those under way, the one that began first in front. */
+  readonly #passes = new Map<AbortController, Pass>()
+  #isWatching = false
   readonly #counts: Record<PassResult['kind'], number> = { done: 0, again: 0, error: 0, terminal: 0, stopped: 0 }
   #workers: readonly Promise<void>[] = []
 
@@ -140,7 +148,8 @@ export class Controller {
   /** Passes under way, and the milliseconds since the longest of them began. */
   get running(): { readonly passes: number; readonly oldestMs: number } {
     const [first] = this.#passes.values()
-    return { passes: this.#passes.size, oldestMs: first === undefined ? 0 : this.#options.clock.monotonic() - first }
+    const oldestMs = first === undefined ? 0 : this.#options.clock.monotonic() - first.began
+    return { passes: this.#passes.size, oldestMs }
   }
 
   async #work(): Promise<void> {
@@ -175,19 +184,12 @@ export class Controller {
   }
 
   async #pass(key: string): Promise<PassResult> {
-    const { reconciler, clock, log, passTimeoutMs = PASS_TIMEOUT_MS } = this.#options
+    const { reconciler, clock, log } = this.#options
     const facts = { controller: this.name, key, reconcileId: randomUUID() }
     const pass = new AbortController()
-    const timer = new AbortController()
-    this.#passes.set(pass, clock.monotonic())
-    clock.sleep(passTimeoutMs, timer.signal).then(
-      () => {
-        log.warn({ ...facts, passTimeoutMs }, 'a pass takes too long and is aborted')
-        pass.abort(new Error(`the pass took longer than ${passTimeoutMs} ms`))
-      },
-      () => undefined,
-    )
     const started = clock.monotonic()
+    this.#passes.set(pass, { began: started, facts })
+    if (!this.#isWatching) void this.#watch()
     try {
       const looking = () => this.#queue.covered(key)
       const outcome = await reconciler.reconcile(key, pass.signal, { looking, log: withFacts(log, facts) })
@@ -195,9 +197,28 @@ export class Controller {
     } catch (error) {
       return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - started) })
     } finally {
-      timer.abort()
       this.#passes.delete(pass)
     }
+  }
+
+  /** Aborts passes that take too long. One timer for all: a pass is often shorter than it takes to make one. */
+  async #watch(): Promise<void> {
+    const { clock, log, passTimeoutMs = PASS_TIMEOUT_MS } = this.#options
+    const { signal } = this.#stopping
+    this.#isWatching = true
+    while (!signal.aborted) {
+      const [next] = [...this.#passes].filter(([pass]) => !pass.signal.aborted)
+      if (next === undefined) break
+      const [pass, { began, facts }] = next
+      const left = began + passTimeoutMs - clock.monotonic()
+      if (left > 0) {
+        await clock.sleep(left, signal).catch(() => undefined)
+        continue
+      }
+      log.warn({ ...facts, passTimeoutMs }, 'a pass takes too long and is aborted')
+      pass.abort(new Error(`the pass took longer than ${passTimeoutMs} ms`))
+    }
+    this.#isWatching = false
   }
 
   #succeeded(key: string, outcome: Outcome, facts: object): PassResult {

@@ -11,6 +11,13 @@ import type { Collector, Counts } from '../metrics/metrics.ts'
 import type { Sink } from '../metrics/samples.ts'
 import type { Controller, ControllerObserver, PassResult } from './controller.ts'
 
+interface Load {
+  readonly depth: number
+  readonly oldestMs: number
+  readonly passes: number
+  readonly longestMs: number
+}
+
 /** Give it to every controller of a server. */
 export class ControllerMetrics implements ControllerObserver, Collector {
   readonly name = 'controllers'
@@ -42,13 +49,28 @@ export class ControllerMetrics implements ControllerObserver, Collector {
     return latest
   }
 
+  /** Those of one name (one for each host) have one series. */
   collect(sink: Sink): void {
-    for (const { name, depth, oldestMs, running } of this.#controllers) {
-      const labels = { controller: name }
-      sink.add(RECONCILE_DEPTH, labels, depth)
-      sink.add(RECONCILE_OLDEST, labels, oldestMs / 1000)
-      sink.add(RECONCILE_RUNNING, labels, running.passes)
-      sink.add(RECONCILE_LONGEST, labels, running.oldestMs / 1000)
+    for (const [controller, load] of this.#loads()) {
+      const labels = { controller }
+      sink.add(RECONCILE_DEPTH, labels, load.depth)
+      sink.add(RECONCILE_OLDEST, labels, load.oldestMs / 1000)
+      sink.add(RECONCILE_RUNNING, labels, load.passes)
+      sink.add(RECONCILE_LONGEST, labels, load.longestMs / 1000)
     }
+  }
+
+  #loads(): ReadonlyMap<string, Load> {
+    const loads = new Map<string, Load>()
+    for (const { name, depth, oldestMs, running } of this.#controllers) {
+      const before = loads.get(name) ?? { depth: 0, oldestMs: 0, passes: 0, longestMs: 0 }
+      loads.set(name, {
+        depth: before.depth + depth,
+        oldestMs: Math.max(before.oldestMs, oldestMs),
+        passes: before.passes + running.passes,
+        longestMs: Math.max(before.longestMs, running.oldestMs),
+      })
+    }
+    return loads
   }
 }

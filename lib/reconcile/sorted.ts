@@ -37,7 +37,12 @@ export class SortedObjects {
   }
 
   #of(ids: readonly string[]): KubeObject[] {
-    return ids.flatMap((id) => this.#objects.get(id) ?? [])
+    const found: KubeObject[] = []
+    for (const id of ids) {
+      const object = this.#objects.get(id)
+      if (object !== undefined) found.push(object)
+    }
+    return found
   }
 
   /** Index of the first id that is not before `id`. */

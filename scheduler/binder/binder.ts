@@ -9,6 +9,7 @@ import { Controller, type ControllerObserver } from '../../lib/reconcile/control
 import type { ReconcileLog } from '../../lib/reconcile/log.ts'
 import { again, DONE, type Outcome } from '../../lib/reconcile/types.ts'
 import type { HostBinding, HostBindingSpec } from '../../schemas/index.ts'
+import { CLUSTER_IMAGES, IMAGES } from '../../schemas/resources.ts'
 import { HOSTS_FINALIZER } from '../controllers/virtualmachine/finalizer.ts'
 import { byUid } from '../indexes.ts'
 import type { Links } from '../links/links.ts'
@@ -18,7 +19,7 @@ import { BINDING_PUTS } from '../metrics/catalogue.ts'
 import type { Wish } from './bindings.ts'
 import { digestOf, PUT_DIGEST } from './copies.ts'
 import type { Refusals, RefusedBinding } from './refusals.ts'
-import { type WishDeps, wishesOf } from './wishes.ts'
+import { type WishDeps, wantingNodes, wishAt } from './wishes.ts'
 
 export interface BinderDeps extends WishDeps {
   readonly resources: Pick<Resources, 'addFinalizer'>
@@ -79,9 +80,9 @@ export class Binder {
     return [...this.#controllers.values()].reduce((sum, { depth }) => sum + depth, 0)
   }
 
-  /** What each host shall have of it. */
-  wishes(resource: string, object: KubeObject): ReturnType<typeof wishesOf> {
-    return wishesOf(resource, object, this.#holders(object.metadata.uid), this.#deps)
+  /** Hosts that shall have it, beside those that have it. */
+  wanting(resource: string, object: KubeObject): Iterable<string> {
+    return wantingNodes(resource, object, this.#holders(resource, object.metadata.uid), this.#deps)
   }
 
   #of(node: string): Controller {
@@ -101,8 +102,12 @@ export class Binder {
     return controller
   }
 
-  #holders(uid: string): ReadonlyMap<string, HostBinding> {
-    return this.#deps.agents.bindingsOf(uid)
+  /** @param node of an image that one alone */
+  #holders(resource: string, uid: string, node?: string): ReadonlyMap<string, HostBinding> {
+    const { agents } = this.#deps
+    if (resource !== IMAGES && resource !== CLUSTER_IMAGES) return agents.bindingsOf(uid)
+    const binding = node === undefined ? null : (agents.view(node)?.binding(uid) ?? null)
+    return new Map(node === undefined || binding === null ? [] : [[node, binding]])
   }
 
   async #pass(node: string, key: string, signal: AbortSignal): Promise<Outcome> {
@@ -115,7 +120,7 @@ export class Binder {
     const current = view.binding(uid)
     const object = reader.byIndex(byUid(resource), uid)[0] ?? null
     if (object === null) return current === null ? DONE : await this.#unknown(node, current, signal)
-    const wish = wishesOf(resource, object, this.#holders(uid), this.#deps, node).get(node)
+    const wish = wishAt(node, resource, object, this.#holders(resource, uid, node), this.#deps)
     if (wish === undefined || wish === 'wait') return DONE
     const digest = digestOf(wish.spec, wish.objects)
     if (current?.metadata.annotations?.[PUT_DIGEST] === digest) return DONE

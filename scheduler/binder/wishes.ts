@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import {
-  type ClusterDiskStatus,
+  type ClusterImageStatus,
   type ClusterVmStatus,
   clusterStatusOf,
   type HostBinding,
@@ -23,23 +23,80 @@ import {
   VMS_AT,
   VMS_BY_REFERENCE,
 } from '../indexes.ts'
-import { diskWishes, type ImageFacts, imageWishes, vmWishes, type Wishes } from './bindings.ts'
+import { diskWishes, type ImageFacts, imageWishes, vmWishes, type Wish, type Wishes } from './bindings.ts'
 import { needsOfDisk, needsOfVm } from './needs.ts'
 
 export interface WishDeps {
   readonly reader: Pick<Reader, 'get' | 'list' | 'byIndex'>
+  /** Members of the cluster. */
+  readonly nodes: () => readonly string[]
   readonly urlOf: (node: string) => string | null
   /** Where a host can have an image's content from; absent: each host asks the image's own source. */
   readonly imageFor?: (image: KubeObject, node: string) => ReturnType<ImageFacts['imageFor']>
 }
 
-/** @param node right for this host alone, and cheaper where many refer to an object */
+/** What each host shall have of it. */
 export function wishesOf(
   resource: string,
   object: KubeObject,
   holders: ReadonlyMap<string, HostBinding>,
   deps: WishDeps,
-  node?: string,
+): Wishes {
+  if (!isImage(resource)) return heldWishes(resource, object, holders, deps)
+  const users = usersOf(resource, object, deps)
+  return imageWishes(object, { ...imageFacts(resource, object, deps), holders, users })
+}
+
+/** The same for one host. An image may be on all of them, and what one has of it does not depend on the others' bindings. */
+export function wishAt(
+  node: string,
+  resource: string,
+  object: KubeObject,
+  holders: ReadonlyMap<string, HostBinding>,
+  deps: WishDeps,
+): Wish | 'wait' | undefined {
+  if (!isImage(resource)) return heldWishes(resource, object, holders, deps).get(node)
+  const own = holders.get(node)
+  const facts = {
+    ...imageFacts(resource, object, deps),
+    holders: new Map(own === undefined ? [] : [[node, own]]),
+    users: userAt(node, resource, object, deps.reader),
+  }
+  return imageWishes(onlyAt(node, object), facts).get(node)
+}
+
+/** Hosts that shall have it, beside those that have it. */
+export function wantingNodes(
+  resource: string,
+  object: KubeObject,
+  holders: ReadonlyMap<string, HostBinding>,
+  deps: WishDeps,
+): Iterable<string> {
+  if (!isImage(resource)) return heldWishes(resource, object, holders, deps).keys()
+  const { nodes = [] } = clusterStatusOf<ClusterImageStatus>(object)
+  return new Set([...nodes, ...usersOf(resource, object, deps)])
+}
+
+const isImage = (resource: string): boolean => resource === IMAGES || resource === CLUSTER_IMAGES
+
+/** As if no other host had anything of the image. */
+function onlyAt(node: string, image: KubeObject): KubeObject {
+  const berth = clusterStatusOf<ClusterImageStatus>(image)
+  const nodes = (berth.nodes ?? []).filter((name) => name === node)
+  return { ...image, status: { ...(image.status as object | undefined), berth: { ...berth, nodes } } } as KubeObject
+}
+
+const imageFacts = (resource: string, image: KubeObject, deps: WishDeps) => ({
+  resource,
+  needs: [],
+  imageFor: (node: string) => deps.imageFor?.(image, node),
+})
+
+function heldWishes(
+  resource: string,
+  object: KubeObject,
+  holders: ReadonlyMap<string, HostBinding>,
+  deps: WishDeps,
 ): Wishes {
   const { reader } = deps
   switch (resource) {
@@ -63,15 +120,6 @@ export function wishesOf(
         migration: migrationOf(disk, reader),
       })
     }
-    case IMAGES:
-    case CLUSTER_IMAGES:
-      return imageWishes(object, {
-        resource,
-        holders,
-        needs: [],
-        users: node === undefined ? usersOf(resource, object, reader) : userAt(node, resource, object, reader),
-        imageFor: (node) => deps.imageFor?.(object, node),
-      })
     default:
       return new Map()
   }
@@ -100,19 +148,19 @@ function userAt(
   reader: WishDeps['reader'],
 ): ReadonlySet<string> {
   const reference = referenceOf(KIND_OF[resource] ?? '', metadata.namespace ?? '', metadata.name)
-  const isUser = [VMS_AT, DISKS_AT].some((index) => reader.byIndex(index, referenceAt(reference, node)).length > 0)
-  return new Set(isUser ? [node] : [])
+  return new Set(isUserAt(referenceAt(reference, node), reader) ? [node] : [])
 }
 
 /** Hosts with a machine, or with a disk, of this image. */
-export function usersOf(resource: string, image: KubeObject, reader: WishDeps['reader']): ReadonlySet<string> {
-  return new Set(
-    referrers(resource, image, reader).flatMap((user) => {
-      const { placement, migration } = clusterStatusOf<ClusterVmStatus & ClusterDiskStatus>(user)
-      if (placement === undefined) return []
-      // A disk that is made keeps its image in use: it is an overlay of it.
-      const open = migration !== undefined && migration.phase !== 'Failed' ? [migration.to] : []
-      return [placement.node, ...open]
-    }),
-  )
+export function usersOf(
+  resource: string,
+  { metadata }: KubeObject,
+  { reader, nodes }: Pick<WishDeps, 'reader' | 'nodes'>,
+): ReadonlySet<string> {
+  const reference = referenceOf(KIND_OF[resource] ?? '', metadata.namespace ?? '', metadata.name)
+  // There are always fewer hosts than machines of one image.
+  return new Set(nodes().filter((node) => isUserAt(referenceAt(reference, node), reader)))
 }
+
+const isUserAt = (reference: string, reader: WishDeps['reader']): boolean =>
+  [VMS_AT, DISKS_AT].some((index) => reader.byIndex(index, reference).length > 0)

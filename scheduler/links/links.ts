@@ -119,7 +119,8 @@ export class Links implements Agents {
   }
 
   async put(node: string, binding: HostBinding, signal: AbortSignal): Promise<HostBinding> {
-    const stored = await this.#ask(node, signal, (client, within) => putBinding(client, binding, within))
+    const isKnown = this.view(node)?.binding(binding.metadata.name) != null
+    const stored = await this.#ask(node, signal, (client, within) => putBinding(client, binding, isKnown, within))
     const told = this.#members.get(node)?.link.view.put(HOST_BINDINGS, stored)
     if (told !== null && told !== undefined) this.#tell(node, told)
     return stored
@@ -253,19 +254,25 @@ export class Links implements Agents {
   }
 }
 
+const PUT_ATTEMPTS = 6
+
 /** Replaces what is there, or makes it; which of the two is right may change between look and write. */
-async function putBinding(client: Client, binding: HostBinding, signal: AbortSignal): Promise<HostBinding> {
+async function putBinding(
+  client: Client,
+  binding: HostBinding,
+  isKnown: boolean,
+  signal: AbortSignal,
+): Promise<HostBinding> {
   const options = { signal, fieldManager: 'berth-scheduler' }
+  let replaces = isKnown
   for (let attempt = 1; ; attempt++) {
     try {
-      return await client.objects.update<HostBinding>(BINDINGS, binding, options)
+      return replaces
+        ? await client.objects.update<HostBinding>(BINDINGS, binding, options)
+        : await client.objects.create<HostBinding>(BINDINGS, binding, options)
     } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error
-    }
-    try {
-      return await client.objects.create<HostBinding>(BINDINGS, binding, options)
-    } catch (error) {
-      if (!isApiError(error, 'AlreadyExists') || attempt >= 3) throw error
+      if (!isApiError(error, replaces ? 'NotFound' : 'AlreadyExists') || attempt >= PUT_ATTEMPTS) throw error
+      replaces = !replaces
     }
   }
 }

@@ -1,4 +1,5 @@
 // The joined hosts and how their agents are called: mutual TLS, each known by its own name in the cluster, wherever it answers.
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { Client } from '../../lib/client/client.ts'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
 import { clusterTarget } from '../../lib/cluster/target.ts'
@@ -26,6 +27,8 @@ export class Members {
   readonly #clients = new Map<string, Known>()
   readonly #listeners = new Set<(node: string) => void>()
   readonly #unsubscribe: readonly (() => void)[]
+  /** Of the scheduler's certificate: one for the connections to all agents. */
+  #context: SecureContext | null = null
 
   constructor(deps: MembersDeps) {
     this.#deps = deps
@@ -38,6 +41,7 @@ export class Members {
         if (before !== after) this.#renew(name)
       }),
       deps.authority.onChange(() => {
+        this.#context = null
         for (const node of this.nodes()) this.#renew(node)
       }),
     ]
@@ -67,7 +71,9 @@ export class Members {
     const known = this.#clients.get(node)
     if (known?.url === url) return known.client
     const { authority, version } = this.#deps
-    const target = clusterTarget(url, nodeServerName(node), authority.credentials)
+    const { credentials } = authority
+    this.#context ??= createSecureContext({ ...credentials })
+    const target = clusterTarget(url, nodeServerName(node), credentials, this.#context)
     const client = new Client(target, `berth-scheduler/${version}`)
     this.#clients.set(node, { url, client })
     return client

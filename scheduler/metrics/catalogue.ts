@@ -85,6 +85,11 @@ export const FAILOVERS = counter(
   ['evidence'],
 )
 
+export const OVERLOADED = gauge(
+  'berth_scheduler_overloaded',
+  '1 while the scheduler does not keep up: busy for 95 % of half a minute, or what people asked for waits longer than 30 s',
+)
+
 /** Of the scheduler alone. */
 export const CLUSTER_METRICS: readonly MetricDef[] = [
   RULE,
@@ -102,6 +107,7 @@ export const CLUSTER_METRICS: readonly MetricDef[] = [
   FROZEN,
   FENCINGS,
   FAILOVERS,
+  OVERLOADED,
 ]
 
 /** Every metric that the scheduler has, in the order of a scrape. */

@@ -137,8 +137,8 @@ export class DrainReconciler implements Reconciler {
 export const drainKeys = (reader: Reader): readonly string[] =>
   reader
     .list<Node>(NODES)
-    .filter(
-      ({ metadata, status }) =>
-        metadata.annotations?.[DRAIN] !== undefined || getCondition(status?.conditions, 'Draining') !== undefined,
-    )
+    .filter(hasDrain)
     .map((node) => toKey(nameOf(node)))
+
+export const hasDrain = ({ metadata, status }: Node): boolean =>
+  metadata.annotations?.[DRAIN] !== undefined || getCondition(status?.conditions, 'Draining') !== undefined

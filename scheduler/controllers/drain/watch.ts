@@ -7,7 +7,7 @@ import { keyOf } from '../../../lib/store/change.ts'
 import type { Change } from '../../../lib/store/store.ts'
 import { type ClusterVmStatus, clusterStatusOf, type Node, type VirtualMachine } from '../../../schemas/index.ts'
 import { NODES, VMS } from '../../../schemas/resources.ts'
-import { drainKeys } from './controller.ts'
+import { hasDrain } from './controller.ts'
 import { DRAIN } from './plan.ts'
 
 /** Returns the unsubscribe function. */
@@ -16,10 +16,10 @@ export function wireDrains(reader: Reader, sink: KeySink): () => void {
     const { resource, name } = keyOf(change)
     if (resource === NODES && isAsked(change)) sink.enqueue(toKey({ namespace: '', name }))
     if (resource !== VMS || !hasMoved(change)) return
-    const draining = new Set(drainKeys(reader))
     for (const vm of objectsOf(change)) {
-      const key = toKey({ namespace: '', name: placeOf(vm as VirtualMachine) ?? '' })
-      if (draining.has(key)) sink.enqueue(key)
+      const host = { namespace: '', name: placeOf(vm as VirtualMachine) ?? '' }
+      const node = reader.get<Node>(NODES, host)
+      if (node !== null && hasDrain(node)) sink.enqueue(toKey(host))
     }
   })
 }

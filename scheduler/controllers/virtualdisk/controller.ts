@@ -21,7 +21,7 @@ import {
 } from '../../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, STORAGE_CLASSES, VMS } from '../../../schemas/resources.ts'
 import { storageClassOf } from '../../binder/needs.ts'
-import { byPlace, referenceOf, VMS_BY_REFERENCE, vmReferences } from '../../indexes.ts'
+import { byPlace, referenceOf, UNPLACED, UNPLACED_DISKS, VMS_BY_REFERENCE, vmReferences } from '../../indexes.ts'
 import { HOSTS_FINALIZER } from '../virtualmachine/finalizer.ts'
 import { CLUSTER_DISK_CONDITIONS, type ClusterDiskCondition } from './conditions.ts'
 import { aimDisk, type DiskHost } from './plan.ts'
@@ -84,10 +84,9 @@ export class DiskPlaces {
 
   /** A host is heard of no more, or again. */
   turned(node: string): void {
-    for (const disk of this.#deps.reader.list<VirtualDisk>(DISKS)) {
-      const { placement } = clusterStatusOf<ClusterDiskStatus>(disk)
-      if (placement === undefined || placement.node === node) this.controller.enqueue(toKey(nameOf(disk)))
-    }
+    const { reader } = this.#deps
+    for (const disk of [...reader.byIndex(byPlace(DISKS), node), ...reader.byIndex(UNPLACED_DISKS, UNPLACED)])
+      this.controller.enqueue(toKey(nameOf(disk)))
   }
 
   #all(): void {

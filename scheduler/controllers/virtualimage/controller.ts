@@ -21,7 +21,7 @@ import { byUid } from '../../indexes.ts'
 import type { Links } from '../../links/links.ts'
 import { HOSTS_FINALIZER } from '../virtualmachine/finalizer.ts'
 import { CLUSTER_IMAGE_CONDITIONS } from './conditions.ts'
-import { aimImage, type Candidate, contentFor, type ImageCopy } from './plan.ts'
+import { aimImage, type Candidate, contentFor, type ImageCopy, toldContent } from './plan.ts'
 
 export interface ImagePlacesDeps {
   readonly reader: Reader
@@ -42,6 +42,8 @@ export interface ImagePlacesDeps {
 const CONCURRENCY = 8
 /** Hosts come and go without a word to an image that waits. */
 const LOOK_MS = 10_000
+/** Hosts tell of their copies in crowds, and each look is at all of them. */
+const GATHER_MS = 200
 const KINDS = [IMAGES, CLUSTER_IMAGES] as const
 
 type AnyImage = VirtualImage
@@ -83,7 +85,7 @@ export class ImagePlaces {
         for (const object of this.#byResource.has(change.resource)
           ? reader.byIndex(byUid(change.resource), change.uid)
           : [])
-          this.#wake(change.resource, object)
+          this.#wake(change.resource, object, GATHER_MS)
       }),
     ]
     return () => {
@@ -92,11 +94,15 @@ export class ImagePlaces {
   }
 
   /** What a host is told of where the content is; see plan.ts. */
-  readonly contentFor = (image: KubeObject, node: string): BindingImage | 'wait' | undefined =>
-    contentFor(node, clusterStatusOf<ClusterImageStatus>(image), this.#copies(resourceOf(image), image.metadata.uid))
+  readonly contentFor = (image: KubeObject, node: string): BindingImage | 'wait' | undefined => {
+    const [resource, { uid }] = [resourceOf(image), image.metadata]
+    const known = toldContent(this.#copies(resource, uid, [node])[0])
+    if (known !== null) return known.told ?? undefined
+    return contentFor(node, clusterStatusOf<ClusterImageStatus>(image), this.#copies(resource, uid))
+  }
 
-  #wake(resource: string, object: KubeObject): void {
-    this.#byResource.get(resource)?.enqueue(toKey(nameOf(object)))
+  #wake(resource: string, object: KubeObject, afterMs = 0): void {
+    this.#byResource.get(resource)?.enqueue(toKey(nameOf(object)), afterMs)
   }
 
   async #pass(resource: string, key: string): Promise<Outcome> {
@@ -104,7 +110,7 @@ export class ImagePlaces {
     const image = reader.get<AnyImage>(resource, fromKey(key))
     if (image === null || image.metadata.deletionTimestamp !== undefined) return DONE
     const { uid } = image.metadata
-    const users = usersOf(resource, image, reader)
+    const users = usersOf(resource, image, this.#deps)
     const copies = this.#copies(resource, uid)
     const aim = aimImage(this.#before(image), copies, this.#candidates(users))
     if (aim.do === 'set')
@@ -129,8 +135,8 @@ export class ImagePlaces {
   /** A host that left the cluster is none of its hosts. */
   #before(image: AnyImage): ClusterImageStatus {
     const status = clusterStatusOf<ClusterImageStatus>(image)
-    const members = this.#deps.nodes()
-    return { ...status, nodes: (status.nodes ?? []).filter((node) => members.includes(node)) }
+    const members = new Set(this.#deps.nodes())
+    return { ...status, nodes: (status.nodes ?? []).filter((node) => members.has(node)) }
   }
 
   #words({ nodes = [] }: ClusterImageStatus): string {
@@ -140,9 +146,9 @@ export class ImagePlaces {
     return `no host can import it now: ${each.length === 0 ? 'the cluster has none' : each.join('; ')}`
   }
 
-  #copies(resource: string, uid: string): readonly ImageCopy[] {
+  #copies(resource: string, uid: string, among?: readonly string[]): readonly ImageCopy[] {
     const { agents, urlOf, notReady } = this.#deps
-    return agents.holders(uid).flatMap((node) => {
+    return (among ?? agents.holders(uid)).flatMap((node) => {
       const view = agents.view(node)
       const copy = view?.object<AnyImage>(resource, uid) ?? null
       if (view === null || copy === null) return []

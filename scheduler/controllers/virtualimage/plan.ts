@@ -105,14 +105,21 @@ const elected = (candidates: readonly Candidate[]): Candidate | undefined =>
       (a.node < b.node ? -1 : 1),
   )[0]
 
+/** A copy that has its content: what its host was told of it stays. Null for another one. */
+export const toldContent = (own: ImageCopy | undefined): Pick<ImageCopy, 'told'> | null =>
+  own !== undefined && hasContent(own) ? own : null
+
+/** Sources that a host is told of at most: it asks one after the other. */
+const MOST_SOURCES = 8
+
 /** Where one host has the content from. `wait`: not yet; undefined: from the image's own source. */
 export function contentFor(
   node: string,
   { nodes = [], digest }: ClusterImageStatus,
   copies: readonly ImageCopy[],
 ): BindingImage | 'wait' | undefined {
-  const own = copies.find((copy) => copy.node === node)
-  if (own !== undefined && hasContent(own)) return own.told ?? undefined
+  const own = toldContent(copies.find((copy) => copy.node === node))
+  if (own !== null) return own.told ?? undefined
   if (digest === undefined) return node === nodes[0] ? undefined : 'wait'
   const sources = copies
     .filter((copy) => copy.node !== node && copy.digest === digest && hasContent(copy) && copy.url !== null)
@@ -120,5 +127,5 @@ export function contentFor(
   const hasLive = sources.some(({ alive }) => alive)
   if (!hasLive && node === nodes[0]) return undefined
   if (sources.length === 0) return 'wait'
-  return { digest, sources: sources.map((copy) => ({ node: copy.node, url: copy.url ?? '' })) }
+  return { digest, sources: sources.slice(0, MOST_SOURCES).map((copy) => ({ node: copy.node, url: copy.url ?? '' })) }
 }

@@ -39,6 +39,8 @@ export interface ClassesDeps {
 const CONCURRENCY = 4
 /** Hosts that did not answer are asked again. */
 const ASK_AGAIN_MS = 10_000
+/** Hosts and machines come in crowds, and each look is at all of them. */
+const GATHER_MS = 500
 
 export class Classes {
   readonly controller: Controller
@@ -64,13 +66,13 @@ export class Classes {
       const { resource, name } = keyOf(change)
       if (resource === VM_CLASSES) this.#wake(name)
       if (resource === NODES && isAboutCpu(change))
-        for (const { metadata } of this.#deps.reader.list(VM_CLASSES)) this.#wake(metadata.name)
-      if (resource === VMS) for (const className of classesOf(change)) this.#wake(className)
+        for (const { metadata } of this.#deps.reader.list(VM_CLASSES)) this.#wake(metadata.name, GATHER_MS)
+      if (resource === VMS) for (const className of classesOf(change)) this.#wake(className, GATHER_MS)
     })
   }
 
-  #wake(name: string): void {
-    this.controller.enqueue(toKey({ namespace: '', name }))
+  #wake(name: string, afterMs = 0): void {
+    this.controller.enqueue(toKey({ namespace: '', name }), afterMs)
   }
 
   async #pass(key: string, signal: AbortSignal): Promise<Outcome> {

@@ -14,7 +14,7 @@ import { isMove } from '../../../schemas/virtualmachineoperation/applies.ts'
 import type { Agents } from '../../agents.ts'
 import { disksOf } from '../../binder/needs.ts'
 import { localDisksOf } from '../../failover/eligible.ts'
-import { OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
+import { MOVING, MOVING_VMS, OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
 import type { MigrationLimits, MoveFacts, SideFacts, TargetChoice } from './facts.ts'
 import { hasEnded } from './plan.ts'
 import { openRecords, type Slots, startSlot, transferSlot, type Waiting } from './slots.ts'
@@ -43,7 +43,9 @@ export function gather(key: string, vm: VirtualMachine | null, now: number, deps
   const slots = (): Slots => ({
     limits,
     nodes: reader.list(NODES).length,
-    open: openRecords(reader.list<VirtualMachine>(VMS).map((each) => clusterStatusOf<ClusterVmStatus>(each))),
+    open: openRecords(
+      reader.byIndex<VirtualMachine>(MOVING_VMS, MOVING).map((each) => clusterStatusOf<ClusterVmStatus>(each)),
+    ),
   })
   return {
     now,
@@ -130,9 +132,6 @@ export const moveKeys = (reader: Reader): readonly string[] => [
       .list<VirtualMachineOperation>(VM_OPERATIONS)
       .filter(({ spec }) => isMove(spec.type))
       .map(operationVmKey),
-    ...reader
-      .list<VirtualMachine>(VMS)
-      .filter((vm) => openRecords([clusterStatusOf<ClusterVmStatus>(vm)]).length > 0)
-      .map((vm) => toKey(nameOf(vm))),
+    ...reader.byIndex(MOVING_VMS, MOVING).map((vm) => toKey(nameOf(vm))),
   ]),
 ]

@@ -13,13 +13,13 @@ import {
 } from '../../../schemas/index.ts'
 import { HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
 import type { Agents } from '../../agents.ts'
-import { operationVmKey } from '../../indexes.ts'
+import { MOVING, MOVING_VMS, OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
 import { waitsForSlot } from './gather.ts'
 
 /** Returns the unsubscribe function. */
 export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange'>, sink: KeySink): () => void {
   const moving = () =>
-    reader.list<VirtualMachine>(VMS).flatMap((vm) => {
+    reader.byIndex<VirtualMachine>(MOVING_VMS, MOVING).flatMap((vm) => {
       const open = openMigration(clusterStatusOf<ClusterVmStatus>(vm))
       return open === null ? [] : [{ key: toKey(nameOf(vm)), uid: vm.metadata.uid, open }]
     })
@@ -38,10 +38,13 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange'>, sink
     if (resource === NODES) wake(moving().map(({ key }) => key))
     if (resource !== VMS) return
     const before = change.previous as VirtualMachine | null
+    const key = toKey(nameOf(after))
+    const phaseOf = (vm: VirtualMachine | null) => clusterStatusOf<ClusterVmStatus>(vm).migration?.phase
+    const hasMove = phaseOf(before) !== undefined || phaseOf(after as VirtualMachine) !== undefined
+    if (change.type !== 'delete' && !hasMove && reader.byIndex(OPERATIONS_BY_VM, key).length === 0) return
     if (change.type === 'put' && before !== null && isDeepStrictEqual(read(before), read(after as VirtualMachine)))
       return
-    wake([toKey(nameOf(after))])
-    const phaseOf = (vm: VirtualMachine | null) => clusterStatusOf<ClusterVmStatus>(vm).migration?.phase
+    wake([key])
     if (change.type === 'delete' || phaseOf(before) !== phaseOf(after as VirtualMachine)) wakeLine()
   })
   const unheard = agents.onChange((node, change) => {
