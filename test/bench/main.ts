@@ -1,12 +1,13 @@
 // The program behind scripts/bench. `agent` measures the budgets of one host's agent and needs root, libvirt and QEMU; `api` those of
-// the API server alone, `placement` those of placement decisions, `migration` those of live migration, with what `agent` needs; `report`
-// writes what was measured into the documentation.
+// the API server alone, `placement` those of placement decisions, in process and through a scheduler's REST, `agents` what many agents cost
+// a scheduler, `migration` those of live migration, with what `agent` needs; `report` writes what was measured into the documentation.
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { agentRows, measureAgent, type Wants } from './agent.ts'
 import * as api from './api/bed.ts'
 import { apiRows, measureApi } from './api/rows.ts'
+import * as cluster from './cluster/rows.ts'
 import { writeDocument } from './document.ts'
 import { isWithin, type Row } from './figures.ts'
 import { describeMachine, type Machine } from './machine.ts'
@@ -20,8 +21,8 @@ import { FULL, QUICK, type Scale, withWorld } from './world.ts'
 /** The checkout: this file runs as dist/test/bench/main.js. */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const EXIT = { ok: 0, missed: 1, usage: 2 } as const
-const SUITES: readonly Suite[] = ['agent', 'api', 'placement', 'migration']
-const USAGE = `scripts/bench agent|api|placement|migration|all [--rows ROW,…] [--missing] [--runs N] [--quick] [--dir DIR]
+const SUITES: readonly Suite[] = ['agent', 'api', 'placement', 'agents', 'migration']
+const USAGE = `scripts/bench agent|api|placement|agents|migration|all [--rows ROW,…] [--missing] [--runs N] [--quick] [--dir DIR]
 scripts/bench report [--dir DIR]
   --rows ROW,…  only these (burst, cpu.50) or all of a kind (cpu); the others stay as they were measured
   --missing     only those that are not there yet: goes on with a run that was cut off
@@ -50,7 +51,8 @@ async function measure(suite: Suite, options: Options, say: Say): Promise<Report
   const order = {
     agent: agentRows(scale),
     api: apiRows,
-    placement: placement.placementRows(clouds(quick)),
+    placement: [...placement.placementRows(clouds(quick)), ...cluster.restRows],
+    agents: cluster.agentsRows,
     migration: migration.migrationRows,
   }[suite]
   const kinds = rows?.split(',').map((kind) => kind.trim())
@@ -87,8 +89,15 @@ const server = ({ quick }: Options, wants: Wants, take: Take, say: Say) =>
 
 const clouds = (quick: boolean): placement.PlacementScale => (quick ? placement.QUICK : placement.FULL)
 
-const decisions = ({ quick }: Options, wants: Wants, take: Take) =>
-  take(describeMachine(), placement.measurePlacement(clouds(quick), wants))
+const clusters = (quick: boolean): cluster.ClusterScale => (quick ? cluster.QUICK : cluster.FULL)
+
+async function decisions({ quick }: Options, wants: Wants, take: Take, say: Say): Promise<void> {
+  await take(describeMachine(), placement.measurePlacement(clouds(quick), wants))
+  await take(describeMachine(), cluster.measureRest(clusters(quick), wants, say))
+}
+
+const agents = ({ quick }: Options, wants: Wants, take: Take, say: Say) =>
+  take(describeMachine(), cluster.measureAgents(clusters(quick), wants, say))
 
 async function moves({ moves: scale }: Options, wants: Wants, take: Take, say: Say): Promise<void> {
   const lab = await moveLabUp(ROOT)
@@ -99,7 +108,7 @@ async function moves({ moves: scale }: Options, wants: Wants, take: Take, say: S
   }
 }
 
-const MEASURES = { agent, api: server, placement: decisions, migration: moves } as const
+const MEASURES = { agent, api: server, placement: decisions, agents, migration: moves } as const
 
 function sayer(): Say {
   const begun = performance.now()

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { isWithin, type Row } from './figures.ts'
 import type { Machine } from './machine.ts'
 
-export type Suite = 'agent' | 'api' | 'placement' | 'migration'
+export type Suite = 'agent' | 'api' | 'placement' | 'agents' | 'migration'
 
 /** A row with the moment at which it was measured. */
 export interface Measured extends Row {

@@ -1,0 +1,216 @@
+// Rows of a real scheduler process with agents' stand-ins: placement through REST, and what five hundred agents cost it.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { infoOf } from '../../../scheduler/links/watched.ts'
+import { VIRTUAL_MACHINE, type VirtualMachine } from '../../../schemas/index.ts'
+import { type Budget, percentile, type Row, show } from '../figures.ts'
+import { cpuMs, residentMiB } from '../process.ts'
+import { type Bed, type BedSize, withBed } from './bed.ts'
+import { type FleetFigures, SAID_AT, wallMs } from './fleet.ts'
+import { place } from './load.ts'
+import { MACHINE_KINDS, type MachineKind } from './objects.ts'
+
+export interface ClusterScale {
+  readonly rest: BedSize & { readonly machines: number; readonly warmUp: number; readonly clients: number }
+  readonly agents: BedSize & {
+    /** Seconds in which nothing is said but leases, and in which machines are told of. */
+    readonly restSeconds: number
+    readonly toldSeconds: number
+    readonly toldPerSecond: number
+  }
+}
+
+export const FULL: ClusterScale = {
+  rest: { hosts: 1_000, perHost: 50, machines: 2_000, warmUp: 500, clients: 128 },
+  agents: { hosts: 500, perHost: 20, restSeconds: 30, toldSeconds: 30, toldPerSecond: 50 },
+}
+
+/** Shows that everything works; the figures mean nothing. */
+export const QUICK: ClusterScale = {
+  rest: { hosts: 10, perHost: 5, machines: 60, warmUp: 12, clients: 12 },
+  agents: { hosts: 10, perHost: 5, restSeconds: 6, toldSeconds: 3, toldPerSecond: 10 },
+}
+
+const PER_SECOND: Budget = { limit: 300, unit: '/s', atLeast: true }
+const TITLES: Readonly<Record<MachineKind, string>> = {
+  plain: 'plain',
+  anti: 'required anti-affinity',
+  spread: 'topology spread over zones',
+}
+
+type Say = (text: string) => void
+type Wants = (id: string) => boolean
+
+/** The ids of the rows of placement through REST. */
+export const restRows: readonly string[] = MACHINE_KINDS.flatMap((kind) => [`rest.${kind}`, `rest.${kind}.p99`])
+
+/** The ids of the rows with many agents. */
+export const agentsRows: readonly string[] = [
+  'agents.rss',
+  'agents.cpu',
+  'agents.status',
+  'agents.status.p99',
+  'agents.lease',
+]
+
+const sizeWords = ({ hosts, perHost }: BedSize): string => `${hosts} hosts with ${perHost} VMs each`
+
+/** Rows are given on as soon as they are measured, while the bed is there. */
+export async function* measureRest({ rest }: ClusterScale, wants: Wants, say: Say): AsyncGenerator<Row> {
+  if (!restRows.some(wants)) return
+  const rows = await withBed(rest, say, async (bed) => {
+    await place(bed.client, bed.socket, { ...rest, machines: rest.warmUp, kind: 'plain', name: 'warm' })
+    const found: Row[] = []
+    for (const kind of MACHINE_KINDS)
+      if (restRows.some((id) => id.startsWith(`rest.${kind}`) && wants(id)))
+        found.push(...(await placed(bed, kind, rest)))
+    return found
+  })
+  for (const row of rows) if (wants(row.id)) yield row
+}
+
+async function placed(bed: Bed, kind: MachineKind, rest: ClusterScale['rest']): Promise<readonly Row[]> {
+  const { result, cpu, fleet } = await spent(bed, () => place(bed.client, bed.socket, { ...rest, kind, name: kind }))
+  const { ms, placedMs, acceptedMs, runningMs } = result
+  const perVm = show(cpu.agentMs / rest.machines)
+  const common = { values: [], cpu }
+  return [
+    {
+      id: `rest.${kind}`,
+      what: `machines placed through REST with durable commit, ${TITLES[kind]}: ${sizeWords(rest)}`,
+      budget: PER_SECOND,
+      unit: '/s',
+      value: rest.machines / (ms / 1_000),
+      detail:
+        `${rest.machines} machines by ${rest.clients} clients; ${perVm} ms of the scheduler's CPU each, ${show(fleet.cpuMs)} ms of the fleet's in all; ` +
+        `all seen running after ${show(runningMs / 1000)} s; ${show(residentMiB(bed.pid))} MiB`,
+      samples: {},
+      ...common,
+    },
+    {
+      id: `rest.${kind}.p99`,
+      what: `POST sent → its place is on disk and a watch shows it, p99 of ${rest.clients} clients at once, ${TITLES[kind]}`,
+      budget: null,
+      unit: 'ms',
+      value: percentile(placedMs, 99),
+      detail: `median ${show(percentile(placedMs, 50))} ms; POST answered: median ${show(percentile(acceptedMs, 50))} ms, p99 ${show(percentile(acceptedMs, 99))} ms`,
+      samples: { 'placed, ms': placedMs },
+      ...common,
+    },
+  ]
+}
+
+export async function* measureAgents({ agents }: ClusterScale, wants: Wants, say: Say): AsyncGenerator<Row> {
+  if (!agentsRows.some(wants)) return
+  const rows = await withBed(agents, say, async (bed) => {
+    const idle = await spent(bed, () => sleep(agents.restSeconds * 1000))
+    const rss = residentMiB(bed.pid)
+    const told = await spent(bed, () => follow(bed, agents))
+    return agentsFigures(agents, rss, idle, told)
+  })
+  for (const row of rows) if (wants(row.id)) yield row
+}
+
+type Spent<T> = Awaited<ReturnType<typeof spent<T>>>
+
+function agentsFigures(
+  agents: ClusterScale['agents'],
+  rss: number,
+  idle: Spent<void>,
+  told: Spent<readonly number[]>,
+): readonly Row[] {
+  const size = sizeWords(agents)
+  const lost = agents.toldPerSecond * agents.toldSeconds - told.result.length
+  const common = { budget: null, values: [], samples: {}, cpu: told.cpu }
+  const share = (cpu: number, seconds: number) => (100 * cpu) / (seconds * 1000)
+  const leases = [...idle.fleet.leaseMs, ...told.fleet.leaseMs]
+  return [
+    {
+      ...common,
+      id: 'agents.rss',
+      what: `scheduler RSS, ${size}`,
+      unit: 'MiB',
+      value: rss,
+      detail: 'nothing is asked for; eight watches of each agent are open',
+      cpu: idle.cpu,
+    },
+    {
+      ...common,
+      id: 'agents.cpu',
+      what: `scheduler CPU, nothing is asked for, ${size}`,
+      unit: '% of a core',
+      value: share(idle.cpu.agentMs, agents.restSeconds),
+      detail: `${agents.restSeconds} s with ${idle.fleet.leaseMs.length} renewals of leases; with ${agents.toldPerSecond} statuses a second ${show(share(told.cpu.agentMs, agents.toldSeconds))} %`,
+      cpu: idle.cpu,
+    },
+    {
+      ...common,
+      id: 'agents.status',
+      what: `an agent writes a status → a watch at the scheduler shows it, median, ${size}`,
+      unit: 'ms',
+      value: percentile(told.result, 50),
+      detail: `${told.result.length} statuses, ${agents.toldPerSecond} a second over all hosts; ${lost} were overtaken by a newer one`,
+      samples: { 'status, ms': told.result },
+    },
+    {
+      ...common,
+      id: 'agents.status.p99',
+      what: 'the same, p99',
+      unit: 'ms',
+      value: percentile(told.result, 99),
+      detail: `worst ${show(percentile(told.result, 100))} ms; the fleet spent ${show(told.fleet.cpuMs)} ms of CPU`,
+    },
+    {
+      ...common,
+      id: 'agents.lease',
+      what: 'renewal of a lease, p99, meanwhile',
+      unit: 'ms',
+      value: percentile(leases, 99),
+      detail: `${leases.length} renewals, median ${show(percentile(leases, 50))} ms, ${told.fleet.leasesRefused} refused or lost`,
+    },
+  ]
+}
+
+/** From each word of an agent to the watch of a client at the scheduler, in ms. */
+async function follow(bed: Bed, { toldPerSecond, toldSeconds }: ClusterScale['agents']): Promise<readonly number[]> {
+  const info = infoOf(VIRTUAL_MACHINE)
+  const { resourceVersion } = await bed.client.objects.list(info, {})
+  const over = new AbortController()
+  const seen: number[] = []
+  const known = new Set<string>()
+  const watching = (async () => {
+    for await (const { object } of bed.client.objects.watch<VirtualMachine>(info, {}, resourceVersion, {
+      signal: over.signal,
+    })) {
+      const words = object.status?.conditions?.find(({ type }) => type === 'Running')?.message ?? ''
+      if (!words.startsWith(SAID_AT) || known.has(words)) continue
+      known.add(words)
+      seen.push(wallMs() - Number(words.slice(SAID_AT.length)))
+    }
+  })()
+  watching.catch(() => undefined)
+  await bed.fleet({ ask: 'tell', perSecond: toldPerSecond, seconds: toldSeconds })
+  const wanted = toldPerSecond * toldSeconds
+  for (let waited = 0; seen.length < wanted && waited < 10_000; waited += 100) await sleep(100)
+  over.abort(new Error('all is seen'))
+  await watching.catch(() => undefined)
+  if (seen.length === 0) throw new Error('no status came up')
+  return seen
+}
+
+/** Runs `work` and says what it cost the scheduler, this process and the fleet. */
+async function spent<T>(bed: Bed, work: () => Promise<T>) {
+  const before = { agent: cpuMs(bed.pid), load: process.cpuUsage(), fleet: await bed.fleet({ ask: 'figures' }) }
+  const result = await work()
+  const load = process.cpuUsage(before.load)
+  const after = await bed.fleet({ ask: 'figures' })
+  const fleet: FleetFigures = {
+    ...after,
+    cpuMs: after.cpuMs - before.fleet.cpuMs,
+    leasesRefused: after.leasesRefused - before.fleet.leasesRefused,
+  }
+  return {
+    result,
+    fleet,
+    cpu: { agentMs: cpuMs(bed.pid) - before.agent, loadMs: (load.user + load.system) / 1000 + fleet.cpuMs },
+  }
+}
