@@ -172,9 +172,12 @@ it('leaves nothing behind on any host', async () => {
     return left.trim() === ''
   })
   for (const host of cluster.hosts) {
-    const { items } = (await host.client.transport.json({ path: '/apis/cluster.berth/v1/hostbindings' })) as {
-      readonly items: readonly { readonly spec: { readonly subject: { readonly namespace?: string } } }[]
-    }
-    expect(items.filter(({ spec }) => spec.subject.namespace === NAMESPACE)).toEqual([])
+    // Forgotten once the object is gone, a moment after it.
+    await waitFor(`no binding on ${host.name}`, 60, async () => {
+      const { items } = (await host.client.transport.json({ path: '/apis/cluster.berth/v1/hostbindings' })) as {
+        readonly items: readonly { readonly spec: { readonly subject: { readonly namespace?: string } } }[]
+      }
+      return items.every(({ spec }) => spec.subject.namespace !== NAMESPACE)
+    })
   }
 })
