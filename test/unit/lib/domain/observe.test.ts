@@ -33,6 +33,7 @@ describe('observing a domain', () => {
       uuid: metadata.uid,
       id: 15,
       type: 'qemu',
+      immovable: [],
       machine: 'pc-q35-7.2',
       memoryBytes: 268_435_456n,
       currentMemoryBytes: 268_435_456n,
