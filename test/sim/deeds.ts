@@ -3,9 +3,16 @@ import type { Resources } from '../../lib/apiserver/resources.ts'
 import { isApiError, messageOf } from '../../lib/errors.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { DRAIN, REQUESTED } from '../../scheduler/controllers/drain/plan.ts'
-import type { Node, VirtualMachine } from '../../schemas/index.ts'
+import {
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type Node,
+  type VirtualMachine,
+  type VirtualMachineOperation,
+} from '../../schemas/index.ts'
 import { NODES, VM_OPERATIONS, VMS } from '../../schemas/resources.ts'
-import { type Draft, machineOf, NAMESPACE, operationOf, resourceOf } from './objects.ts'
+import { RESOLUTION } from '../../schemas/virtualmachineoperation/migration-options.ts'
+import { type Draft, joined, machineOf, NAMESPACE, operationOf, resourceOf } from './objects.ts'
 import type { Deed, Scenario } from './scenario.ts'
 import type { World } from './world.ts'
 
@@ -135,6 +142,16 @@ const VERBS: Readonly<Record<string, Verb>> = {
       .at(-1)
     if (open !== undefined) await api(doing).delete(VM_OPERATIONS, named(open.metadata.name))
   },
+  // As `berth migrate resolve`.
+  resolve: async ([name, keep = ''], doing) => {
+    const vm = await api(doing).get<VirtualMachine>(VMS, named(name))
+    const { migration } = clusterStatusOf<ClusterVmStatus>(vm)
+    if (migration?.phase !== 'Transferring') throw new Error(`${name} has no move whose outcome is unknown`)
+    await api(doing).modify<VirtualMachineOperation>(VM_OPERATIONS, named(migration.operation), (one) => ({
+      ...one,
+      metadata: { ...one.metadata, annotations: { ...one.metadata.annotations, [RESOLUTION]: keep } },
+    }))
+  },
   set: ([name, word], doing) => {
     const { key, value } = pairOf(word)
     return changeVm(name, doing, (vm) => {
@@ -173,6 +190,14 @@ const VERBS: Readonly<Record<string, Verb>> = {
       spec: { ...node.spec, taints: [...(node.spec?.taints ?? []), taint] },
     })).then(() => undefined)
   },
+  // As a host with a token does, for the first time or again.
+  join: async ([name = ''], doing) => {
+    const { world, scenario } = doing
+    await apply(joined(name, scenario.hosts[name] ?? {}), doing)
+    world.host(name).startAgent()
+  },
+  // As `berth delete node`: the host itself does not hear of it.
+  remove: ([name], doing) => api(doing).delete(NODES, clusterWide(name)),
   // Hosts.
   off: ([name], { world }) => world.host(name).crash(),
   on: ([name], { world }) => world.host(name).boot(),

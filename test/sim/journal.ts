@@ -16,7 +16,7 @@ const TOLD: ReadonlySet<string> = new Set([VMS, VM_OPERATIONS, NODES, DISKS, IMA
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
-const GENERATED = /\b(evacuation-[\w-]+)-[a-z0-9]{5}\b/g
+const GENERATED = /\b((?:evacuation|nodeplacement-update|rebalance)-[\w-]+)-[a-z0-9]{5}\b/g
 
 export class Journal {
   readonly #timeline: Timeline

@@ -58,7 +58,7 @@ export function machineOf(name: string, vm: VmText): readonly Draft[] {
         name,
         namespace: NAMESPACE,
         labels: { app: name.replace(/-\d+$/, ''), ...vm.labels },
-        ...(vm.failover === true ? { annotations: { 'berth/failover': 'enabled' } } : {}),
+        annotations: { ...vm.annotations, ...(vm.failover === true ? { 'berth/failover': 'enabled' } : {}) },
       },
       spec: {
         virtualMachineClassName: 'generic',
@@ -72,7 +72,7 @@ export function machineOf(name: string, vm: VmText): readonly Draft[] {
 }
 
 /** What the scheduler knows of a host that has joined. */
-const joined = (name: string, { labels, taints }: HostText): Draft => ({
+export const joined = (name: string, { labels, taints }: HostText): Draft => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: {
@@ -89,7 +89,7 @@ export const firstObjects = ({ hosts, vms, objects, deeds }: Scenario): readonly
   )
   const applied = Object.entries(objects).flatMap(([name, object]) => (named.has(name) ? [] : [object as Draft]))
   const machines = Object.entries(vms).flatMap(([name, vm]) => (vm.later === true ? [] : machineOf(name, vm)))
-  const nodes = Object.entries(hosts).map(([name, host]) => joined(name, host))
+  const nodes = Object.entries(hosts).flatMap(([name, host]) => (host.later === true ? [] : [joined(name, host)]))
   return [...FIRST_OBJECTS, ...nodes, ...applied, ...machines]
 }
 

@@ -23,7 +23,7 @@ export const runScenario = (scenario: Scenario, { look }: RunOptions = {}): Prom
   withSeed(scenario.seed ?? 1, async () => {
     const world = new World(scenario)
     try {
-      for (const host of world.hosts.values()) host.startAgent()
+      for (const [name, { later }] of Object.entries(scenario.hosts)) if (later !== true) world.host(name).startAgent()
       const { resources } = await world.startScheduler()
       for (const draft of firstObjects(scenario)) await resources.create(resourceOf(draft), draft as never)
       const deeds = new Deeds(world, scenario)

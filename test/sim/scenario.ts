@@ -15,6 +15,8 @@ export interface HostText {
   readonly evidence?: string
   /** Whether somebody can cut its power from outside, and how that ends. */
   readonly fencing?: 'works' | 'fails' | 'hangs'
+  /** Joins by a command, not at the beginning. */
+  readonly later?: boolean
 }
 
 export interface VmText {
@@ -28,6 +30,7 @@ export interface VmText {
   /** A name ending in `-%` makes so many of it. */
   readonly count?: number
   readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
   /** Fields of the spec as they are. */
   readonly spec?: Readonly<Record<string, unknown>>
   /** Made by a command, not at the beginning. */
