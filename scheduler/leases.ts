@@ -26,8 +26,6 @@ export interface Leases {
   readonly since: number
   /** Called at each renewal, with the one before. Returns the unsubscribe function. */
   onRenewal(listener: RenewalListener): () => void
-  /** The host is no member any more. */
-  forget(node: string): void
 }
 
 export interface LeaseDeps {
@@ -74,10 +72,6 @@ export class LeaseTable implements Leases {
   onRenewal(listener: RenewalListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
-  }
-
-  forget(node: string): void {
-    this.#leases.delete(node)
   }
 
   /** @throws ApiError Forbidden for another's lease, NotFound for a stranger, ServiceUnavailable while none is given */

@@ -22,7 +22,13 @@ export type UrlOf = (node: string) => string | null
 /** Migration phases in which the source has its part: it was told to go, and has not said yet how it ended. */
 const SOURCE: readonly MigrationRecord['phase'][] = ['Transferring', 'Committed']
 
-/** Of a virtual machine. A migration whose peer has no known address waits: nobody is told of it. */
+/** An address that nobody has (RFC 2606): of a host that was removed while its part in a move is not over. */
+const NOWHERE = 'https://removed.invalid'
+
+/**
+ * Of a virtual machine. A migration whose peer has no known address waits: nobody is told of it. One that is under way is never taken back
+ * from its hosts: without it the source would think that it has the machine, whatever the target has done.
+ */
 export function machineRoles(status: ClusterVmStatus, urlOf: UrlOf): readonly HostRole[] {
   const { placement, leaving = [] } = status
   const open = openMigration(status)
@@ -80,7 +86,7 @@ const optional = (migration: BindingMigration | null) => (migration === null ? {
 
 function partOf(record: MigrationRecord, side: 'Source' | 'Target', urlOf: UrlOf): BindingMigration | null {
   const node = side === 'Source' ? record.to : record.from
-  const url = urlOf(node)
+  const url = urlOf(node) ?? (SOURCE.includes(record.phase) ? NOWHERE : null)
   if (url === null) return null
   return {
     id: record.id,

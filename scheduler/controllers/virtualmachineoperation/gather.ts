@@ -72,7 +72,11 @@ export function gather(key: string, vm: VirtualMachine | null, now: number, deps
 
 const STRANGER: SideFacts = { told: null, inSync: false, silent: true, dead: null, refused: null }
 
-function sideOf(vm: VirtualMachine, node: string, { agents, refusals, deathOf, silence }: GatherDeps): SideFacts {
+function sideOf(
+  vm: VirtualMachine,
+  node: string,
+  { reader, agents, refusals, deathOf, silence }: GatherDeps,
+): SideFacts {
   const { uid } = vm.metadata
   const { migration, placement } = clusterStatusOf<ClusterVmStatus>(vm)
   const view = agents.view(node)
@@ -81,7 +85,8 @@ function sideOf(vm: VirtualMachine, node: string, { agents, refusals, deathOf, s
   return {
     told: told?.id === migration?.id ? told : null,
     inSync: view?.inSync === true,
-    silent: silence(node) !== null,
+    // Nobody hears of a host that was removed.
+    silent: silence(node) !== null || reader.get(NODES, { namespace: '', name: node }) === null,
     dead: deathOf(node),
     refused: refusals.of(uid).find((one) => one.node === node && one.epoch === epoch)?.message ?? null,
   }

@@ -80,6 +80,12 @@ describe('what hosts are told of a machine', () => {
       'h1 Owner 1',
     ])
   })
+  it('a peer that was removed while the outcome is open: the source keeps its part, and does not think that it has the machine', () => {
+    const h1Alone = (node: string) => (node === 'h1' ? url(node) : null)
+    const roles = machineRoles({ placement: place('h1', 1), migration: record('Transferring') }, h1Alone)
+    expect(inShort(roles)).toEqual(['h1 Owner 1 Source->h2@2 go', 'h2 Target 2 Target->h1@2'])
+    expect(roles[0]?.migration?.peer.url).toMatch(/\.invalid$/)
+  })
 })
 
 describe('what hosts are told of a disk', () => {
