@@ -33,6 +33,7 @@ import type { PriorityOf } from '../../placement/priorities.ts'
 import type { PlacementState } from '../../placement/state.ts'
 import { cleared, droppedLeaving, evicted, idled, placed, vacated, withCondition, woken } from './decision.ts'
 import { HOSTS_FINALIZER } from './finalizer.ts'
+import { groupKeyOf } from './groups.ts'
 import { missingWords } from './missing.ts'
 import { planPlace, type Seen, type VmStep } from './plan.ts'
 import { Pool } from './pool.ts'
@@ -65,6 +66,8 @@ const DOZE_MS = 200
 /** Words of a machine that goes on waiting are written anew so seldom: amounts in them change with every other machine. */
 const SAME_WORDS_MS = 15_000
 
+const gistOf = (message: string): string => message.replaceAll(/[\d.]+/g, '')
+
 /** Steps of a machine that has no room to run in. */
 const WAITS: readonly VmStep['do'][] = ['place', 'wait', 'wake']
 /** Of decisions that are no plain refusal. */
@@ -77,7 +80,7 @@ export class VmPlacement {
   readonly #deps: VmPlacementDeps
   readonly #pool: Pool
   /** What was last written of a refusal, and when, in monotonic milliseconds; by uid. */
-  readonly #told = new Map<string, { readonly at: number; readonly gist: string }>()
+  readonly #told = new Map<string, { readonly at: number; readonly message: string }>()
   /** Keys of machines that wait for room on the host that they keep. */
   readonly #dozing = new Set<string>()
 
@@ -188,7 +191,7 @@ export class VmPlacement {
         const missing = missingWords(vm, this.#deps.reader)
         if (missing === null) {
           this.waits.begin(key)
-          this.#pool.add(key)
+          this.#pool.add(key, groupKeyOf(vm))
           return
         }
         this.#pool.remove(key)
@@ -336,10 +339,14 @@ export class VmPlacement {
     const { uid } = vm.metadata
     const told = this.#told.get(uid)
     const at = clock.monotonic()
-    const gist = message.replaceAll(/[\d.]+/g, '')
-    const isToldSo = vm.status?.phase === 'Pending' && told?.gist === gist
-    if (isToldSo && at - told.at < SAME_WORDS_MS) return
-    this.#told.set(uid, { at, gist })
+    const isToldSo = vm.status?.phase === 'Pending' && told !== undefined && gistOf(told.message) === gistOf(message)
+    const silentFor = isToldSo ? told.at + SAME_WORDS_MS - at : 0
+    if (silentFor > 0) {
+      // Nothing else may come that lets it say how many of its group there are.
+      if (reason === 'Group' && told?.message !== message) this.controller.enqueue(toKey(nameOf(vm)), silentFor)
+      return
+    }
+    this.#told.set(uid, { at, message })
     await this.#say(vm, this.#pending(message), 'Pending')
     events.record(vm, SCHEDULER_EVENTS.text('FailedScheduling', message))
   }

@@ -19,3 +19,9 @@ export function groupOf({ metadata }: VirtualMachine): GroupOf | null {
   const size = /^\d{1,4}$/.test(text) ? Math.max(1, Number(text)) : 1
   return { namespace: metadata.namespace ?? '', name, size }
 }
+
+/** Equal for machines of one group; null for a machine that is in none. */
+export function groupKeyOf(vm: VirtualMachine): string | null {
+  const group = groupOf(vm)
+  return group === null ? null : `${group.namespace}/${group.name}`
+}

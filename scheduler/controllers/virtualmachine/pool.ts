@@ -1,5 +1,5 @@
 // Machines that wait for a host. One that found none waits until something changes that could help it; a change helps all of them at once,
-// so looks are gathered in rounds, and machines that ask for the same are judged once in a round.
+// so looks are gathered in rounds, and machines that ask for the same are judged once in a round. Of a group all are tried when one is.
 import type { Clock } from '../../../lib/clock.ts'
 
 export interface PoolDeps {
@@ -19,6 +19,10 @@ export class Pool {
   readonly #fresh = new Set<string>()
   /** Tried in vain. */
   readonly #waiting = new Set<string>()
+  /** By key, the group of each that has one. */
+  readonly #groups = new Map<string, string>()
+  /** Groups that one has joined, left, or changed in: those of it that wait are to be tried. */
+  readonly #changed = new Set<string>()
   readonly #stopping = new AbortController()
   #hope = false
   #wake: () => void = () => undefined
@@ -42,10 +46,15 @@ export class Pool {
     return this.#fresh.size + this.#waiting.size
   }
 
-  /** It is to be placed, or has changed. */
-  add(key: string): void {
+  /** It is to be placed, or has changed; with the group that it is placed with. */
+  add(key: string, group: string | null): void {
+    this.#leave(key)
     this.#waiting.delete(key)
     this.#fresh.add(key)
+    if (group !== null) {
+      this.#groups.set(key, group)
+      this.#changed.add(group)
+    }
     this.#wake()
   }
 
@@ -53,6 +62,15 @@ export class Pool {
   remove(key: string): void {
     this.#fresh.delete(key)
     this.#waiting.delete(key)
+    this.#leave(key)
+  }
+
+  #leave(key: string): void {
+    const group = this.#groups.get(key)
+    if (group === undefined) return
+    this.#groups.delete(key)
+    this.#changed.add(group)
+    this.#wake()
   }
 
   /** It found none. */
@@ -74,22 +92,29 @@ export class Pool {
     while (!signal.aborted) {
       const now = clock.monotonic()
       const again = this.#hope && now >= restUntil
-      if (this.#fresh.size === 0 && !again) {
+      if (this.#fresh.size === 0 && this.#changed.size === 0 && !again) {
         await this.#sleep(this.#hope ? restUntil - now : null)
         continue
       }
       await clock.sleep(GATHER_MS, signal).catch(() => undefined)
       if (signal.aborted) return
-      const keys = [...this.#fresh, ...(again ? this.#waiting : [])]
+      const keys = [...this.#fresh, ...(again ? this.#waiting : this.#ofChangedGroups())]
       this.#fresh.clear()
+      this.#changed.clear()
       if (again) {
         this.#waiting.clear()
         this.#hope = false
       }
+      if (keys.length === 0) continue
       const began = clock.monotonic()
       await round(keys, signal)
       if (again) restUntil = clock.monotonic() + Math.max(REST_MS, clock.monotonic() - began)
     }
+  }
+
+  #ofChangedGroups(): string[] {
+    if (this.#changed.size === 0) return []
+    return [...this.#waiting].filter((key) => this.#changed.has(this.#groups.get(key) ?? ''))
   }
 
   /** Until something comes, or so long. */

@@ -89,6 +89,26 @@ describe('room', () => {
     await soon(() => [phaseOf(world, 'db-1'), phaseOf(world, 'db-2')]).toEqual(['Running', 'Running'])
   })
 
+  it('is given to a group whose members come one by one, over a restart of the scheduler', async () => {
+    const cluster = new ClusterWorld()
+    await cluster.agent('h1', { cpu: 4 })
+    const first = await cluster.scheduler()
+    await first.hosting.agents.asked
+    await soon(() => first.hosting.ruler.refusal()).toBeNull()
+    const annotations = { 'berth/placement-group': 'job', 'berth/placement-group-size': '3' }
+    await createVm(first, 'job-1', { annotations })
+    await soon(() => runningWords(first, 'job-1')).toMatch(/waits for 2 more machines of the group job \(1 of 3/)
+    await createVm(first, 'job-2', { annotations })
+    for (const name of ['job-1', 'job-2'])
+      await soon(() => runningWords(first, name)).toMatch(/waits for 1 more machine of the group job \(2 of 3/)
+    await first.end()
+    const second = await cluster.scheduler()
+    await soon(() => second.hosting.ruler.refusal()).toBeNull()
+    await soon(() => second.hosting.machines.waiting).toBe(2)
+    await createVm(second, 'job-3', { annotations })
+    for (const name of ['job-1', 'job-2', 'job-3']) await soon(() => phaseOf(second, name)).toBe('Running')
+  })
+
   it('goes to the more important first', async () => {
     const cluster = new ClusterWorld()
     const world = await cluster.scheduler()

@@ -1,0 +1,70 @@
+// Which machines are tried in which round.
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Pool } from '../../../../../scheduler/controllers/virtualmachine/pool.ts'
+import { ManualClock } from '../../../../support/manual-clock.ts'
+
+/** A pool in which nobody finds a host. */
+function setup() {
+  const clock = new ManualClock()
+  const rounds: string[][] = []
+  const pool = new Pool({
+    clock,
+    round: async (keys) => {
+      rounds.push([...keys].sort())
+      for (const key of keys) pool.keep(key)
+    },
+  })
+  pool.start()
+  onTestFinished(() => pool.stop())
+  const roundsOf = async (change: () => void) => {
+    rounds.length = 0
+    change()
+    await clock.advance(60_000)
+    return [...rounds]
+  }
+  return { pool, roundsOf }
+}
+
+describe('the pool of machines that wait', () => {
+  it('tries one that is new, once, and all when there is hope', async () => {
+    const { pool, roundsOf } = setup()
+    expect(await roundsOf(() => pool.add('a', null))).toEqual([['a']])
+    expect(await roundsOf(() => pool.add('b', null))).toEqual([['b']])
+    expect(await roundsOf(() => pool.hope())).toEqual([['a', 'b']])
+    expect(pool.size).toBe(2)
+  })
+
+  it('tries all that wait of a group when one joins it, and nobody else', async () => {
+    const { pool, roundsOf } = setup()
+    await roundsOf(() => {
+      pool.add('alone', null)
+      pool.add('other-1', 'other')
+      pool.add('job-1', 'job')
+    })
+    expect(await roundsOf(() => pool.add('job-2', 'job'))).toEqual([['job-1', 'job-2']])
+    expect(await roundsOf(() => pool.add('job-3', 'job'))).toEqual([['job-1', 'job-2', 'job-3']])
+    expect(pool.size).toBe(5)
+  })
+
+  it('tries those that are left of a group, without the one that waits no more', async () => {
+    const { pool, roundsOf } = setup()
+    await roundsOf(() => {
+      pool.add('job-1', 'job')
+      pool.add('job-2', 'job')
+    })
+    expect(await roundsOf(() => pool.remove('job-1'))).toEqual([['job-2']])
+    expect(await roundsOf(() => pool.remove('job-1'))).toEqual([])
+    expect(await roundsOf(() => pool.remove('job-2'))).toEqual([])
+    expect(pool.size).toBe(0)
+  })
+
+  it('tries both groups when one goes from the one to the other', async () => {
+    const { pool, roundsOf } = setup()
+    await roundsOf(() => {
+      for (const key of ['a-1', 'a-2']) pool.add(key, 'a')
+      pool.add('b-1', 'b')
+    })
+    expect(await roundsOf(() => pool.add('a-2', 'b'))).toEqual([['a-1', 'a-2', 'b-1']])
+    expect(await roundsOf(() => pool.add('a-1', null))).toEqual([['a-1']])
+  })
+})
