@@ -368,7 +368,7 @@ export class VmPlacement {
       await this.#write(victim, (current) => evicted(current, uid, words, clock.now()))
       events.record(victim, SCHEDULER_EVENTS.text('Preempted', words))
     }
-    return `waits until ${stoppedWords(victims)}: ${found.message}`
+    return `waits until ${stoppedWords(victims)} to make room`
   }
 
   async #say(vm: VirtualMachine, condition: ClusterVmCondition, phase?: 'Pending' | 'Stopped'): Promise<void> {
