@@ -99,7 +99,7 @@ describe('an agent killed in the middle of an import', () => {
       try {
         await second.until(IMAGES, 'image', phaseIs('Ready'))
         await second.until(DISKS, 'disk', phaseIs('Ready'))
-        expect(await readdir(join(stateDir, 'images', 'tmp'))).toEqual([])
+        await expect.poll(() => readdir(join(stateDir, 'images', 'tmp')), POLL).toEqual([])
         expect(await readdir(join(stateDir, 'images', 'sha256'))).toHaveLength(2)
         expect(await readdir(join(stateDir, 'images', 'objects'))).toHaveLength(2)
       } finally {

@@ -38,7 +38,8 @@ const agentPid = async (not: number) => {
 
 describe('a lab host with its agent', () => {
   it('is reached from outside over TLS with the kubeconfig, and by its socket', async () => {
-    expect(await nodes()).toBe('node/h1')
+    // The agent is ready before it has looked at all of its host.
+    expect(await eventually(30, async () => (await nodes()) || undefined)).toBe('node/h1')
     const ready = await execa('curl', [
       '-sf',
       '--unix-socket',
