@@ -59,11 +59,6 @@ spec:
   cpu: {cores: 1, coreFraction: 10%}
   memory: {size: 256Mi}
   blockDeviceRefs: [{kind: VirtualDisk, name: ${name}}]
-  affinity:
-    nodeAffinity:
-      preferredDuringSchedulingIgnoredDuringExecution:
-        - weight: 100
-          preference: {matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [h1]}]}
 `
 
 beforeAll(async () => {
@@ -74,6 +69,8 @@ beforeAll(async () => {
   await cluster.scheduler.restart()
   const file = join(cluster.dir, 'objects.yaml')
   await writeFile(file, OBJECTS(cluster.served.url('guest.qcow2')))
+  // Both machines begin on h1, and may go elsewhere later.
+  await cluster.kubectl('cordon', 'h2', 'h3')
   await cluster.kubectl('apply', '-f', file)
 })
 beforeEach((context) => keepClusterEvidence(context, cluster))
@@ -93,6 +90,7 @@ it('spares a host with another machine until somebody asks; then takes the machi
       ({ status }) => status?.phase === 'Running' && status.nodeName === 'h1',
     ),
   )
+  await cluster.kubectl('uncordon', 'h2', 'h3')
   const [goes, waits] = [await shown('vm', 'goes'), await shown('vm', 'waits')]
   await cluster.whileCutOff(cluster.hostOf('h1'), async () => {
     const spared = await waitFor('the other machine named', FAILOVER_SECONDS, async () => {
