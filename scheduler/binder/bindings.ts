@@ -148,5 +148,5 @@ function wishesOf(object: KubeObject, facts: Facts, { roles, subject, highest, k
 
 const isDeleted = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp !== undefined
 
-/** A machine that has to make room is stopped as any other: by its grace period. */
+/** A machine that has to make room is stopped like every other: by its grace period. */
 const stopped = (vm: VirtualMachine): VirtualMachine => ({ ...vm, spec: { ...vm.spec, runPolicy: 'AlwaysOff' } })

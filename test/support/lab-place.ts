@@ -34,7 +34,8 @@ export async function scriptsLab(args: readonly string[]): Promise<string> {
   return run.stdout
 }
 
-async function freePort(): Promise<number> {
+/** One that nobody has at this moment, on any address of this machine. */
+export async function freePort(): Promise<number> {
   const probe = await listen(createServer(), '0.0.0.0', 0)
   const { port } = probe.address() as AddressInfo
   await new Promise((resolve) => probe.close(resolve))

@@ -1,6 +1,5 @@
 // A scheduler in this process, over a state folder of its own.
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -11,6 +10,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts'
 import type { RunningServer } from '../../lib/server/program.ts'
 import { startScheduler } from '../../scheduler/app.ts'
 import { type SchedulerConfig, toConfig } from '../../scheduler/config.ts'
+import { freePort } from './lab-place.ts'
 
 export interface TestScheduler {
   readonly running: RunningServer
@@ -69,13 +69,4 @@ export async function startTestScheduler(clock: Clock = systemClock): Promise<Te
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise<unknown>((resolve) => server.close(resolve))
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  return address.port
 }

@@ -351,7 +351,7 @@ export class VmPlacement {
     events.record(vm, SCHEDULER_EVENTS.text('FailedScheduling', message))
   }
 
-  /** Those whose place it takes are stopped as any machine is; until then it waits, and takes nobody else's. */
+  /** Those whose place it takes are stopped like every other machine; until then it waits, and takes nobody else's. */
   async #preempt(vm: VirtualMachine, ask: Ask): Promise<string | null> {
     const { state, reader, events, clock } = this.#deps
     const { uid } = vm.metadata

@@ -1,13 +1,13 @@
 // One real scheduler process on a core of its own, and a fleet of agents' stand-ins on the others.
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from '../../../lib/client/client.ts'
 import { socketTarget } from '../../../lib/client/target.ts'
+import { freePort } from '../../support/lab-place.ts'
 import type { FleetAsk, FleetFigures } from './fleet.ts'
 
 export interface BedSize {
@@ -164,13 +164,4 @@ async function ended(child: ChildProcess, end: () => void): Promise<void> {
   const cut = setTimeout(() => child.kill('SIGKILL'), ENDS_MS)
   await over
   clearTimeout(cut)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise<unknown>((resolve) => server.close(resolve))
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  return address.port
 }

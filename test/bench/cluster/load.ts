@@ -1,5 +1,5 @@
 // Clients that create machines over the scheduler's unix socket; each posts its next one when its last one has a place on disk. What has a
-// place is told by a watch, as any client would learn it.
+// place is told by a watch, in the way in which clients learn it.
 import { Agent } from 'undici'
 import type { Client } from '../../../lib/client/client.ts'
 import { infoOf } from '../../../scheduler/links/watched.ts'
