@@ -1,8 +1,7 @@
 // A guest that shows whether it lived on unharmed: it counts on its console, changes its memory, and writes files whose sums it checks.
 
-/** `COUNT n`, five times a second; `SUMS ok n` or `SUMS bad n` after each file; some MiB of its memory are written anew all the time. */
-export const COUNTING_GUEST = `#!/bin/sh
-(
+/** `COUNT n` on the console, five times a second. */
+export const COUNTING = `(
   n=0
   while :; do
     n=$((n + 1))
@@ -10,7 +9,20 @@ export const COUNTING_GUEST = `#!/bin/sh
     usleep 200000
   done
 ) &
-(
+`
+
+/** Writes `mib` MiB of the guest's memory anew, with a pause of `pauseMs` between. */
+export const writingMemory = (mib: number, pauseMs: number): string => `(
+  while :; do
+    dd if=/dev/zero of=/run/load bs=1M count=${mib} conv=notrunc 2>/dev/null
+    usleep ${pauseMs * 1000}
+  done
+) &
+`
+
+/** Counts; `SUMS ok n` or `SUMS bad n` after each file that it wrote; some MiB of its memory are written anew all the time. */
+export const COUNTING_GUEST = `#!/bin/sh
+${COUNTING}(
   f=0
   mkdir -p /data/files
   while :; do
@@ -24,13 +36,7 @@ export const COUNTING_GUEST = `#!/bin/sh
     sleep 1
   done
 ) &
-(
-  while :; do
-    dd if=/dev/zero of=/run/load bs=1M count=8 conv=notrunc 2>/dev/null
-    usleep 200000
-  done
-) &
-`
+${writingMemory(8, 200)}`
 
 const numbers = (text: string, pattern: RegExp): readonly number[] =>
   [...text.matchAll(pattern)].map(([, number]) => Number(number))
