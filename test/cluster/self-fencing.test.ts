@@ -67,11 +67,6 @@ spec:
   cpu: {cores: 1, coreFraction: 10%}
   memory: {size: 64Mi}
   blockDeviceRefs: [{kind: VirtualDisk, name: ${name}}]
-  affinity:
-    nodeAffinity:
-      preferredDuringSchedulingIgnoredDuringExecution:
-        - weight: 100
-          preference: {matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [h1]}]}
 `
 }
 
@@ -189,6 +184,8 @@ beforeAll(async () => {
   await configure(() => '{selfFencing: timeout}')
   const file = join(cluster.dir, 'objects.yaml')
   await writeFile(file, OBJECTS)
+  // Both machines begin on h1, and may go elsewhere later.
+  await cluster.kubectl('cordon', 'h2', 'h3')
   await cluster.kubectl('apply', '-f', file)
   const { uid } = (await shown('vm', 'goes')).metadata
   watch = new Watch(uid)
@@ -210,6 +207,7 @@ it('ends it by its own clock without its agent, and others run on; a restarted s
     const { metadata, status } = await shown('vm', 'stays')
     return status?.phase === 'Running' && status.nodeName === host.name ? metadata.uid : null
   })
+  await cluster.kubectl('uncordon', 'h2', 'h3')
   const [qemu] = qemusOf(stays)
   await cluster.whileCutOff(host, () =>
     host.withoutAgent(async () => {
