@@ -67,9 +67,31 @@ lanes() {
   return $worst
 }
 
-# ledger: the closing table and the last line; 1 when anything failed. The total is what passed on the clock.
+# failures NAME: each failed test of a step with the first lines of its errors, of a step without a report the end of its log. Who keeps
+# only the end of the output knows what failed.
+failures() {
+  local report=$RESULTS/$1.json log=$RESULTS/$1.log
+  echo
+  echo "FAILED in $1:"
+  if [ -e "$report" ]; then
+    node -e '
+      const { testResults } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"))
+      const begin = (text) => text.split("\n").slice(0, 25).join("\n").slice(0, 2000)
+      for (const file of testResults) {
+        const failed = file.assertionResults.filter((one) => one.status === "failed")
+        for (const { fullName, failureMessages } of failed) console.log([file.name + ": " + fullName, ...failureMessages.map(begin)].join("\n"))
+        if (file.status === "failed" && failed.length === 0) console.log(file.name + ": " + begin(file.message))
+      }' "$report"
+  fi
+  [ -e "$report" ] && grep -q '"success":false' "$report" || tail -n 30 "$log"
+}
+
+# ledger: what failed, the closing table and the last line; 1 when anything failed. The total is what passed on the clock.
 ledger() {
   local name seconds passed failed all_passed=0 all_failed=0
+  while IFS=$'\t' read -r name seconds passed failed; do
+    [ "$failed" = 0 ] || failures "$name"
+  done <"$LEDGER"
   printf '\n%-14s %8s %8s %8s\n' STEP SECONDS PASSED FAILED
   while IFS=$'\t' read -r name seconds passed failed; do
     printf '%-14s %8d %8d %8d\n' "$name" "$seconds" "$passed" "$failed"
