@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ROOT } from '../scripts/lab-tool.ts'
-import { bareVm, packageOf, qemuOf, scratchFolder, service, untilRunning } from './package.ts'
+import { bareVm, LOOKED_AFTER, packageOf, qemuOf, scratchFolder, service, untilRunning, untilSays } from './package.ts'
 import { connect, inventory, type Keys, makeKeys, provideSsh } from './ssh.ts'
 import { startTree, type Tree } from './tree.ts'
 
@@ -119,7 +119,7 @@ describe('the Ansible roles', { timeout: 6 * PLAY_SECONDS * 1000 }, () => {
     )
     expect(run.output).not.toMatch(JOIN_TOKEN)
     expect(run.output).not.toContain('certificate-authority-data')
-    expect(await service(first)).toMatchObject({ active: 'active', status: 'Virtual machines are looked after' })
+    await untilSays(first, LOOKED_AFTER)
     expect(await service(first, 'berth-scheduler')).toMatchObject({ active: 'active' })
     expect(await first.sh('cat /etc/berth/agent.yaml')).toContain('allowEmulation: true')
     for (const [name, server] of [
@@ -144,7 +144,7 @@ describe('the Ansible roles', { timeout: 6 * PLAY_SECONDS * 1000 }, () => {
     expect(run.exitCode, run.output).toBe(0)
     expect(run.output).not.toMatch(JOIN_TOKEN)
     expect(await nodes()).toEqual(Object.fromEntries(trees.map(({ name }) => [name, 'True'])))
-    const services = () => Promise.all(trees.map((tree) => service(tree)))
+    const services = () => Promise.all(trees.map((tree) => untilSays(tree, LOOKED_AFTER)))
     const agents = await services()
     const again = await play(variables)
     expect(again.exitCode, again.output).toBe(0)

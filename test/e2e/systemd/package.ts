@@ -65,6 +65,21 @@ export async function service(tree: Tree, unit = 'berth-agent'): Promise<Service
   }
 }
 
+/** Resolves when the service is active and says so of itself; a changed status is told within seconds only. */
+export const untilSays = (tree: Tree, status: string, unit = 'berth-agent'): Promise<Service> =>
+  waitFor(
+    `${unit} says: ${status}`,
+    60,
+    async () => {
+      const now = await service(tree, unit)
+      return now.active === 'active' && now.status === status ? now : null
+    },
+    () => tree.sh(`systemctl status ${unit} || true; journalctl -u ${unit} -o cat -n 20`),
+  )
+
+/** What the agent says of itself when all is well. */
+export const LOOKED_AFTER = 'Virtual machines are looked after'
+
 /** An object of the agent, by its command line. */
 export async function get(
   tree: Tree,

@@ -17,6 +17,7 @@ import {
   qemuOf,
   quickWatchdog,
   service,
+  untilSays,
 } from './package.ts'
 import { startTree, type Tree } from './tree.ts'
 
@@ -96,7 +97,7 @@ describe('the scheduler on a host with systemd', () => {
       async () => `${await atScheduler('berth describe vm placed')}\n${await troubles()}`,
     )
     guest = await qemuOf(tree, 'placed')
-    expect((await service(tree, UNIT)).status).toBe('Rules 1 hosts with 1 machines')
+    await untilSays(tree, 'Rules 1 hosts with 1 machines', UNIT)
   })
 
   it('gives a bundle for whoever helps, whole and without secrets', async () => {

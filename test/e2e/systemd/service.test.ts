@@ -16,17 +16,18 @@ import {
   hang,
   IMAGE_ADDRESS,
   importImages,
+  LOOKED_AFTER,
   packageOf,
   qemuOf,
   quickWatchdog,
   scratchFolder,
   service,
   untilRunning,
+  untilSays,
 } from './package.ts'
 import { startTree, type Tree } from './tree.ts'
 
 const CONFIG = `allowEmulation: true\nimporter: { allow: ["${IMAGE_ADDRESS}"] }`
-const LOOKED_AFTER = 'Virtual machines are looked after'
 
 const folder = scratchFolder()
 let tree: Tree
@@ -39,13 +40,7 @@ afterAll(async () => {
 })
 
 const configure = (text: string) => tree.sh(`cat >/etc/berth/agent.yaml <<'YAML'\n${text}\nYAML`)
-const untilLookedAfter = () =>
-  waitFor(
-    'the agent looks after machines',
-    60,
-    async () => (await service(tree)).status === LOOKED_AFTER,
-    () => tree.sh('systemctl status berth-agent; journalctl -u berth-agent -o cat -n 20'),
-  )
+const untilLookedAfter = () => untilSays(tree, LOOKED_AFTER)
 
 describe('the package on a host with systemd', () => {
   let deb = ''
@@ -65,7 +60,7 @@ describe('the package on a host with systemd', () => {
     expect((await tree.try('type node || type npm || type cc || type g++ || type make')).exitCode).not.toBe(0)
     await tree.sh(`dpkg -i ${copyIn(tree, deb)}`)
     expect(await tree.sh('systemctl is-enabled berth-agent')).toBe('enabled')
-    expect(await service(tree)).toMatchObject({ active: 'active', status: LOOKED_AFTER })
+    await untilLookedAfter()
     expect(await tree.sh('stat -c "%U:%G %a" /run/berth /run/berth/agent.sock /var/lib/berth')).toBe(
       'root:root 755\nroot:berth 660\nroot:root 711',
     )
