@@ -5,7 +5,7 @@ import type { LibvirtPool } from '../lib/libvirt/index.ts'
 import { fromKey, type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import { Controller } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
-import { itself, type KeySink, on } from '../lib/reconcile/sources.ts'
+import { itself, type KeySink, on, whenDiffers } from '../lib/reconcile/sources.ts'
 import type { Reconciler } from '../lib/reconcile/types.ts'
 import { OverloadWatch } from '../lib/server/overload.ts'
 import type { VirtualImage, VirtualMachine } from '../schemas/index.ts'
@@ -40,15 +40,7 @@ import type { Storage } from './storage/index.ts'
 import type { Volumes } from './storage/volumes.ts'
 import type { ToldStorage } from './storage-controllers.ts'
 import { findStrays, uidsOf } from './strays.ts'
-import {
-  VMS_BY_MAC,
-  VMS_BY_UID,
-  waitingForLease,
-  whenDiffers,
-  wireClasses,
-  wireOperations,
-  wireVirtualMachines,
-} from './wiring.ts'
+import { VMS_BY_MAC, VMS_BY_UID, waitingForLease, wireClasses, wireOperations, wireVirtualMachines } from './wiring.ts'
 
 /** Passes of VMs at a time: libvirt starts a few at once, and others wait for guests without holding it. */
 const VM_CONCURRENCY = 16

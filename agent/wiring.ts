@@ -1,10 +1,9 @@
 // Which change wakes which controller. The only place that knows the references between kinds.
-import { isDeepStrictEqual } from 'node:util'
 import { getCondition } from '../lib/conditions.ts'
 import { type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import type { IndexFunction } from '../lib/reconcile/cache.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
-import { itself, type KeySink, type KeysOf, on, referredBy } from '../lib/reconcile/sources.ts'
+import { itself, type KeySink, type KeysOf, on, referredBy, whenDiffers } from '../lib/reconcile/sources.ts'
 import { keyOf } from '../lib/store/change.ts'
 import type { Change } from '../lib/store/store.ts'
 import {
@@ -83,21 +82,6 @@ const holdersOf = (reader: Reader, kind: string): KeysOf =>
     const { namespace, name } = keyOf(change)
     return vmKeys(reader, VMS_BY_DEVICE, deviceKey(kind, namespace, name))
   })
-
-/**
- * Only changes of what `facts` gives, and objects that come or go. What others write into a status must not wake those who
- * do not read it: with many VMs each write would make each of them look at its domain.
- */
-export const whenDiffers =
-  (facts: (object: KubeObject) => readonly unknown[], keysOf: KeysOf): KeysOf =>
-  (change) => {
-    const same =
-      change.type === 'put' &&
-      change.previous !== null &&
-      change.previous.metadata.uid === change.entry.value.metadata.uid &&
-      isDeepStrictEqual(facts(change.previous), facts(change.entry.value))
-    return same ? [] : keysOf(change)
-  }
 
 /** What a VM reads of its disks and images. */
 function readiness(object: KubeObject): readonly unknown[] {

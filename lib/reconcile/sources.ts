@@ -1,4 +1,5 @@
 // From changes of objects to keys of a controller.
+import { isDeepStrictEqual } from 'node:util'
 import { type KubeObject, nameOf, toKey } from '../object.ts'
 import { keyOf } from '../store/change.ts'
 import type { Change } from '../store/store.ts'
@@ -33,6 +34,21 @@ export const ownersOf = (kind: string): KeysOf =>
       .filter((owner) => owner.kind === kind)
       .map(({ name }) => toKey({ namespace: nameOf(object).namespace, name })),
   )
+
+/**
+ * Only changes of what `facts` gives, and objects that come or go. What others write into a status must not wake those who
+ * do not read it: with many VMs each write would make each of them look at its domain.
+ */
+export const whenDiffers =
+  (facts: (object: KubeObject) => readonly unknown[], keysOf: KeysOf): KeysOf =>
+  (change) => {
+    const same =
+      change.type === 'put' &&
+      change.previous !== null &&
+      change.previous.metadata.uid === change.entry.value.metadata.uid &&
+      isDeepStrictEqual(facts(change.previous), facts(change.entry.value))
+    return same ? [] : keysOf(change)
+  }
 
 /** Sends the keys of each change of `resource` to `sink`. Returns the unsubscribe function. */
 export function on(reader: Reader, resource: string, keysOf: KeysOf, sink: KeySink): () => void {

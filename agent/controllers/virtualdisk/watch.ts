@@ -1,7 +1,7 @@
 // Which changes wake the controllers of disks and images.
 import { type KubeObject, nameOf, toKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
-import { itself, type KeySink, on, referredBy } from '../../../lib/reconcile/sources.ts'
+import { itself, type KeySink, type KeysOf, on, referredBy, whenDiffers } from '../../../lib/reconcile/sources.ts'
 import type { Change } from '../../../lib/store/store.ts'
 import type { HostBinding, VirtualDisk, VirtualMachine } from '../../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, STORAGE_CLASSES, VMS } from '../../names.ts'
@@ -32,13 +32,23 @@ const attached = (vm: VirtualMachine): string =>
     .map(({ kind, name, attached: is, target = '' }) => `${kind}/${name}/${is}/${target}`)
     .join()
 
+/** All but how far an import is, and how fast. */
+function butProgress({ metadata, status, ...rest }: KubeObject): readonly unknown[] {
+  const { resourceVersion: _, managedFields: __, ...about } = metadata
+  const { progress: ___, downloadSpeed: ____, ...said } = (status ?? {}) as Readonly<Record<string, unknown>>
+  return [rest, about, said]
+}
+
+/** Progress is told anew whenever somebody looks. Who looks because it was told would look again at once, for as long as an import lasts. */
+const news = (keysOf: KeysOf): KeysOf => whenDiffers(butProgress, keysOf)
+
 /** A disk waits for its image and its storage class, and shows the VMs that have it. */
 export function wireDisks(reader: Reader, sink: KeySink): void {
   const madeFrom = (image: KubeObject) => reader.byIndex(DISKS_BY_IMAGE, deviceKeyOf(image)).map(keyOfObject)
   const vms = usedByVm('VirtualDisk')
-  on(reader, DISKS, itself, sink)
-  on(reader, IMAGES, referredBy(madeFrom), sink)
-  on(reader, CLUSTER_IMAGES, referredBy(madeFrom), sink)
+  on(reader, DISKS, news(itself), sink)
+  on(reader, IMAGES, news(referredBy(madeFrom)), sink)
+  on(reader, CLUSTER_IMAGES, news(referredBy(madeFrom)), sink)
   on(reader, STORAGE_CLASSES, () => waitingDisks(reader), sink)
   on(reader, HOST_BINDINGS, boundTo(DISKS), sink)
   on(reader, VMS, (change) => (touchesDevices(change) ? vms(change) : []), sink)
@@ -60,14 +70,9 @@ const waitingDisks = (reader: Reader): readonly string[] =>
 export function wireImages(reader: Reader, kind: 'VirtualImage' | 'ClusterVirtualImage', sink: KeySink): void {
   const vms = usedByVm(kind)
   const resource = kind === 'VirtualImage' ? IMAGES : CLUSTER_IMAGES
-  on(reader, resource, itself, sink)
+  on(reader, resource, news(itself), sink)
   on(reader, HOST_BINDINGS, boundTo(resource), sink)
-  on(
-    reader,
-    DISKS,
-    referredBy((disk) => ofKind(kind, [imageOf(disk as VirtualDisk) ?? ''])),
-    sink,
-  )
+  on(reader, DISKS, news(referredBy((disk) => ofKind(kind, [imageOf(disk as VirtualDisk) ?? '']))), sink)
   on(reader, VMS, (change) => (touchesDevices(change) ? vms(change) : []), sink)
 }
 
