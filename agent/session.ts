@@ -102,6 +102,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     log,
     ...(config.network.cidr === undefined ? {} : { cidr: config.network.cidr }),
     onAddress: (mac) => wake(reader, VMS_BY_MAC, mac, vms),
+    isHere: (mac) => reader.byIndex(VMS_BY_MAC, mac).length > 0 || domainMacs.has(mac),
     onChange: () => {
       const problem = network.problem()
       const node = reader.get(NODES, fromKey(nodeKey))
@@ -122,6 +123,8 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const shutdowns = new Map<string, string>()
   const definitions = new Definitions()
   const nodeKey = toKey({ namespace: '', name: facts.nodeName })
+  /** Of domains that were there at the start: one that the database does not know keeps its address too. */
+  let domainMacs: ReadonlySet<string> = new Set()
 
   const controller = (
     name: string,
@@ -216,6 +219,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   try {
     await following.ready
     const domains = await allDomains(libvirt, signal, definitions)
+    domainMacs = new Set(domains.flatMap(({ observed }) => observed.nics.map(({ mac }) => mac)))
     log.info({ running: loadLedger(domains, { ledger, vmOf }) }, 'found the running virtual machines')
     // A machine that the database does not know keeps its user data: it may run with it, and can be recovered with it.
     await seeds.sweep(new Set([...uidsOf(reader, VMS), ...domains.map(({ observed }) => observed.uuid)]))

@@ -81,14 +81,15 @@ function planBegin({ spec, domain, job, full }: SourceSeen): SourceStep {
   return full === null ? { do: 'transfer' } : { do: 'wait', afterMs: SLOT_MS, why: full }
 }
 
-function planFinishing({ spec, target, domain }: SourceSeen): SourceStep {
+function planFinishing({ spec, target, domain, job }: SourceSeen): SourceStep {
   if (spec.resolution === 'KeepTarget') return { do: 'end-here', phase: 'Committed' }
-  if (spec.resolution === 'KeepSource')
-    return { do: 'keep', reason: 'Resolved', message: 'it was decided that the machine stays here' }
+  const keep = (reason: string, message: string): SourceStep =>
+    // It was stopped for an agent that is gone, and libvirt does not let it go on before it has ceased to send the last of it.
+    job ? { do: 'abort-job' } : { do: 'keep', reason, message }
+  if (spec.resolution === 'KeepSource') return keep('Resolved', 'it was decided that the machine stays here')
   if (target === 'Committed') return { do: 'end-here', phase: 'Committed' }
   // One that runs here cannot have been handed over: libvirt has given the guest back.
-  if (target === 'Failed')
-    return { do: 'keep', reason: 'TargetFailed', message: 'the target could not take the machine' }
+  if (target === 'Failed') return keep('TargetFailed', 'the target could not take the machine')
   if (spec.resolution === 'StartAnew')
     return {
       do: 'start-anew',

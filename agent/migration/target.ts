@@ -176,8 +176,10 @@ export class TargetMoves {
     const uid = binding.metadata.name
     const { id, options, epoch } = binding.spec.migration
     await this.#end(uid)
-    const connection = await libvirt.dedicated({ signal })
+    let opened: Dedicated | null = null
     try {
+      const connection = await libvirt.dedicated({ signal })
+      opened = connection
       const here = destinationXml(xml, { locate: (path) => files.locate(binding, path), epoch })
       const calls = moveCalls({ options, disks: files.luggage(binding, xml), tls })
       const at = address()
@@ -198,7 +200,7 @@ export class TargetMoves {
       })
       return { phase: 'Prepared', address: prepared.uriOut ?? '', cookie: toBase64(prepared.cookieOut) }
     } catch (error) {
-      await connection.close()
+      await opened?.close()
       if (signal.aborted) throw error
       await this.#refuseNow(binding, 'TargetPreparingFailed', messageOf(error), signal)
       return this.#state(uid, id)

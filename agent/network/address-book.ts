@@ -7,6 +7,7 @@ import type { Network } from '../../lib/libvirt/index.ts'
 import { carriedProblem } from './carried.ts'
 import { allLeases, holdersOf, newestByMac } from './leases.ts'
 import type { LibvirtCall } from './libvirt-call.ts'
+import { isOurs } from './mac.ts'
 import { readReservations, reserve, unreserve } from './reservations.ts'
 
 /** While a guest that started lately has no address. */
@@ -29,6 +30,8 @@ export interface AddressBookDeps {
   readonly network: () => BookedNetwork | null
   /** The address of a watched MAC has changed. */
   readonly onChange: (mac: string) => void
+  /** A machine of this host has that MAC. Asked once, of what is reserved when this agent first looks. */
+  readonly isHere: (mac: string) => boolean
 }
 
 export class AddressBook {
@@ -42,6 +45,8 @@ export class AddressBook {
   readonly #problems = new Map<string, string>()
   /** MACs of guests that are gone, whose reservation, if they have one, has to go. */
   readonly #leaving = new Set<string>()
+  /** What an earlier agent reserved was looked through: one that was killed right after a guest's end has left an entry. */
+  #tidied = false
   readonly #stop = new AbortController()
   #wake = new AbortController()
   #running: Promise<void> | null = null
@@ -120,7 +125,7 @@ export class AddressBook {
   async #refresh(): Promise<void> {
     const { libvirt, network, clock, onChange } = this.#deps
     const booked = network()
-    if (booked === null || this.#watched.size + this.#leaving.size === 0) return
+    if (booked === null || (this.#tidied && this.#watched.size + this.#leaving.size === 0)) return
     const leases = await allLeases(libvirt, booked.net, this.#stop.signal)
     const leased = newestByMac(leases)
     const carried = await this.#keepCarried(booked, holdersOf(leases, clock.now()), leased)
@@ -140,12 +145,16 @@ export class AddressBook {
     leased: ReadonlyMap<string, string>,
     byMac: ReadonlyMap<string, string>,
   ) {
-    const { libvirt } = this.#deps
+    const { libvirt, isHere } = this.#deps
     const { signal } = this.#stop
     const addresses = new Map<string, string>()
     const problems = new Map<string, string>()
-    if (this.#carried.size + this.#leaving.size === 0) return { addresses, problems }
+    if (this.#tidied && this.#carried.size + this.#leaving.size === 0) return { addresses, problems }
     const reserved = new Map(await readReservations(libvirt, net, signal))
+    if (!this.#tidied)
+      for (const mac of reserved.keys())
+        if (isOurs(mac) && !this.#carried.has(mac) && !isHere(mac)) this.#leaving.add(mac)
+    this.#tidied = true
     for (const mac of this.#leaving) {
       const address = reserved.get(mac)
       if (address !== undefined) await unreserve(libvirt, net, mac, address, signal)

@@ -10,3 +10,6 @@ export function macAddress(vmUid: string, nicIndex: number): string {
   const hash = createHash('sha256').update(`${vmUid}/${nicIndex}`).digest()
   return ['02', ...[...hash.subarray(0, 5)].map((octet) => octet.toString(16).padStart(2, '0'))].join(':')
 }
+
+/** It may be one of {@link macAddress}: what an operator reserves for cards of other makers is none. */
+export const isOurs = (mac: string): boolean => mac.startsWith('02:')

@@ -20,6 +20,8 @@ export interface MainNetworkDeps {
   readonly cidr?: string
   /** The address of a VM's MAC has changed. */
   readonly onAddress: (mac: string) => void
+  /** A machine of this host has that MAC. */
+  readonly isHere: (mac: string) => boolean
   /** The network can be used now and could not before, was started anew, or cannot be used any more: see {@link MainNetwork.problem}. */
   readonly onChange: () => void
 }
@@ -43,8 +45,8 @@ export class MainNetwork {
 
   constructor(deps: MainNetworkDeps) {
     this.#deps = deps
-    const { libvirt, clock, onAddress } = deps
-    this.#book = new AddressBook({ libvirt, clock, network: () => this.#network, onChange: onAddress })
+    const { libvirt, clock, onAddress, isHere } = deps
+    this.#book = new AddressBook({ libvirt, clock, network: () => this.#network, onChange: onAddress, isHere })
   }
 
   /** One check now, then for ever in the background. A failing network is no error here: see {@link problem}. */

@@ -84,8 +84,11 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, see
     runningSince: known.times?.running ?? null,
     generation: vm.metadata.generation ?? 0,
   }
+  // One that went to another host runs on there.
   const ended =
-    !active && known.power.ran === true ? { cause: stopCause(known.power, facts), shutoff: facts.shutoff } : null
+    !active && known.power.ran === true && !look.released
+      ? { cause: stopCause(known.power, facts), shutoff: facts.shutoff }
+      : null
   let power = settle(known.power, facts)
   const live = active ? liveDevices(view?.observed.disks ?? [], look.dependencies.known) : []
   const current = active && applied !== null ? withDevices(applied, vm.spec, live) : applied

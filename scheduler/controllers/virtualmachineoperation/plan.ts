@@ -170,6 +170,9 @@ interface Answer {
 const no = (each: OperationReport): Answer => ({ report: each, record: null })
 
 function begin(facts: MoveFacts, vm: VirtualMachine, own: VirtualMachineOperation): Answer {
+  // No move is under way: its host has not said since the last one how it is.
+  if (vm.status?.phase === 'Migrating')
+    return no(overdue(facts, own, 'WaitingForVirtualMachineToBeReadyToMigrate', 'its last move ends', 0))
   const refused = refusal(vm, own, facts.operations)
   if (refused !== null) return no(refused)
   const ahead = facts.operations.find((other) => !isMove(other.spec.type) && !hasEnded(other) && !isDeleted(other))

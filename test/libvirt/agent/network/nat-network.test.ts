@@ -137,12 +137,15 @@ describe('the NAT network on a real libvirt', () => {
 
   it('keeps the address with which a guest came for it alone, until the guest is gone', async () => {
     const network = await ensure()
-    const book = new AddressBook({
-      libvirt: pool,
-      clock: systemClock,
-      network: () => network,
-      onChange: () => undefined,
-    })
+    const bookOf = (...here: readonly string[]) =>
+      new AddressBook({
+        libvirt: pool,
+        clock: systemClock,
+        network: () => network,
+        onChange: () => undefined,
+        isHere: (one) => here.includes(one),
+      })
+    const book = bookOf()
     const [mac, other, stranger] = ['02:11:22:33:44:88', '02:11:22:33:44:99', '02:11:22:33:44:aa']
     const waits = { timeout: 20_000, interval: 100 }
     book.start()
@@ -165,8 +168,22 @@ describe('the NAT network on a real libvirt', () => {
       expect([...(await readReservations(pool, network.net, signal))]).toEqual([[mac, '10.88.0.77']])
       book.forget(mac)
       await vi.waitFor(async () => expect((await readReservations(pool, network.net, signal)).size).toBe(0), waits)
+      book.carry(stranger, '10.88.0.79')
+      book.carry(other, '10.88.0.78')
+      await vi.waitFor(async () => expect((await readReservations(pool, network.net, signal)).size).toBe(2), waits)
     } finally {
       await book.stop()
+    }
+    // The agent was killed, and one of the guests has left.
+    const next = bookOf(other)
+    next.start()
+    try {
+      await vi.waitFor(
+        async () => expect([...(await readReservations(pool, network.net, signal))]).toEqual([[other, '10.88.0.78']]),
+        waits,
+      )
+    } finally {
+      await next.stop()
     }
   })
 

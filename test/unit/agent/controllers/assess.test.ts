@@ -272,6 +272,11 @@ describe('the end of a VM', () => {
     })
     expect(steps(seen)).toEqual(['record-stop'])
   })
+  it('one that is gone from under the agent has crashed, but not when it has gone to another host', () => {
+    const ran = told(assess(vm, undefined, look({ view: domain('running', vm.spec) }), ledger()))
+    expect(assess(vm, ran, look(), ledger()).ended?.cause).toBe('crash')
+    expect(assess(vm, ran, look({ released: true }), ledger()).ended).toBeNull()
+  })
   it('deleted, it is stopped with patience, then undefined, then cleaned up', () => {
     const gone = aVm({ metadata: { deletionTimestamp: '2026-01-01T00:00:30Z' } })
     const first = assess(gone, undefined, look({ view: domain('running', vm.spec) }), ledger())

@@ -37,6 +37,17 @@ describe('the source of a migration', () => {
     ],
     ['hears that it could not', { phase: 'Finishing', domain: 'handed', target: 'Failed' }, 'keep TargetFailed'],
     [
+      'hears so while libvirt sends the last of it for an agent that is gone',
+      { phase: 'Finishing', domain: 'handed', target: 'Failed', job: true },
+      'abort-job',
+    ],
+    [
+      'is told to keep it meanwhile',
+      { phase: 'Finishing', domain: 'handed', job: true, asked: { resolution: 'KeepSource' } },
+      'abort-job',
+    ],
+    ['hears nothing meanwhile', { phase: 'Finishing', domain: 'handed', target: 'Undecided', job: true }, 'wait'],
+    [
       'is told that the target is dead',
       { phase: 'Finishing', domain: 'handed', asked: { resolution: 'KeepSource' } },
       'keep Resolved',

@@ -66,7 +66,10 @@ function world(
   const moves = new TargetMoves({
     libvirt: {
       call,
-      dedicated: async () => ({ call, close: async () => undefined, ended: new Promise(() => undefined) }),
+      dedicated: async () => {
+        answers.dedicated?.()
+        return { call, close: async () => undefined, ended: new Promise(() => undefined) }
+      },
     } as never,
     records,
     files: {
@@ -119,6 +122,16 @@ it('does not run a guest that did not come, and says Failed before its QEMU is e
   expect(one.order).not.toContain('DomainResume')
   expect(one.order).not.toContain('Committed')
   expect(one.order.indexOf('Failed')).toBeLessThan(one.order.indexOf('DomainDestroyFlags'))
+})
+
+it('says No, and why, when its libvirt is not there', async () => {
+  const gone = () => {
+    throw new Error('cannot connect to libvirt')
+  }
+  const one = world({ dedicated: gone, DomainGetState: gone })
+  const ask = { uid, id: 'm', ask: 'prepare', xml: XML, cookie: '' } as const
+  const no = { phase: 'Failed', reason: 'TargetPreparingFailed', message: 'cannot connect to libvirt' }
+  expect(await one.moves.answer(uid, ask, signal)).toMatchObject(no)
 })
 
 it('says that it has the machine even when it could not let it run at once, and tries again', async () => {

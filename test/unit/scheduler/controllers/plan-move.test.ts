@@ -57,6 +57,11 @@ describe('a move that is asked for', () => {
   it.each<[string, FactsOverrides, string]>([
     ['no such machine', { vm: null }, 'Failed VirtualMachineNotFound'],
     ['it is off', { vm: running({}, { status: { phase: 'Stopped' } }) }, 'Failed NotApplicableForVirtualMachinePhase'],
+    [
+      'its host has not said yet that its last move is over',
+      { vm: running({}, { status: { phase: 'Migrating' } }) },
+      'InProgress WaitingForVirtualMachineToBeReadyToMigrate',
+    ],
     ['always off', { vm: spec({ runPolicy: 'AlwaysOff' }) }, 'Failed NotApplicableForVirtualMachineRunPolicy'],
     [
       'safe and forced',
