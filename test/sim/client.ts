@@ -106,15 +106,20 @@ class SimClient {
       deadlineMs,
     )
     if (signal === undefined) return await answer
-    return await new Promise<T>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      answer.then(resolve, reject)
+    let onAbort: () => void = () => undefined
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason)
     })
+    // A link's signal lives as long as the link: listeners that stay would be one for each question of its life.
+    signal.addEventListener('abort', onAbort)
+    return await Promise.race([answer, aborted]).finally(() => signal.removeEventListener('abort', onAbort))
   }
 
-  async *#watch(resource: string, after: number, signal: AbortSignal | undefined): AsyncGenerator<WatchEvent> {
+  async *#watch(resource: string, after: number, outer: AbortSignal | undefined): AsyncGenerator<WatchEvent> {
     const { timeline, network, from, host } = this.#deps
     const life = from.life()
+    // One signal ends all watches of a link: each listens to one of its own.
+    const signal = outer === undefined ? undefined : AbortSignal.any([outer])
     if (life === null) return
     const queue: WatchEvent[] = []
     let failure: unknown = null

@@ -3,13 +3,23 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { logOf } from '../log.ts'
 import { runScenario } from '../run.ts'
 import { readScenario } from '../scenario.ts'
 
 const FOLDER = fileURLToPath(new URL('../scenarios', import.meta.url))
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'))
+
+const warnings: string[] = []
+const onWarning = ({ name, message }: Error) => warnings.push(`${name}: ${message}`)
+process.on('warning', onWarning)
+
+afterAll(() => {
+  process.off('warning', onWarning)
+  // Such as of listeners that are never taken away.
+  expect(warnings).toEqual([])
+})
 
 describe('scenarios', () => {
   it.each(FILES)('%s', async (file) => {
