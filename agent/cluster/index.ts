@@ -34,6 +34,7 @@ import { launchFencer } from './fencing/launch.ts'
 import { watchdogTimeout } from './fencing/watchdog.ts'
 import { Holdings } from './holdings.ts'
 import { LeaseKeeper, type Membership } from './lease.ts'
+import { PromisedMemory } from './promised.ts'
 import { RestoredMemory } from './restored.ts'
 import { RulerMemory } from './ruler.ts'
 import { bindingOf, leaseRefusal, type Standing, standingOf } from './standing.ts'
@@ -80,6 +81,7 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
   const { config, reader, clock, log, events, host, membership } = deps
   const ruler = await RulerMemory.open(config.stateDir)
   const restored = await RestoredMemory.open(config.stateDir, deps.storeId)
+  const promised = await PromisedMemory.open(config.stateDir)
   const vmOf = (uid: string) => reader.byIndex<VirtualMachine>(VMS_BY_UID, uid)[0] ?? null
   const holdings = new Holdings({ reader, clock, vmOf })
   const bootId = readFileSync(BOOT_ID, 'utf8').trim()
@@ -113,6 +115,14 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
   })
   let last = ''
   let storageClasses: readonly ToldClass[] = []
+  /** Of which the scheduler shall say that they are still here. */
+  const asked = () =>
+    owned().filter(
+      (binding) =>
+        restored.suspect ||
+        mayFailOver(binding) ||
+        (promised.has(binding.metadata.name) && !lease.confirmed(binding.metadata.name, binding.spec.epoch)),
+    )
   const lease: LeaseKeeper = new LeaseKeeper({
     clock,
     bootClock,
@@ -120,8 +130,8 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     bootId: () => bootId,
     membership,
     machines: () =>
-      owned()
-        .filter((binding) => restored.suspect || mayFailOver(binding) || fencing.isClaimed(binding.metadata.name))
+      asked()
+        .filter(({ metadata }) => promised.has(metadata.name))
         .map((binding) => {
           const { name: uid } = binding.metadata
           return { uid, epoch: binding.spec.epoch, fenced: mayFailOver(binding) && fencing.covers(uid) }
@@ -132,13 +142,23 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     // One that was named before and is not confirmed may have been started elsewhere meanwhile.
     onAnswer: ({ machines }, { confirmed, storageClasses: told = [] }) => {
       storageClasses = told
+      void promised
+        .settle(machines.map(({ uid }) => uid))
+        .catch((error: unknown) => log.error({ err: error }, `what was promised stays remembered: ${messageOf(error)}`))
       fencing.claimed(
         machines.flatMap(({ uid, fenced }) =>
           fenced || (fencing.isClaimed(uid) && !confirmed.includes(uid)) ? [uid] : [],
         ),
       )
     },
-    prepare: () => fencing.update({ holds: lease.holds(), until: lease.state.until }),
+    prepare: async () => {
+      await fencing.update({ holds: lease.holds(), until: lease.state.until })
+      await promised
+        .add(asked().map(({ metadata }) => metadata.name))
+        .catch((error: unknown) =>
+          log.error({ err: error }, `what is promised cannot be remembered: ${messageOf(error)}`),
+        )
+    },
     term: () => ruler.known.term,
     onChange: ({ state, until, message }) => {
       void fencing.update({ holds: state === 'held', until })
@@ -175,7 +195,7 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     standing: standingOf({
       reader,
       vmOf,
-      leaseRefusal: (binding) => leaseRefusal(binding, lease, { fencing, restored }),
+      leaseRefusal: (binding) => leaseRefusal(binding, lease, { fencing, promised, restored }),
     }),
     guard: boundGuard({ reader, scheduler }),
     admission: bindingAdmission({ reader, ruler, holdings, host }),

@@ -6,6 +6,7 @@ import { HOST_BINDINGS } from '../names.ts'
 import type { Fencing } from './fencing/fencing.ts'
 import type { LeaseKeeper } from './lease.ts'
 import { migrationRefusal } from './migration-gate.ts'
+import type { PromisedMemory } from './promised.ts'
 import type { RestoredMemory } from './restored.ts'
 
 export interface StandingDeps {
@@ -78,14 +79,16 @@ export function leaseRefusal(
   lease: Pick<LeaseKeeper, 'state' | 'confirmed'>,
   {
     fencing,
+    promised,
     restored,
   }: {
-    readonly fencing: Pick<Fencing, 'enabled' | 'covers' | 'isClaimed'>
+    readonly fencing: Pick<Fencing, 'enabled' | 'covers'>
+    readonly promised: Pick<PromisedMemory, 'has'>
     readonly restored: Pick<RestoredMemory, 'suspect'>
   },
 ): string | null {
   if (spec.failover !== true && !restored.suspect)
-    return fencing.isClaimed(spec.subject.uid)
+    return promised.has(spec.subject.uid) && !lease.confirmed(spec.subject.uid, spec.epoch)
       ? 'it was for failover, and may be elsewhere: it waits for the scheduler to say that it is still here'
       : null
   const why = restored.suspect ? "this host's database is an older copy" : 'it may be failed over'

@@ -18,14 +18,11 @@ export interface LeaseOptions {
   readonly ask: (ask: LeaseAsk) => Promise<LeaseAnswer>
   /** After each renewal: boot clock, ms, at which the lease ends. */
   readonly onRenewed: (until: number) => void
-  /** These machines are about to be named as ended with the lease. */
-  readonly onAsk: (uids: readonly string[]) => void
+  /** That is about to be asked. */
+  readonly onAsk: (ask: LeaseAsk) => void
   /** That was answered. */
   readonly onAnswer: (ask: LeaseAsk, answer: LeaseAnswer) => void
 }
-
-const fencedIn = ({ machines }: LeaseAsk): readonly string[] =>
-  machines.flatMap(({ uid, fenced }) => (fenced ? [uid] : []))
 
 export class Lease {
   readonly #options: LeaseOptions
@@ -57,7 +54,7 @@ export class Lease {
       const named = machines()
       const shown = named.some(({ fenced }) => fenced === true) ? evidence : []
       const ask = { node, bootId, sentAt: Math.floor(sent), machines: named, evidence: shown, others: [] }
-      this.#options.onAsk(fencedIn(ask))
+      this.#options.onAsk(ask)
       this.#options.ask(ask).then(
         (answer) => this.#renewed(ask, answer, sent),
         () => undefined,

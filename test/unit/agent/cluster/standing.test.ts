@@ -39,10 +39,10 @@ const lease = (state: 'none' | 'held' | 'lost', confirmed = true) => ({
   state: { state, until: 0, message: 'no route to host' },
   confirmed: () => confirmed,
 })
-const off = { enabled: false, covers: () => false, isClaimed: () => false }
+const off = { enabled: false, covers: () => false, promised: false }
 const armed = { ...off, enabled: true, covers: () => true }
 const asleep = { ...off, enabled: true }
-const claimed = { ...armed, isClaimed: () => true }
+const promised = { ...armed, promised: true }
 
 it.each([
   ['of the ordinary kind, without a lease', {}, lease('lost'), asleep, false, null],
@@ -69,14 +69,19 @@ it.each([
     'that was for failover, which the scheduler may count on',
     {},
     lease('held', false),
-    claimed,
+    promised,
     false,
     /may be elsewhere/,
   ],
+  ['that was for failover, confirmed', {}, lease('held'), promised, false, null],
   ['in an older database, without a lease', {}, lease('none'), off, true, /database is an older copy/],
   ['in an older database, confirmed', {}, lease('held'), asleep, true, null],
 ])('a machine %s', (_, spec, itsLease, fencing, suspect, words) => {
-  const refusal = leaseRefusal(aBinding(spec), itsLease, { fencing, restored: { suspect } })
+  const refusal = leaseRefusal(aBinding(spec), itsLease, {
+    fencing,
+    promised: { has: () => fencing.promised },
+    restored: { suspect },
+  })
   if (words === null) expect(refusal).toBeNull()
   else expect(refusal).toMatch(words)
 })
