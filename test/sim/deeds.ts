@@ -6,11 +6,12 @@ import { DRAIN, REQUESTED } from '../../scheduler/controllers/drain/plan.ts'
 import {
   type ClusterVmStatus,
   clusterStatusOf,
+  type MigrationRecord,
   type Node,
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../schemas/index.ts'
-import { NODES, VM_OPERATIONS, VMS } from '../../schemas/resources.ts'
+import { DISKS, NODES, VM_OPERATIONS, VMS } from '../../schemas/resources.ts'
 import { RESOLUTION } from '../../schemas/virtualmachineoperation/migration-options.ts'
 import { type Draft, joined, machineOf, NAMESPACE, operationOf, resourceOf } from './objects.ts'
 import type { Deed, Scenario } from './scenario.ts'
@@ -94,6 +95,16 @@ const runningHost = async (name: string | undefined, doing: Doing) => {
   return { uid, host: [...doing.world.hosts.values()].find(({ machine }) => machine.domain(uid)?.state === 'running') }
 }
 
+/** What somebody decides who has looked at both hosts. @throws Error where they can still decide it between them */
+function keptWisely(uid: string, { id, from, to }: MigrationRecord, otherwise: string, { world }: Doing): string {
+  const [source, target] = [world.host(from), world.host(to)]
+  const told = target.disk.binding(uid)?.status?.migration
+  if (told?.id === id && told.phase === 'Committed') return 'target'
+  if (source.machine.powered && target.machine.powered && world.network.reaches(from, to))
+    throw new Error(`${from} and ${to} reach each other: they decide it`)
+  return otherwise
+}
+
 /** By first word. */
 const VERBS: Readonly<Record<string, Verb>> = {
   // Users.
@@ -115,6 +126,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     await apply(object as Draft, doing)
   },
   delete: ([name = ''], doing) => promising(name, 'gone', doing, () => api(doing).delete(VMS, named(name))),
+  'delete-disk': ([name], doing) => api(doing).delete(DISKS, named(name)),
   start: ([name], doing) => operation('Start', name, doing),
   stop: ([name, how], doing) => operation('Stop', name, doing, how === 'force' ? { force: true } : {}),
   restart: ([name], doing) => operation('Restart', name, doing),
@@ -143,10 +155,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
     if (open !== undefined) await api(doing).delete(VM_OPERATIONS, named(open.metadata.name))
   },
   // As `berth migrate resolve`.
-  resolve: async ([name, keep = ''], doing) => {
+  resolve: async ([name, how = '', otherwise = ''], doing) => {
     const vm = await api(doing).get<VirtualMachine>(VMS, named(name))
     const { migration } = clusterStatusOf<ClusterVmStatus>(vm)
-    if (migration?.phase !== 'Transferring') throw new Error(`${name} has no move whose outcome is unknown`)
+    if (vm === null || migration?.phase !== 'Transferring')
+      throw new Error(`${name} has no move whose outcome is unknown`)
+    const keep = how === 'wisely' ? keptWisely(vm.metadata.uid, migration, otherwise, doing) : how
     await api(doing).modify<VirtualMachineOperation>(VM_OPERATIONS, named(migration.operation), (one) => ({
       ...one,
       metadata: { ...one.metadata, annotations: { ...one.metadata.annotations, [RESOLUTION]: keep } },

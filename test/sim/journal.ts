@@ -129,7 +129,7 @@ const statusOf = (object: KubeObject | null) =>
 function phases(title: string, before: KubeObject | null, after: KubeObject): readonly string[] {
   const phase = statusOf(after).phase
   // A disk is ready in a moment here.
-  if (after.kind === 'VirtualDisk' && phase !== 'Failed') return []
+  if (after.kind === 'VirtualDisk' && phase !== 'Failed' && phase !== 'PVCLost') return []
   return phase === undefined || phase === statusOf(before).phase ? [] : [`${title} is ${phase}`]
 }
 

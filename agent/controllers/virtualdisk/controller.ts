@@ -132,7 +132,7 @@ export function nextLook(have: DiskHave, now: number): Outcome {
     if (!have.present) return again(LOST_MS, 'the file of the disk is missing')
     return growthOf(have) === null ? DONE : again(GROW_MS, 'the disk is going to grow')
   }
-  if (have.wasMade) return again(LOST_MS, 'the file of the disk is missing')
+  if (have.made !== null) return again(LOST_MS, 'the file of the disk is missing')
   const state = have.source.kind === 'http' ? have.source.import : null
   const base = baseOf(have.source)
   if (base !== null && sizeProblem(have, base) === null) return again(PROGRESS_MS, 'the disk is being made')

@@ -11,6 +11,7 @@ import {
   type VirtualImage,
   waitsForConsumer,
 } from '../../../schemas/index.ts'
+import { subjectOf } from '../../cluster/binding-objects.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import type { ImportQueue, ImportState } from '../../images/import-queue.ts'
 import type { StoredImage } from '../../images/stored.ts'
@@ -60,8 +61,11 @@ export interface DiskHave {
   readonly disk: DiskRecord | null
   /** Whether the file of a ready disk is there. */
   readonly present: boolean
-  /** By its status the disk was made once. Without a record it is lost then, and is never made anew as if no guest had written to it. */
-  readonly wasMade: boolean
+  /**
+   * Name of its volume, by its status here or as its last host told its scheduler: the disk was made once. Without a record it is lost then,
+   * and is never made anew as if no guest had written to it. Null: it was not made.
+   */
+  readonly made: string | null
   readonly source: SourceHave
   readonly storageClass: ClassHave
   /** Size asked for; null when the image decides. */
@@ -86,23 +90,26 @@ export const DISK_FINALIZERS = {
 export async function observeDisk(vd: VirtualDisk, deps: DiskObserveDeps): Promise<DiskHave> {
   const { uid, deletionTimestamp, finalizers = [] } = vd.metadata
   const disk = deps.driver.get(uid)
+  const binding = bindingOf(deps.reader, uid)
   const size = vd.spec.persistentVolumeClaim?.size
   return {
     deleting: deletionTimestamp !== undefined,
-    released: bindingOf(deps.reader, uid)?.spec.role === 'Released',
+    released: binding?.spec.role === 'Released',
     held: {
       cleanup: finalizers.includes(DISK_FINALIZERS.cleanup),
       protection: finalizers.includes(DISK_FINALIZERS.protection),
     },
     disk,
     present: disk !== null && (await deps.driver.present(disk)),
-    wasMade: vd.status?.target?.persistentVolumeClaimName !== undefined,
+    made: volumeOf(vd) ?? volumeOf(binding === null ? null : subjectOf<VirtualDisk>(binding)),
     source: await observeSource(vd, deps),
     storageClass: observeClass(vd, deps),
     wantBytes: size === undefined ? null : toBytes(size),
     users: usesOf(deps.reader, deviceKeyOf(vd)),
   }
 }
+
+const volumeOf = (vd: VirtualDisk | null): string | null => vd?.status?.target?.persistentVolumeClaimName ?? null
 
 /** A binding has the uid of its object as name. */
 const bindingOf = (reader: Reader, uid: string): HostBinding | null =>

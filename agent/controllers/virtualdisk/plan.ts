@@ -56,7 +56,7 @@ function planDeletion(have: DiskHave, inUse: boolean): readonly DiskStep[] {
 function planCreation(have: DiskHave): readonly DiskStep[] {
   const { source, storageClass } = have
   if (storageClass.kind !== 'found') return []
-  if (have.wasMade) return storageClass.shared ? [{ do: 'adopt', folder: storageClass.folder }] : []
+  if (have.made !== null) return storageClass.shared ? [{ do: 'adopt', folder: storageClass.folder }] : []
   if (awaitsConsumer(have)) return []
   if (source.kind === 'http' && source.image === null) {
     const outdated = source.claim === 'other-source' ? [{ do: 'release' } as const] : []

@@ -51,7 +51,7 @@ export function diskStatus(inputs: DiskStatusInputs): VirtualDiskStatus {
 }
 
 function stateOf({ have, fault, now }: DiskStatusInputs): { readonly phase: Phase; readonly ready: Of<'Ready'> } {
-  if (have.disk !== null || have.wasMade) return existing(have)
+  if (have.disk !== null || have.made !== null) return existing(have)
   if (have.storageClass.kind !== 'found') {
     return { phase: 'Pending', ready: notReady('StorageClassIsNotReady', classText(have)) }
   }
@@ -163,9 +163,9 @@ function resizing({ have, fault }: DiskStatusInputs): Of<'Resizing'> | Gone {
   return { type: 'Resizing', status: 'True', reason: 'InProgress', message }
 }
 
-function volumeFields({ disk, storageClass: have }: DiskHave): Partial<VirtualDiskStatus> {
+function volumeFields({ disk, made, storageClass: have }: DiskHave): Partial<VirtualDiskStatus> {
   const named = have.kind === 'found' ? { storageClassName: have.name } : {}
-  if (disk === null) return named
+  if (disk === null) return made === null ? named : { ...named, target: { persistentVolumeClaimName: made } }
   return {
     ...named,
     capacity: formatBytes(disk.sizeBytes),

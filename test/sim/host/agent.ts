@@ -10,8 +10,14 @@ import { ApiError, messageOf } from '../../../lib/errors.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import type { ClaimAnswer, ClaimAsk } from '../../../schemas/cluster/claim.ts'
 import type { LeaseAnswer, LeaseAsk, LeaseEvidence } from '../../../schemas/cluster/leaserenewal.ts'
-import type { HostBinding, VirtualMachine } from '../../../schemas/index.ts'
-import { VMS } from '../../../schemas/resources.ts'
+import {
+  type HostBinding,
+  isShared,
+  type StorageClass,
+  type VirtualDisk,
+  type VirtualMachine,
+} from '../../../schemas/index.ts'
+import { DISKS, VMS } from '../../../schemas/resources.ts'
 import { type PowerRecord, wantedPower } from '../../../schemas/virtualmachine/power.ts'
 import type { Durations } from '../durations.ts'
 import { type Cancel, Life, type Timeline } from '../time.ts'
@@ -20,7 +26,7 @@ import type { AgentDisk } from './disk.ts'
 import { Lease } from './lease.ts'
 import { LibvirtError, type Machine } from './machine.ts'
 import { isMoving, Migrations, type Peer } from './migration.ts'
-import { copyOf, firstStatus, powerOf, readyStatus, vmStatus } from './objects.ts'
+import { copyOf, diskStatus, firstStatus, powerOf, readyStatus, vmStatus } from './objects.ts'
 import { takeOperations, tellOperations } from './operations.ts'
 
 export interface AgentOptions {
@@ -59,6 +65,9 @@ export class SimAgent {
   readonly #again = new Set<string>()
   /** Looks that are asked for later; one for each object. */
   readonly #later = new Map<string, Cancel>()
+  /** The last one that was answered, and those since. */
+  #asks: readonly LeaseAsk[] = []
+  #wasAnswered = false
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -73,18 +82,27 @@ export class SimAgent {
       machines: () =>
         disk.bindings().flatMap(({ metadata: { name: uid }, spec }) => {
           const isFor = spec.failover === true
-          return spec.role === 'Owner' && (isFor || options.claims.has(uid))
+          const isOpen = disk.promised.has(uid) && !this.lease.confirms(uid, spec.epoch)
+          return spec.role === 'Owner' && (isFor || isOpen)
             ? [{ uid, epoch: spec.epoch, fenced: isFor && evidence.length > 0 }]
             : []
         }),
       ask: (ask) => renew(ask, this.life),
-      onAsk: (uids) => options.claims.add(uids),
-      onAnswer: ({ machines }, { confirmed }) =>
+      onAsk: (ask) => {
+        this.#asks = [...this.#asks, ask]
+        options.claims.add(ask.machines.flatMap(({ uid, fenced }) => (fenced ? [uid] : [])))
+        this.#promise()
+      },
+      onAnswer: (ask, { confirmed }) => {
+        this.#asks = this.#asks.filter(({ sentAt }) => sentAt >= ask.sentAt)
+        this.#wasAnswered = true
+        this.#promise()
         options.claims.settle(
-          machines.flatMap(({ uid, fenced }) =>
+          ask.machines.flatMap(({ uid, fenced }) =>
             fenced || (options.claims.has(uid) && !confirmed.includes(uid)) ? [uid] : [],
           ),
-        ),
+        )
+      },
       onRenewed: (until) => {
         options.onRenewed(until)
         for (const { metadata, spec } of disk.bindings()) if (spec.failover === true) this.poke(metadata.name)
@@ -95,6 +113,14 @@ export class SimAgent {
   start(): void {
     this.lease.start()
     void this.#resync()
+  }
+
+  /** On disk, what the scheduler may count on. */
+  #promise(): void {
+    const { disk } = this.#options
+    const named = this.#asks.flatMap(({ machines }) => machines.map(({ uid }) => uid))
+    // Of an agent that was not answered yet: what an earlier one promised as well.
+    disk.promised = new Set(this.#wasAnswered ? named : [...disk.promised, ...named])
   }
 
   /** Ended by SIGKILL, or with its host. */
@@ -256,6 +282,7 @@ export class SimAgent {
       await machine.undefine(uid, this.life)
     } else await this.life.sleep(20)
     disk.removeObject(binding.spec.subject.resource, uid)
+    disk.files.delete(uid)
     this.#told(uid, { phase: 'Released' })
   }
 
@@ -264,8 +291,33 @@ export class SimAgent {
     const { resource, uid } = binding.spec.subject
     const copy = copyOf(binding, disk.object(resource, uid))
     if (copy === null) return
-    const ready = () => ({ ...copy, status: readyStatus(copy, binding.spec.image?.digest) }) as KubeObject
-    disk.putObject(resource, isVm(binding) ? copy : ready())
+    const status = () =>
+      resource === DISKS
+        ? diskStatus(copy, this.#hasFile(binding, disk.object(DISKS, uid) !== null))
+        : readyStatus(copy, binding.spec.image?.digest)
+    disk.putObject(resource, isVm(binding) ? copy : ({ ...copy, status: status() } as KubeObject))
+  }
+
+  /** A disk that was made once, here or elsewhere, is never made anew. */
+  #hasFile({ metadata: { name: uid }, objects = [] }: HostBinding, isKnown: boolean): boolean {
+    const { files } = this.#options.disk
+    if (objects.some((object) => object.kind === 'StorageClass' && isShared(object as StorageClass))) return true
+    const [subject] = objects as readonly VirtualDisk[]
+    if (!isKnown && subject?.status?.target?.persistentVolumeClaimName === undefined) files.add(uid)
+    return files.has(uid)
+  }
+
+  /** In words, why its disks keep it from being started; null when all are there, undefined when that is not known yet. */
+  #diskProblem({ objects = [] }: HostBinding): string | null | undefined {
+    const { disk } = this.#options
+    for (const { kind, metadata } of objects) {
+      if (kind !== 'VirtualDisk') continue
+      const copy = disk.object<VirtualDisk>(DISKS, metadata.uid)
+      if (copy === null) return undefined
+      if (copy.status?.phase === 'PVCLost')
+        return `the VirtualDisk ${metadata.name} was made once, and is gone from this host`
+    }
+    return null
   }
 
   #told(uid: string, news: { readonly phase: 'Accepted' | 'Releasing' | 'Released' }): void {
@@ -305,7 +357,7 @@ export class SimAgent {
     const { uid, name } = vm.metadata
     const word = startRefusal(binding)
     if (word !== null) return this.#tellVm(uid, power, 'Pending', 'NotHere', word)
-    const waits = binding.spec.failover === true || this.#options.claims.has(uid)
+    const waits = binding.spec.failover === true || this.#options.disk.promised.has(uid)
     if (waits && !this.lease.confirms(uid, binding.spec.epoch)) {
       this.#tellVm(
         uid,
@@ -314,6 +366,12 @@ export class SimAgent {
         'WaitsForLease',
         'waits until the scheduler says that it is still this host’s',
       )
+      return this.poke(uid, RETRY_MS)
+    }
+    const problem = this.#diskProblem(binding)
+    if (problem === undefined) return this.poke(uid)
+    if (problem !== null) {
+      this.#tellVm(uid, power, 'Pending', 'BlockDevicesNotReady', problem)
       return this.poke(uid, RETRY_MS)
     }
     const lack = lackOf(needOf(vm), { capacity: this.#options.capacity, taken: this.#takenBeside(uid) })

@@ -17,6 +17,10 @@ const idOf = (resource: string, uid: string): string => `${resource} ${uid}`
 
 export class AgentDisk {
   known: Known = NOBODY
+  /** Uids of disks that have a file on this host alone. */
+  readonly files = new Set<string>()
+  /** Uids of machines that are not started without the scheduler's word. */
+  promised: ReadonlySet<string> = new Set()
   readonly #bindings = new Map<string, HostBinding>()
   readonly #objects = new Map<string, { readonly resource: string; readonly object: KubeObject }>()
   readonly #listeners = new Set<(told: Told) => void>()

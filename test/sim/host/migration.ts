@@ -237,6 +237,8 @@ export class Migrations {
       this.#write(binding, 'Finishing')
       // It arrives paused: nothing runs here before that is decided.
       await machine.setState(uid, 'paused', 'has arrived', life)
+      for (const { kind, metadata } of binding.objects ?? [])
+        if (kind === 'VirtualDisk') this.#options.disk.files.add(metadata.uid)
       this.#write(binding, 'Committed')
       return 'Committed'
     } catch (error) {

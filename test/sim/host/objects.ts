@@ -67,12 +67,21 @@ export function vmStatus(vm: VirtualMachine, { node, power, phase, reason, messa
   }
 }
 
-/** A disk or an image that is there. */
+/** An image that is there. */
 export function readyStatus(object: KubeObject, digest: string | undefined): object {
   return {
     ...(object.status as object | undefined),
     phase: 'Ready',
     observedGeneration: object.metadata.generation ?? 0,
     ...(digest === undefined ? {} : { berth: { digest } }),
+  }
+}
+
+/** A disk, with its file or without. */
+export function diskStatus({ metadata }: KubeObject, isThere: boolean): object {
+  return {
+    phase: isThere ? 'Ready' : 'PVCLost',
+    observedGeneration: metadata.generation ?? 0,
+    target: { persistentVolumeClaimName: `${metadata.uid}.qcow2` },
   }
 }

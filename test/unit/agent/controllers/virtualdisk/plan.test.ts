@@ -34,7 +34,7 @@ const blank: DiskHave = {
   held,
   disk: null,
   present: false,
-  wasMade: false,
+  made: null,
   source: { kind: 'blank' },
   storageClass: found,
   wantBytes: GIB,
@@ -145,10 +145,10 @@ describe('planDisk', () => {
     ],
     [
       'shared, made on another host',
-      { ...blank, storageClass: shared, wasMade: true },
+      { ...blank, storageClass: shared, made: 'root.qcow2' },
       [{ do: 'adopt', folder: '/s' }],
     ],
-    ['made once and lost', { ...blank, wasMade: true }, []],
+    ['made once and lost', { ...blank, made: 'root.qcow2' }, []],
     [
       'shared, and another host has it now',
       { ...ready, disk: { ...record, shared: true }, deleting: true, released: true },
@@ -294,7 +294,7 @@ describe('diskStatus', () => {
 })
 
 it('a disk that was made once and has no record any more is lost, and never made anew as an empty one', () => {
-  const lost = { ...blank, wasMade: true }
+  const lost = { ...blank, made: 'root.qcow2' }
   expect(planDisk(lost)).toEqual([])
   const disk = { metadata: { generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' }, spec: {} } as VirtualDisk
   const status = diskStatus({ disk, before: { phase: 'Ready' } as VirtualDiskStatus, have: lost, fault: null, now: 0 })
