@@ -46,7 +46,7 @@ export function createCluster(core: SchedulerCore): Cluster {
     ruler: () => hosting.ruler.signature(),
     refusal: () => hosting.ruler.refusal(),
     remember: (ask) => promises.remember(ask),
-    isMember: (node) => members.urlOf(node) !== null,
+    member: (node) => members.uidOf(node),
     storageClasses: () => reader.list<StorageClass>(STORAGE_CLASSES).map(toldClass),
     owns: (node, { uid, epoch }) => {
       const [vm] = reader.byIndex(byUid(VMS), uid)

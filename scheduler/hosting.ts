@@ -170,8 +170,9 @@ export function createHosting(deps: HostingDeps): Hosting {
     ]),
   )
 
-  const silence = (node: string) => health.silence(node)
-  const power = createPower({ reader, resources, clock, log, ...observed, silence })
+  const unheard = (node: string) =>
+    clients.clientFor(node) === null ? GONE : (health.silence(node) ?? ruler.refusal())
+  const power = createPower({ reader, resources, clock, log, ...observed, unheard })
   const wakePower = (node: string) => {
     for (const vm of reader.byIndex(byPlace(VMS), node))
       for (const operation of reader.byIndex(OPERATIONS_BY_VM, toKey(nameOf(vm))))
@@ -201,6 +202,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     placement.refresh(node)
     mirror.enqueueNode(node)
     disks.turned(node)
+    wakePower(node)
     const view = agents.view(node)
     if (view === null) return void binder.drop(node)
     if (!view.inSync) return
@@ -257,7 +259,7 @@ export function createHosting(deps: HostingDeps): Hosting {
         images.start(),
         disks.start(),
         classes.start(),
-        wake({ reader, binder, agents, machines: machines.controller, power, releases }),
+        wake({ reader, binder, agents, machines: machines.controller, mirror, power, releases }),
       ]
       binder.start()
       machines.start()
@@ -273,12 +275,14 @@ export function createHosting(deps: HostingDeps): Hosting {
   }
 }
 
+const GONE = 'it is no member of the cluster'
+
 function notReadyWords(
   node: string,
   { notReady, clients }: HostingDeps,
   { agents, ruler, health }: { readonly agents: Links; readonly ruler: Ruler; readonly health: Health },
 ): string | null {
-  if (clients.clientFor(node) === null) return 'it is no member of the cluster'
+  if (clients.clientFor(node) === null) return GONE
   const silence = health.silence(node)
   if (silence !== null) return silence
   if (agents.view(node)?.inSync !== true)

@@ -15,12 +15,14 @@ import {
 export interface Lease extends LeaseAsk {
   /** Monotonic milliseconds of this process at which it was heard: the host's lease ends no later than {@link LEASE_SECONDS} after it. */
   readonly heardAt: number
+  /** Uid of its Node then. */
+  readonly member: string
 }
 
 export type RenewalListener = (lease: Lease, before: Lease | null) => void
 
 export interface Leases {
-  /** Null: not heard since this process started. */
+  /** Null: not heard since this process started, or since the host joined. */
   get(node: string): Lease | null
   /** Monotonic milliseconds at which this process began to listen. */
   readonly since: number
@@ -36,8 +38,8 @@ export interface LeaseDeps {
   readonly refusal: () => string | null
   /** Keeps what the host says that it can show. Resolves when a lease may be given on it. @throws when none may */
   readonly remember: (ask: LeaseAsk) => Promise<void>
-  /** Whether the host is a member. */
-  readonly isMember: (node: string) => boolean
+  /** Uid of the host's Node, another one each time that it joins; null: it is no member. */
+  readonly member: (node: string) => string | null
   /** Of the cluster: every host is told of them. */
   readonly storageClasses: () => readonly ToldClass[]
   /** Whether the machine is that host's by that epoch, in the store. */
@@ -66,7 +68,8 @@ export class LeaseTable implements Leases {
   }
 
   get(node: string): Lease | null {
-    return this.#leases.get(node) ?? null
+    const lease = this.#leases.get(node)
+    return lease !== undefined && lease.member === this.#deps.member(node) ? lease : null
   }
 
   onRenewal(listener: RenewalListener): () => void {
@@ -78,14 +81,14 @@ export class LeaseTable implements Leases {
   async renew({ node, bootId, sentAt, machines, evidence, others }: LeaseAsk, user: string): Promise<LeaseAnswer> {
     if (NODE_USER.exec(user)?.[1] !== node)
       throw new ApiError('Forbidden', `${user} is not the host ${node}: a host renews its own lease only`)
-    if (!this.#deps.isMember(node)) throw new ApiError('NotFound', `the host ${node} is no member of this cluster`)
+    this.#memberOf(node)
     this.#mayGive()
     const ask: LeaseAsk = { node, bootId, sentAt, machines, evidence, others }
     this.#mayFollow(ask)
     await this.#deps.remember(ask)
     this.#mayGive()
     this.#mayFollow(ask)
-    const lease: Lease = { ...ask, heardAt: this.#deps.clock.monotonic() }
+    const lease: Lease = { ...ask, heardAt: this.#deps.clock.monotonic(), member: this.#memberOf(node) }
     const before = this.get(node)
     this.#leases.set(node, lease)
     for (const listener of this.#listeners) listener(lease, before)
@@ -97,9 +100,15 @@ export class LeaseTable implements Leases {
     }
   }
 
+  #memberOf(node: string): string {
+    const member = this.#deps.member(node)
+    if (member === null) throw new ApiError('NotFound', `the host ${node} is no member of this cluster`)
+    return member
+  }
+
   /** One that was long on its way says what the host does not promise any more. */
   #mayFollow({ node, bootId, sentAt }: LeaseAsk): void {
-    const known = this.#leases.get(node)
+    const known = this.get(node)
     if (known?.bootId === bootId && sentAt < known.sentAt)
       throw new ApiError('Conflict', `a later question of the host ${node} was answered already`)
   }

@@ -29,12 +29,14 @@ import {
   vmReferences,
 } from './indexes.ts'
 import type { Links } from './links/links.ts'
+import { type Mirror, placeOf } from './mirror/mirror.ts'
 
 export interface Sleepers {
   readonly reader: Reader
   readonly binder: Pick<Binder, 'enqueue' | 'wanting'>
   readonly agents: Pick<Links, 'holders'>
   readonly machines: Pick<Controller, 'enqueue'>
+  readonly mirror: Pick<Mirror, 'enqueue'>
   /** Of operations. */
   readonly power: Pick<Controller, 'enqueue'>
   /** By resource. */
@@ -49,7 +51,7 @@ export function wake(sleepers: Sleepers): () => void {
 }
 
 function hear(change: Change, sleepers: Sleepers): void {
-  const { reader, machines, power, releases } = sleepers
+  const { reader, machines, mirror, power, releases } = sleepers
   const { resource, namespace, name } = keyOf(change)
   const key = toKey({ namespace, name })
   const isNews = isNewShape(change)
@@ -58,6 +60,9 @@ function hear(change: Change, sleepers: Sleepers): void {
     if (isNews) enqueueEverywhere(resource, uidOf(change), sleepers)
     if (resource === VMS) {
       machines.enqueue(key)
+      // What was told of it by its host, or that nothing is heard of that one, is another thing now.
+      const node = newPlace(change)
+      if (node !== null) mirror.enqueue(node, VMS, uidOf(change))
       for (const operation of reader.byIndex(OPERATIONS_BY_VM, key)) power.enqueue(toKey(nameOf(operation)))
     } else releases.get(resource)?.enqueue(key)
     if (isNews) reachReferred(change, sleepers)
@@ -92,6 +97,13 @@ function enqueueEverywhere(resource: string, uid: string, { reader, binder, agen
 }
 
 const uidOf = (change: Change): string => (change.type === 'put' ? change.entry.value : change.previous).metadata.uid
+
+/** The host that it was given to by this change; null: by none. */
+function newPlace(change: Change): string | null {
+  if (change.type === 'delete') return null
+  const node = placeOf(change.entry.value)
+  return change.previous !== null && placeOf(change.previous) === node ? null : node
+}
 
 /** What was asked for, or what the scheduler remembers of it, differs. */
 function isNewShape(change: Change): boolean {

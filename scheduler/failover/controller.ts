@@ -78,6 +78,8 @@ export class FailoverReconciler implements Reconciler {
   readonly #deps: FailoverDeps
   /** Since when this scheduler may decide; while it may not, it takes no renewals either. Null: it may not. */
   #actsSince: number | null = null
+  /** Uids of Nodes -> since when they are looked at. One that joins again is another Node. */
+  #seenSince: ReadonlyMap<string, number> = new Map()
 
   constructor(deps: FailoverDeps) {
     this.#deps = deps
@@ -118,8 +120,10 @@ export class FailoverReconciler implements Reconciler {
   async #hosts(): Promise<Outcome> {
     const { reader, clock, fencings, members, leases, limits } = this.#deps
     const nodes = members().flatMap((name) => reader.get<Node>(NODES, { namespace: '', name }) ?? [])
+    const now = clock.monotonic()
+    this.#seenSince = new Map(nodes.map(({ metadata: { uid } }) => [uid, this.#seenSince.get(uid) ?? now]))
     const plan = planHosts({
-      now: clock.monotonic(),
+      now,
       since: Math.max(leases.since, this.#actsSince ?? 0),
       hosts: nodes.map((node) => this.#facts(node)),
       limits,
@@ -145,6 +149,7 @@ export class FailoverReconciler implements Reconciler {
     return {
       name,
       heardAt: leases.get(name)?.heardAt ?? null,
+      since: this.#seenSince.get(node.metadata.uid) ?? 0,
       evidence,
       death,
       deadForMs: death === null ? null : clock.now() - Date.parse(death.since),

@@ -29,8 +29,10 @@ export type Fencing =
 
 export interface HostFacts {
   readonly name: string
-  /** Null: not since this process began to listen. */
+  /** Null: not since {@link since}. */
   readonly heardAt: number | null
+  /** Since when it could be heard: since this process takes renewals, or since the host joined. */
+  readonly since: number
   /** What it said in its last renewal that it can show. */
   readonly evidence: readonly LeaseEvidence[]
   readonly death: Death | null
@@ -82,7 +84,7 @@ const REST_MS = 5_000
 
 export function planHosts(facts: HostsFacts): HostsPlan {
   const { hosts, limits, now, since } = facts
-  const silent = (host: HostFacts) => now - (host.heardAt ?? since)
+  const silent = (host: HostFacts) => now - (host.heardAt ?? Math.max(since, host.since))
   const isLost = (host: HostFacts) => host.death === null && silent(host) > limits.leaseMs
   const lost = hosts.filter(isLost)
   const justDied = hosts.filter(({ deadForMs }) => deadForMs !== null && deadForMs < AT_ONCE_MS)

@@ -61,6 +61,12 @@ export class Members {
     return known === null ? null : urlOfNode(known)
   }
 
+  /** Of its Node, another one each time that it joins; null for a node that has not joined, or has left. */
+  uidOf(node: string): string | null {
+    const known = this.#deps.reader.get<KubeObject>(NODES, { namespace: '', name: node })
+    return known === null || urlOfNode(known) === null ? null : known.metadata.uid
+  }
+
   /**
    * The client of a node's agent, the same one until address or certificate change; closing it is not the caller's. Null for a node that
    * has not joined, or has left.

@@ -135,6 +135,7 @@ export class Mirror {
     const copy = agents.view(node)?.object<VirtualMachine>(VMS, uid) ?? null
     const quiet = silence(node)
     const gone = isMember(node) ? null : `its host ${node} is no member of the cluster any more`
+    if (gone === null && quiet === null && copy === null) return
     const target = { ...nameOf(vm), uid }
     await resources.modifyStatus<VirtualMachine>(VMS, target, (status, current) => {
       if (placeOf(current) !== node) return status

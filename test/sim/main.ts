@@ -1,14 +1,13 @@
 // npx tsx test/sim/main.ts FILE...: runs scenarios and prints their logs. --write puts each beside its file, for those who have read it.
 // npx tsx test/sim/main.ts --random SEED [COUNT]: random runs, from that seed on; the log of each that goes wrong.
 
-import { setMaxListeners } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { drawRun } from './draw.ts'
 import { logOf } from './log.ts'
-import { drawRun, runRandom } from './random.ts'
+import { runRandom } from './random.ts'
 import { runScenario } from './run.ts'
 import { readScenario } from './scenario.ts'
 
-setMaxListeners(0)
 const words = process.argv.slice(2)
 const files = words.filter((word) => !word.startsWith('--'))
 if (words.includes('--random')) {

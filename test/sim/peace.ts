@@ -1,34 +1,49 @@
 // What must be so when everything was whole again for long enough: nothing is lost, doubled, left over or still being decided.
+import { getCondition } from '../../lib/conditions.ts'
+import { groupOf } from '../../scheduler/controllers/virtualmachine/groups.ts'
+import { placeOf } from '../../scheduler/mirror/mirror.ts'
 import type { Node, VirtualMachine } from '../../schemas/index.ts'
 import { type ClusterVmStatus, clusterStatusOf, openMigration } from '../../schemas/index.ts'
 import { HOST_BINDINGS, NODES, VMS } from '../../schemas/resources.ts'
 import type { Promised } from './deeds.ts'
-import { isVm, needOf, takesRoom } from './host/admission.ts'
+import { isVm, needOf, type Room, sumOf, takesRoom } from './host/admission.ts'
 import type { SimHost } from './host/host.ts'
 import { powerOf } from './host/objects.ts'
 import type { World } from './world.ts'
 
 const MIB = 1_048_576
 
-/** In words, what is not as it must be. */
-export function looksAtPeace(world: World, promised: ReadonlyMap<string, Promised>): readonly string[] {
+/** In words, what is not as it must be. @param promised null: the store knows less than was promised, and hosts may know better */
+export function looksAtPeace(world: World, promised: ReadonlyMap<string, Promised> | null): readonly string[] {
   const process = world.scheduler()
   if (process === null) return ['there is no scheduler']
-  const vms = process.reader.list<VirtualMachine>(VMS)
+  const all = process.reader.list<VirtualMachine>(VMS)
+  const vms = promised === null ? all.filter((vm) => !isOlder(vm)) : all
   const hosts = [...world.hosts.values()]
-  const nodes = process.reader.list<Node>(NODES)
+  const facts: Facts = { hosts, nodes: process.reader.list<Node>(NODES), vms: all }
   return [
-    ...[...promised].flatMap(([name, what]) => {
+    ...[...(promised ?? [])].flatMap(([name, what]) => {
       const there = vms.some(({ metadata }) => metadata.name === name)
       if (what === 'there') return there ? [] : [`${name} is lost`]
       return what === 'gone' && there ? [`${name} is still there`] : []
     }),
-    ...vms.flatMap((vm) => machineWords(vm, hosts, nodes)),
-    ...hosts.flatMap((host) => strangers(host, vms)),
+    ...vms.flatMap((vm) => machineWords(vm, facts)),
+    ...(promised === null ? [] : hosts.flatMap((host) => strangers(host, vms))),
   ]
 }
 
-function machineWords(vm: VirtualMachine, hosts: readonly SimHost[], nodes: readonly Node[]): readonly string[] {
+interface Facts {
+  readonly hosts: readonly SimHost[]
+  readonly nodes: readonly Node[]
+  readonly vms: readonly VirtualMachine[]
+}
+
+/** The scheduler says that a host knows better, and leaves it alone. */
+const isOlder = ({ status }: VirtualMachine): boolean =>
+  getCondition(status?.conditions, 'Running')?.reason === 'StaleEpoch'
+
+function machineWords(vm: VirtualMachine, facts: Facts): readonly string[] {
+  const { hosts } = facts
   const { name, uid } = vm.metadata
   const { placement, leaving = [], ...status } = clusterStatusOf<ClusterVmStatus>(vm)
   const places = hosts.filter(({ machine }) => machine.domain(uid) !== null)
@@ -42,9 +57,17 @@ function machineWords(vm: VirtualMachine, hosts: readonly SimHost[], nodes: read
   }
   if (!isToRun(vm, hosts)) return words
   if (places.length > 0) return words
-  if (placement !== undefined) return [...words, `${name} is to run on ${placement.node}, and does not`]
-  const fit = hosts.filter((host) => fits(vm, host, hosts, nodes)).map((host) => host.name)
-  return fit.length === 0 ? words : [...words, `${name} has no host, and ${fit.join(', ')} could take it`]
+  if (placement !== undefined) {
+    const own = hosts.filter(({ name: host }) => host === placement.node)
+    return placement.idle === true && !fits([vm], { ...facts, hosts: own })
+      ? words
+      : [...words, `${name} is to run on ${placement.node}, and does not`]
+  }
+  const group = groupOf(vm)
+  const mates = facts.vms.filter((one) => group !== null && groupOf(one)?.name === group.name && isToRun(one, hosts))
+  const waiting = group === null ? [vm] : mates.filter((one) => placeOf(one) === null)
+  const isWhole = group === null || mates.length >= group.size
+  return isWhole && fits(waiting, facts) ? [...words, `${name} has no host, and could have one`] : words
 }
 
 /** By what its last host knew of its power. */
@@ -58,27 +81,38 @@ function isToRun({ metadata, spec, status }: VirtualMachine, hosts: readonly Sim
   return !markers.includes('Stopped')
 }
 
-/** Room and cordons alone: machines of random runs ask for nothing else. */
-function fits(
-  vm: VirtualMachine,
-  { name, spec, disk, machine }: SimHost,
-  _hosts: readonly SimHost[],
-  nodes: readonly Node[],
-): boolean {
+/** Whether all of them fit at once. Room and cordons alone: machines of random runs ask for nothing else. */
+function fits(vms: readonly VirtualMachine[], { hosts, nodes }: Facts): boolean {
+  const uids = new Set(vms.map(({ metadata }) => metadata.uid))
+  const free = hosts.flatMap((host) => (takes(host, nodes) ? [freeOf(host, uids)] : []))
+  return fitIn(vms.map(needOf), free)
+}
+
+function fitIn([need, ...rest]: readonly Room[], free: readonly Room[]): boolean {
+  if (need === undefined) return true
+  return free.some(({ milliCores, memoryBytes }, place) => {
+    const left = { milliCores: milliCores - need.milliCores, memoryBytes: memoryBytes - need.memoryBytes }
+    return left.milliCores >= 0 && left.memoryBytes >= 0 && fitIn(rest, free.with(place, left))
+  })
+}
+
+function takes({ name, machine }: SimHost, nodes: readonly Node[]): boolean {
   const node = nodes.find(({ metadata }) => metadata.name === name)
   if (node === undefined || node.spec?.unschedulable === true || !machine.powered) return false
-  if (node.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') return false
-  const need = needOf(vm)
-  const held = disk
-    .bindings()
-    .filter(({ metadata }) => metadata.name !== vm.metadata.uid)
-    .flatMap((binding) => {
-      const copy = disk.object<VirtualMachine>(VMS, binding.metadata.name)
-      return copy !== null && takesRoom(binding, powerOf(copy)) ? [needOf(copy)] : []
-    })
-  const cpu = held.reduce((sum, { milliCores }) => sum + milliCores, need.milliCores)
-  const memory = held.reduce((sum, { memoryBytes }) => sum + memoryBytes, need.memoryBytes)
-  return cpu <= spec.cores * 1000 && memory <= spec.memoryMiB * MIB
+  return getCondition(node.status?.conditions, 'Ready')?.status === 'True'
+}
+
+/** Beside all machines but these. */
+function freeOf({ spec, disk }: SimHost, uids: ReadonlySet<string>): Room {
+  const held = disk.bindings().flatMap((binding) => {
+    const copy = disk.object<VirtualMachine>(VMS, binding.metadata.name)
+    return copy !== null && !uids.has(copy.metadata.uid) && takesRoom(binding, powerOf(copy)) ? [needOf(copy)] : []
+  })
+  const taken = sumOf(held)
+  return {
+    milliCores: spec.cores * 1000 - taken.milliCores,
+    memoryBytes: spec.memoryMiB * MIB - taken.memoryBytes,
+  }
 }
 
 /** Guests and bindings of machines that nobody has. */

@@ -13,13 +13,20 @@ export interface Outcome {
   readonly violations: readonly string[]
 }
 
+/** A look at everything. */
+export interface Look {
+  /** Virtual seconds; after what is done then. */
+  readonly at: number
+  readonly look: (world: World, promised: Deeds['promised']) => void
+}
+
 export interface RunOptions {
-  /** Called at the end of virtual time, when everything can still be looked at. */
-  readonly look?: (world: World, promised: Deeds['promised']) => void
+  /** In the order of their times, none after the end. */
+  readonly looks?: readonly Look[]
 }
 
 /** Resolves when virtual time is over. @throws what went wrong in the simulation itself */
-export const runScenario = (scenario: Scenario, { look }: RunOptions = {}): Promise<Outcome> =>
+export const runScenario = (scenario: Scenario, { looks = [] }: RunOptions = {}): Promise<Outcome> =>
   withSeed(scenario.seed ?? 1, async () => {
     const world = new World(scenario)
     try {
@@ -32,8 +39,11 @@ export const runScenario = (scenario: Scenario, { look }: RunOptions = {}): Prom
       const before = places(world)
       for (const deed of scenario.deeds)
         world.timeline.at(deed.at * 1000, () => void deeds.do(deed).catch((error) => world.fault(error)))
+      for (const { at, look } of looks) {
+        await world.passUntil(at * 1000)
+        look(world, deeds.promised)
+      }
       await world.passUntil(scenario.end * 1000)
-      look?.(world, deeds.promised)
       return { lines: world.journal.lines, before, violations: world.violations }
     } finally {
       await world.end()

@@ -75,6 +75,8 @@ export class SchedulerProcess {
   readonly life: Life
   readonly #options: SchedulerProcessOptions
   readonly resources = new LateResources()
+  /** Virtual ms. */
+  readonly began: number
   #parts: Parts | null = null
   #store: GatedStore | null = null
   #ending: Ending | null
@@ -87,6 +89,7 @@ export class SchedulerProcess {
 
   constructor(options: SchedulerProcessOptions) {
     this.#options = options
+    this.began = options.timeline.now
     this.life = new Life(options.timeline, options.clock)
     this.#ending = options.ending
   }

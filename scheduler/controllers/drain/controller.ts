@@ -44,6 +44,8 @@ const FROZEN_MS = 5_000
 export const machinesOn = (reader: Reader, node: string): readonly VirtualMachine[] =>
   reader.byIndex<VirtualMachine>(byPlace(VMS), node)
 
+const MOVING = { type: 'Draining', status: 'True', reason: 'EvacuationInProgress' } as const
+
 export class DrainReconciler implements Reconciler {
   readonly #deps: DrainDeps
 
@@ -59,7 +61,11 @@ export class DrainReconciler implements Reconciler {
     const known = node.status?.conditions?.some(({ type }) => type === 'Draining') === true
     if (!requested && !known) return DONE
     const why = frozen()
-    if (why !== null) return again(FROZEN_MS, why)
+    if (why !== null) {
+      const isOver = getCondition(node.status?.conditions, 'Draining')?.status === 'False'
+      if (requested && !isOver) await this.#say(node, { ...MOVING, message: `nothing is moved now: ${why}` })
+      return again(FROZEN_MS, why)
+    }
     const vms = machinesOn(reader, node.metadata.name)
     const byUid = new Map(vms.map((vm) => [vm.metadata.uid, vm]))
     const plan = planDrain({

@@ -24,8 +24,8 @@ export interface PowerDeps {
   readonly reader: Reader
   readonly resources: Resources
   readonly clock: Clock
-  /** Why nothing is known of a host now, in words; null while it is heard. */
-  readonly silence: (node: string) => string | null
+  /** Why a host neither hears nor tells anything now, in words; null while it does. */
+  readonly unheard: (node: string) => string | null
   readonly log: ReconcileLog
   readonly observer?: ControllerObserver
 }
@@ -56,7 +56,7 @@ async function pass(key: string, deps: PowerDeps): Promise<Outcome> {
   const vm = reader.get<VirtualMachine>(VMS, { namespace, name: operation.spec.virtualMachineName })
   const all = reader.byIndex<VirtualMachineOperation>(OPERATIONS_BY_VM, operationVmKey(operation))
   const others = all.filter(({ metadata }) => metadata.uid !== operation.metadata.uid)
-  const step = planPower(operation, vm, others, deps.silence)
+  const step = planPower(operation, vm, others, deps.unheard)
   switch (step.do) {
     case 'nothing':
       return DONE

@@ -23,12 +23,12 @@ type FailureReason =
   | 'NotApplicableForVirtualMachineRunPolicy'
   | 'NotApplicableForVirtualMachinePhase'
 
-/** `others`: the other operations of the same machine. `silence`: why nothing is known of a host now; null while it is heard. */
+/** `others`: the other operations of the same machine. `unheard`: why a host neither hears nor tells anything now; null while it does. */
 export function planPower(
   operation: VirtualMachineOperation,
   vm: VirtualMachine | null,
   others: readonly VirtualMachineOperation[],
-  silence: (node: string) => string | null = () => null,
+  unheard: (node: string) => string | null = () => null,
 ): PowerStep {
   if (hasEnded(operation) || isMove(operation.spec.type)) return { do: 'nothing' }
   const name = operation.spec.virtualMachineName
@@ -40,11 +40,13 @@ export function planPower(
     }
   const { placement, leaving = [] } = clusterStatusOf<ClusterVmStatus>(vm)
   // Its host does it, and tells of it: one that is not heard has not said yet that it has taken it up.
-  const words = placement === undefined ? null : silence(placement.node)
+  const words = placement === undefined ? null : unheard(placement.node)
   if (placement !== undefined && words !== null && (operation.status?.phase ?? 'Pending') === 'Pending')
     return { do: 'wait', message: `waits for ${placement.node}: ${words}` }
-  if (placement !== undefined || leaving.length > 0) return { do: 'nothing' }
+  if (placement !== undefined) return { do: 'nothing' }
   if (powerOf(vm).done?.id === operation.metadata.uid) return { do: 'complete' }
+  if (leaving.length > 0)
+    return { do: 'wait', message: `waits until ${leaving.map(({ node }) => node).join(', ')} has let the machine go` }
   const type = operation.spec.type as PowerType
   // A machine without a host is stopped, whether it waits for one or not.
   const phase = type === 'Start' ? 'Stopped' : (vm.status?.phase ?? 'Pending')

@@ -19,7 +19,8 @@ export const MOVE_CONDITIONS = defineConditions('VirtualMachineOperation (Migrat
       },
       NotReadyToBeExecuted: {
         status: 'False',
-        means: 'Another operation of the same machine is under way or was asked for earlier.',
+        means:
+          'Another operation of the same machine is under way or was asked for earlier, or this scheduler does not rule its hosts; the message says which.',
       },
       WaitingForVirtualMachineToBeReadyToMigrate: {
         status: 'False',

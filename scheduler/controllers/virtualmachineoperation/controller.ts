@@ -29,7 +29,7 @@ import { MOVE_CONDITIONS, type MoveCondition } from './conditions.ts'
 import { MOVE_EVENTS } from './events.ts'
 import { type GatherDeps, gather } from './gather.ts'
 import { measureMove } from './measure.ts'
-import { hasEnded, MOVE_FINALIZER, type MoveMemory, type MovePlan, planMoves } from './plan.ts'
+import { hasEnded, isBegun, MOVE_FINALIZER, type MoveMemory, type MovePlan, planMoves, waits } from './plan.ts'
 import type { Remembered } from './record.ts'
 import { isLost, migrationStateOf, type OperationReport } from './report.ts'
 import { MOVING_CONDITIONS } from './vm-conditions.ts'
@@ -62,7 +62,11 @@ export class MoveReconciler implements Reconciler {
   async reconcile(key: string): Promise<Outcome> {
     const { reader, clock, frozen } = this.#deps
     const why = frozen()
-    if (why !== null) return again(FROZEN_MS, why)
+    if (why !== null) {
+      for (const operation of reader.byIndex<VirtualMachineOperation>(OPERATIONS_BY_VM, key))
+        if (isMove(operation.spec.type) && !isBegun(operation)) await this.#report(operation, waits(why))
+      return again(FROZEN_MS, why)
+    }
     const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
     const plan = planMoves(gather(key, vm, clock.now(), this.#deps))
     for (const operation of plan.hold) await this.#hold(operation)

@@ -33,6 +33,8 @@ const LOOK_MS = 5_000
 const ENDED: readonly string[] = ['Completed', 'Failed', 'Superseded']
 
 export const hasEnded = ({ status }: VirtualMachineOperation): boolean => ENDED.includes(status?.phase ?? 'Pending')
+/** Something was said of it but that it waits. */
+export const isBegun = ({ status }: VirtualMachineOperation): boolean => (status?.phase ?? 'Pending') !== 'Pending'
 const isDeleted = ({ metadata }: VirtualMachineOperation): boolean => metadata.deletionTimestamp !== undefined
 const isHeld = ({ metadata }: VirtualMachineOperation): boolean => (metadata.finalizers ?? []).includes(MOVE_FINALIZER)
 
@@ -114,7 +116,7 @@ function underWay(
   }
 }
 
-const waits = (message: string): OperationReport => report('Pending', 'NotReadyToBeExecuted', message, 0)
+export const waits = (message: string): OperationReport => report('Pending', 'NotReadyToBeExecuted', message, 0)
 
 /** Why the move under way is not wanted any more. */
 function callOffOf(

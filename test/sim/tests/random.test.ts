@@ -1,6 +1,7 @@
 // Random runs: whatever breaks, no machine runs twice, no host is overbooked, nothing is lost; and when all is whole again, all is at rest.
 import { expect, it } from 'vitest'
-import { drawRun, runRandom } from '../random.ts'
+import { drawRun } from '../draw.ts'
+import { runRandom } from '../random.ts'
 
 /** BERTH_SEED replays one run. */
 const SEED = process.env.BERTH_SEED === undefined ? null : Number(process.env.BERTH_SEED)

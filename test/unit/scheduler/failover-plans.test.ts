@@ -22,6 +22,7 @@ const DEATH = { evidence: 'fenced', since: '2026-01-01T00:00:00Z', message: 'ipm
 const host = (name: string, silentMs: number | null, more: Partial<HostFacts> = {}): HostFacts => ({
   name,
   heardAt: silentMs === null ? null : NOW - silentMs,
+  since: 0,
   evidence: [],
   death: null,
   deadForMs: null,
@@ -149,6 +150,8 @@ describe('a host', () => {
       'FencingInProgress, fence',
       { since: NOW - 35_000 },
     ],
+    ['has just joined, and was not heard yet', host('h1', null, { since: NOW - 15_000 }), 'heard'],
+    ['has joined and was never heard', host('h1', null, { since: NOW - 30_000 }), 'FencingInProgress, fence'],
     [
       'was fenced by an order of this scheduler before it had waited',
       host('h1', null, { fencing: { state: 'done', since: 0, message: 'ok' } }),

@@ -78,7 +78,7 @@ async function lost(earlier?: ClusterWorld): Promise<Lost> {
           })
           const ask = { node: name, bootId: 'b', sentAt: 0, machines, evidence: [], others: [], ...made.ask }
           await promises.remember(ask)
-          heard.set(name, { ...ask, heardAt: clock.monotonic() })
+          heard.set(name, { ...ask, heardAt: clock.monotonic(), member: name })
         }
         await made.pass()
         await clock.advance(1_000)

@@ -13,16 +13,17 @@ const ask = {
 
 function table(refusal: string | null = null, remember: () => Promise<void> = async () => undefined) {
   const clock = new ManualClock()
+  const joined = { uid: 'first' }
   const leases = new LeaseTable({
     clock,
     ruler: () => ({ instance: 'me', term: 4 }),
     refusal: () => refusal,
     storageClasses: () => [{ name: 'dir', shared: false }],
     remember,
-    isMember: (node) => node !== 'stranger',
+    member: (node) => (node === 'stranger' ? null : joined.uid),
     owns: (node, { uid, epoch }) => node === 'h1' && uid === 'a' && epoch === 2,
   })
-  return { clock, leases }
+  return { clock, leases, joined }
 }
 
 it('remembers when a host was last heard, tells it, and confirms what is its own', async () => {
@@ -83,4 +84,13 @@ it('no lease is given before what the host says is remembered', async () => {
   keep()
   await renewing
   expect(leases.get('h1')?.heardAt).toBe(2_000)
+})
+
+it('a host that was removed and joins again was not heard yet', async () => {
+  const { leases, joined } = table()
+  await leases.renew(ask, 'system:node:h1')
+  joined.uid = 'second'
+  expect(leases.get('h1')).toBeNull()
+  await leases.renew(ask, 'system:node:h1')
+  expect(leases.get('h1')?.member).toBe('second')
 })

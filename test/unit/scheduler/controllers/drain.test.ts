@@ -93,6 +93,26 @@ test('uncordoned before they began: evictions are called off', async () => {
   expect(operations(world)).toEqual([])
 })
 
+test('a scheduler that may not decide moves nothing, and says why', async () => {
+  const world = await clusterWorld(['h1', 'h2'])
+  const reconciler = new DrainReconciler({
+    ...world,
+    events: { record: () => undefined },
+    priorityOf: () => 0,
+    helpFor: () => null,
+    frozen: () => 'another scheduler rules',
+    parallel: 2,
+  })
+  await addMachine(world, 'web', 'h1')
+  await ask(world, true)
+  await reconciler.reconcile('/h1')
+  expect(operations(world)).toEqual([])
+  expect(draining(world)).toMatchObject({
+    reason: 'EvacuationInProgress',
+    message: 'nothing is moved now: another scheduler rules',
+  })
+})
+
 describe('a preview', () => {
   const big = { milliCpu: 1_000, memoryBytes: 1_000 }
   const host = (name: string, memoryBytes: number) => nodeFacts({ name, milliCpu: 10_000, memoryBytes })

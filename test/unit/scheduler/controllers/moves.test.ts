@@ -229,12 +229,12 @@ test('one that finds no target is given up after five minutes, and its wait is c
   expect(said(world, 'move')).toBe('Failed TargetUnschedulable 2%')
 })
 
-test('a scheduler that may not decide leaves everything as it is', async () => {
+test('a scheduler that may not decide leaves everything as it is, and says so', async () => {
   const made = await moves()
   made.frozen = 'another scheduler rules'
   await addMachine(made.world, 'web', 'h1')
   await addMove(made.world, 'move', 'web')
   await made.settle()
-  expect(said(made.world, 'move')).toBe('')
+  expect(said(made.world, 'move')).toBe('Pending NotReadyToBeExecuted 0%')
   expect(berthOf(made.world, 'web').migration).toBeUndefined()
 })

@@ -1,0 +1,213 @@
+// Draws a run from a seed: a cluster, its machines, and bad days. In the end all is mended, and there is time.
+import { itemAt, Random, weighted } from '../chaos/random.ts'
+import type { Deed, HostText, Scenario, VmText } from './scenario.ts'
+
+/** What draws how often. */
+const WEIGHTS = {
+  create: 8,
+  delete: 4,
+  stop: 3,
+  start: 3,
+  restart: 2,
+  migrate: 8,
+  evict: 3,
+  cancel: 3,
+  resolve: 5,
+  failover: 5,
+  cordon: 2,
+  uncordon: 3,
+  drain: 1,
+  fence: 1,
+  join: 4,
+  remove: 2,
+  off: 3,
+  on: 4,
+  reboot: 2,
+  'kill-agent': 5,
+  freeze: 3,
+  thaw: 4,
+  libvirt: 3,
+  cut: 5,
+  heal: 6,
+  isolate: 3,
+  rejoin: 4,
+  slow: 2,
+  mute: 2,
+  crash: 2,
+  jump: 1,
+  'scheduler restart': 3,
+  'scheduler dies': 5,
+  'scheduler full': 1,
+} as const
+
+type Kind = keyof typeof WEIGHTS
+
+/** Seconds. */
+export const TROUBLE = 600
+/** Longer than every deadline of a migration, a lease and a backoff together. */
+const PEACE = 1_800
+
+type Add = (at: number, text: string) => void
+
+export function drawRun(seed: number): Scenario {
+  const random = new Random(seed, 'scenario')
+  const pick = <T>(list: readonly T[]): T => itemAt(list, random.next()) as T
+  const chance = (share: number) => random.next() < share
+  const evidence = pick([undefined, 'watchdog 10', 'watchdog 10 whole', 'timeout 5'])
+  const fencing = chance(0.4)
+  const hosts: Record<string, HostText> = {}
+  for (let index = 1; index <= random.between(2, 5); index++)
+    hosts[`h${index}`] = {
+      cores: random.between(2, 8),
+      memory: random.between(4, 16) * 1024,
+      later: index > 2 && chance(0.3),
+      ...(evidence === undefined ? {} : { evidence }),
+      ...(fencing ? { fencing: pick(['works', 'works', 'fails'] as const) } : {}),
+    }
+  const vms = drawMachines(random)
+  const deeds: Deed[] = []
+  const add: Add = (at, text) => deeds.push({ at, text, words: text.split(' ') })
+  const [names, machines] = [Object.keys(hosts), Object.keys(vms)]
+  const times = Array.from({ length: random.between(5, 40) }, () => random.between(20, TROUBLE))
+  for (const at of times.toSorted((one, other) => one - other)) {
+    const kind = weighted<Kind>(WEIGHTS, random.next())
+    // As systemd does, sooner or later.
+    if (kind === 'scheduler dies') add(at + random.between(5, 120), 'scheduler start')
+    add(at, textOf(kind, { host: pick(names), vm: pick(machines), other: pick([...names, 'scheduler']), random }))
+  }
+  const past = pick([undefined, undefined, undefined, undefined, 'restored', 'doubled'] as const)
+  if (past !== undefined) addPast(past, random, add)
+  mend(TROUBLE + 5, names, add)
+  if (past !== undefined) begunAnew(TROUBLE + 12, add)
+  return {
+    name: `random-${seed}`,
+    about: `random run of the seed ${seed}`,
+    seed,
+    hosts,
+    vms,
+    objects: {},
+    scheduler: {
+      failover: {
+        timeoutCounts: evidence?.startsWith('timeout') === true,
+        fencing: { others: pick(['spare', 'powerOff']) },
+      },
+      ...(chance(0.4) ? { rebalance: { enabled: true, intervalSeconds: 30, restSeconds: 60, movesPerHour: 50 } } : {}),
+    },
+    deeds: deeds.toSorted((one, other) => one.at - other.at),
+    end: TROUBLE + PEACE,
+    broken: [],
+  }
+}
+
+/** Some of them in groups, which are placed as a whole. */
+function drawMachines(random: Random): Record<string, VmText> {
+  const pick = <T>(list: readonly T[]): T => itemAt(list, random.next()) as T
+  const chance = (share: number) => random.next() < share
+  const count = random.between(2, 12)
+  const grouped = chance(0.4) ? Math.min(count, random.between(2, 3)) : 0
+  const vms: Record<string, VmText> = {}
+  for (let index = 1; index <= count; index++) {
+    const shared = chance(0.6)
+    vms[`vm-${index}`] = {
+      cores: random.between(1, 2),
+      fraction: pick(['100%', '50%', '10%']),
+      memory: `${random.between(1, 4) * 512}Mi`,
+      shared,
+      failover: shared && chance(0.5),
+      later: chance(0.3),
+      ...(index > grouped
+        ? {}
+        : { annotations: { 'berth/placement-group': 'group', 'berth/placement-group-size': String(grouped) } }),
+    }
+  }
+  return vms
+}
+
+interface Drawn {
+  readonly host: string
+  readonly vm: string
+  readonly other: string
+  readonly random: Random
+}
+
+function textOf(kind: Kind, { host, vm, other, random }: Drawn): string {
+  const pick = (...list: readonly string[]): string => itemAt(list, random.next()) ?? ''
+  switch (kind) {
+    case 'create':
+    case 'delete':
+    case 'start':
+    case 'restart':
+    case 'evict':
+    case 'cancel':
+    case 'crash':
+      return `${kind} ${vm}`
+    case 'stop':
+      return pick(`stop ${vm}`, `stop ${vm} force`)
+    case 'migrate':
+      return pick(`migrate ${vm}`, `migrate ${vm} to ${host}`)
+    case 'resolve':
+      return `resolve ${vm} wisely ${pick('source', 'disk')}`
+    case 'failover':
+      return `set ${vm} berth/failover=${pick('enabled', 'disabled')}`
+    case 'fence':
+      return `annotate ${host} berth/fence=requested`
+    case 'libvirt':
+      return `libvirt ${host} ${pick('down', 'up', 'up', 'frozen')}`
+    case 'cut':
+    case 'heal':
+      return `${kind} ${host} ${other === host ? 'scheduler' : other}`
+    case 'slow':
+      return `slow ${host} ${pick('0', '500', '3000', '15000')}`
+    case 'mute':
+      return `mute ${host} ${pick('on', 'off')}`
+    case 'jump':
+      return `jump ${pick(host, 'scheduler')} ${pick('1h', '-1h', '30s', '-10m')}`
+    case 'scheduler dies':
+      return `scheduler dies ${random.between(1, 12)} ${pick('before', 'after')}`
+    case 'scheduler full':
+      return `scheduler full ${pick('on', 'off')}`
+    case 'scheduler restart':
+      return kind
+    default:
+      return `${kind} ${host}`
+  }
+}
+
+/** Everything is whole again. */
+function mend(at: number, hosts: readonly string[], add: Add): void {
+  for (const host of hosts) {
+    add(at, `rejoin ${host}`)
+    for (const verb of ['on', 'thaw']) add(at, `${verb} ${host}`)
+    add(at, `libvirt ${host} up`)
+    add(at, `slow ${host} 0`)
+    add(at, `mute ${host} off`)
+    for (const verb of ['join', 'uncordon']) add(at + 15, `${verb} ${host}`)
+  }
+  add(at + 1, 'scheduler full off')
+  add(at + 1, 'scheduler spared')
+  add(at + 2, 'scheduler restart')
+}
+
+/** What makes the store an older one than what hosts have obeyed: a backup is restored, or a second scheduler is started on a copy. */
+function addPast(past: 'restored' | 'doubled', random: Random, add: Add): void {
+  const [at, until] = [random.between(20, 400), random.between(20, 150)]
+  if (past === 'restored') {
+    add(at, 'scheduler copy')
+    add(at + until, 'scheduler restore backup')
+  } else {
+    add(at, 'scheduler copy scheduler2')
+    add(at + 1, 'scheduler start scheduler2')
+    add(at + until, 'scheduler kill scheduler2')
+  }
+}
+
+/** Hosts have heard of a later store: as its operator does, the one that there is is restored, and so rules again. */
+function begunAnew(at: number, add: Add): void {
+  add(at, 'scheduler kill')
+  add(at + 1, 'scheduler copy')
+  add(at + 2, 'scheduler restore backup')
+}
+
+/** The scheduler's store may know less than its hosts. */
+export const hasPast = ({ deeds }: Scenario): boolean =>
+  deeds.some(({ text }) => text === 'scheduler restore backup' || text === 'scheduler start scheduler2')
