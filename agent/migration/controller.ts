@@ -7,7 +7,7 @@ import { again, DONE, type Outcome, type Pass, type Reconciler } from '../../lib
 import { type DomainRef, domainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { asTarget, lookAt, outgoingJob } from './domain.ts'
-import { type MoveBinding, type Records, recordOf } from './records.ts'
+import { type MoveBinding, nameOf, type Records, recordOf } from './records.ts'
 import type { SourceMoves } from './source.ts'
 import { planSource, type SourceSeen } from './source-plan.ts'
 import type { TargetMoves } from './target.ts'
@@ -60,8 +60,7 @@ export class MigrationReconciler implements Reconciler {
       await this.#deps.target.removeLeftBehind(uid)
       return DONE
     }
-    const { subject } = binding.spec
-    const dom = domainRef(`${subject.namespace}.${subject.name}`, uid)
+    const dom = domainRef(nameOf(binding), uid)
     const step = binding.spec.migration.side === 'Source' ? this.#source : this.#target
     return await step.call(this, binding, dom, signal)
   }
@@ -160,5 +159,5 @@ export class MigrationReconciler implements Reconciler {
 
 const isPrepared = (binding: MoveBinding): boolean => {
   const phase = recordOf(binding)?.phase
-  return binding.spec.migration.side === 'Target' && ['Preparing', 'Prepared', 'Finishing'].includes(phase ?? '')
+  return binding.spec.migration.side === 'Target' && ['Preparing', 'Prepared'].includes(phase ?? '')
 }

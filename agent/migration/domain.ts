@@ -12,8 +12,6 @@ const PAUSED = 3
 const HANDED = [2, 12, 13]
 /** virDomainJobOperation; a migration that goes out. */
 const MIGRATION_OUT = 5
-/** VIR_DOMAIN_JOB_STATS_COMPLETED. */
-const STATS_COMPLETED = 1
 /** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
 const UNDEFINE_ALL = 1 | 2 | 4 | 16
 const DESTROY_MS = 60_000
@@ -48,17 +46,6 @@ export async function outgoingJob(libvirt: Calls, dom: DomainRef, signal: AbortS
     return type !== 0 && stats.operation === MIGRATION_OUT ? stats : null
   } catch (error) {
     // No domain, or it does not run.
-    if (error instanceof LibvirtError) return null
-    throw error
-  }
-}
-
-/** Statistics of the migration that came in last; null when libvirt has none. */
-export async function finishedJob(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<JobStats | null> {
-  try {
-    const { params } = await libvirt.call('DomainGetJobStats', { dom, flags: STATS_COMPLETED }, { signal })
-    return fromParams(params)
-  } catch (error) {
     if (error instanceof LibvirtError) return null
     throw error
   }

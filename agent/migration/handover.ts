@@ -25,13 +25,15 @@ export const handoverKind = (side: () => HandoverSide): VirtualKind => ({
   kind: MIGRATION_HANDOVER,
   audience: 'nodes',
   answer: async ({ object, caller }) => {
-    const { uid, id, ask, cookie, xml } = object as MigrationHandover
+    const { uid, id, ask, cookie, xml, pausedMs, sinceMs } = object as MigrationHandover
     const asked: HandoverAsk = {
       uid,
       id,
       ask,
       ...(cookie === undefined ? {} : { cookie }),
       ...(xml === undefined ? {} : { xml }),
+      ...(pausedMs === undefined ? {} : { pausedMs }),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
     }
     const here = side()
     refuseIf(handoverRefusal(asked, caller, here.binding(uid)))

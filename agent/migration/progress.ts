@@ -1,6 +1,6 @@
 // How far a transfer is, and when it is given up. Pure: libvirt's job statistics in, words out. Limits are DVP's.
 import type { PlainValue } from '../../lib/libvirt/index.ts'
-import type { BindingMigration, BindingMigrationStatus } from '../../schemas/index.ts'
+import type { BindingMigration, BindingMigrationStatus, HandoverAsk } from '../../schemas/index.ts'
 
 export type Progress = NonNullable<BindingMigrationStatus['progress']>
 export type JobStats = Readonly<Record<string, PlainValue>>
@@ -42,13 +42,14 @@ function percentOf(total: number | undefined, remaining: number | undefined, ite
   return Math.round(from + (to - from) * done)
 }
 
-/** The guest's pause and the whole time: as libvirt measured them, and `longerMs` that came after its measure. */
-export function timesOf(stats: JobStats, longerMs = 0): Pick<Progress, 'downtimeMs' | 'totalMs'> {
-  const pause = numberIn(stats, 'downtime')
-  const total = numberIn(stats, 'time_elapsed')
+/** What the source knew when it asked the target to finish, and the time since then; ms. What the source does not know is not told. */
+export function timesOf(
+  { pausedMs, sinceMs }: Pick<HandoverAsk, 'pausedMs' | 'sinceMs'>,
+  laterMs: number,
+): Pick<Progress, 'downtimeMs' | 'totalMs'> {
   return {
-    ...(pause === undefined ? {} : { downtimeMs: Math.round(pause + longerMs) }),
-    ...(total === undefined ? {} : { totalMs: Math.round(total + longerMs) }),
+    ...(pausedMs === undefined ? {} : { downtimeMs: Math.round(pausedMs + laterMs) }),
+    ...(sinceMs === undefined ? {} : { totalMs: Math.round(sinceMs + laterMs) }),
   }
 }
 

@@ -10,11 +10,13 @@ export type MoveBinding = HostBinding & {
   readonly spec: HostBinding['spec'] & { readonly migration: BindingMigration }
 }
 
-const DECIDED: readonly MigrationPhase[] = ['Committed', 'Cleaned', 'Failed']
+const DECIDED: readonly (MigrationPhase | undefined)[] = ['Committed', 'Cleaned', 'Failed']
+
+export const isDecided = (phase: MigrationPhase | undefined): boolean => DECIDED.includes(phase)
 
 /** A phase that was decided is not left for one that was not; Committed and Failed exclude each other. */
 export function mayFollow(before: MigrationPhase | null, after: MigrationPhase): boolean {
-  if (before === null || before === after || !DECIDED.includes(before)) return true
+  if (before === null || before === after || !isDecided(before)) return true
   return before === 'Committed' && after === 'Cleaned'
 }
 
@@ -32,6 +34,9 @@ export class DecidedOtherwise extends Error {
 /** The words about this very migration; null before the first. */
 export const recordOf = ({ spec, status }: MoveBinding): BindingMigrationStatus | null =>
   status?.migration?.id === spec.migration.id ? status.migration : null
+
+/** Of its domain. */
+export const nameOf = ({ spec: { subject } }: MoveBinding): string => `${subject.namespace}.${subject.name}`
 
 export interface RecordsDeps {
   readonly reader: Reader

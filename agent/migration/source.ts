@@ -16,7 +16,7 @@ import { type MoveCalls, moveCalls } from './calls.ts'
 import { abortJob, end, erase, lookAt, resume } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
-import { Stopped, watchTransfer } from './transfer.ts'
+import { type Sent, Stopped, watchTransfer } from './transfer.ts'
 
 const CALL_MS = 60_000
 const PREPARE_MS = 120_000
@@ -180,14 +180,9 @@ export class SourceMoves {
   }
 
   /** All of the guest is at the target when this resolves. @throws Stopped when the guest stays: the target was not asked to finish */
-  async #send({
-    binding,
-    dom,
-    connection,
-    packing,
-    signal,
-  }: Sending): Promise<{ readonly calls: MoveCalls; readonly cookie: Uint8Array }> {
-    const { tls } = this.#deps
+  async #send({ binding, dom, connection, packing, signal }: Sending): Promise<Handing> {
+    const { tls, clock } = this.#deps
+    const begunAt = clock.monotonic()
     try {
       const { disks, bytes } = await packing
       const peerName = nodeServerName(binding.spec.migration.peer.node)
@@ -212,8 +207,12 @@ export class SourceMoves {
         { dom, dconnuri: null, params, cookieIn: fromBase64(ready.cookie), flags: calls.source },
         { signal, timeoutMs: PERFORM_MS },
       )
-      const cookie = await watchTransfer(this.#deps, { binding, dom, performing, bytes, signal })
-      return { calls, cookie }
+      const load = (cookie?: string) => void this.#load(binding, cookie, signal)
+      // With disks libvirt has to be told when they are there: it ends their way.
+      const onStopped = disks.length > 0 ? () => undefined : load
+      const sent = await watchTransfer(this.#deps, { binding, dom, performing, bytes, onStopped, signal })
+      if (disks.length > 0 && !isPostCopy(binding)) load(toBase64(sent.cookie))
+      return { calls, begunAt, ...sent }
     } catch (error) {
       if (signal.aborted || error instanceof Stopped) throw error
       const reason = error instanceof PeerSilent || error instanceof ApiError ? 'TargetFailed' : 'Failed'
@@ -243,10 +242,10 @@ export class SourceMoves {
     binding: MoveBinding,
     dom: DomainRef,
     connection: Dedicated,
-    { calls, cookie }: { readonly calls: MoveCalls; readonly cookie: Uint8Array },
+    { calls, cookie, begunAt, stoppedAt }: Handing,
     signal: AbortSignal,
   ): Promise<void> {
-    const { libvirt, records, log } = this.#deps
+    const { libvirt, records, clock, log } = this.#deps
     const uid = binding.metadata.name
     const { id } = binding.spec.migration
     await records.write(uid, id, 'Finishing')
@@ -254,9 +253,10 @@ export class SourceMoves {
     const finishMs = isPostCopy(binding) ? PERFORM_MS : FINISH_MS
     const over = new AbortController()
     const until = AbortSignal.any([signal, over.signal])
-    const asking = this.#ask(binding, 'finish', { cookie: toBase64(cookie) }, signal, finishMs).finally(() =>
-      over.abort(),
-    )
+    const now = clock.monotonic()
+    const times = { sinceMs: now - begunAt, ...(stoppedAt === null ? {} : { pausedMs: now - stoppedAt }) }
+    const question = { cookie: toBase64(cookie), ...times }
+    const asking = this.#ask(binding, 'finish', question, signal, finishMs).finally(() => over.abort())
     if (isPostCopy(binding)) void this.#tellLoss(binding, dom, until)
     const answer = await asking.catch((error: unknown) => {
       if (signal.aborted) throw error
@@ -286,9 +286,16 @@ export class SourceMoves {
     await records.write(uid, id, 'Failed', {
       reason: answer.reason ?? 'TargetFailed',
       message: answer.message ?? 'the target could not take the machine',
-      endTime: new Date(this.#deps.clock.now()).toISOString(),
+      endTime: new Date(clock.now()).toISOString(),
     })
     await confirm(1, NO_COOKIE)
+  }
+
+  /** Only to have the target ready sooner: it decides nothing by it, and does without. */
+  async #load(binding: MoveBinding, cookie: string | undefined, signal: AbortSignal): Promise<void> {
+    await this.#ask(binding, 'load', cookie === undefined ? {} : { cookie }, signal, ASK_MS).catch((error: unknown) =>
+      this.#deps.log.debug({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`),
+    )
   }
 
   /** The lower of the two caps; 0 is none. */
@@ -308,7 +315,7 @@ export class SourceMoves {
   #ask(
     binding: MoveBinding,
     ask: HandoverAsk['ask'],
-    more: Pick<HandoverAsk, 'cookie' | 'xml'>,
+    more: Omit<HandoverAsk, 'uid' | 'id' | 'ask'>,
     signal: AbortSignal,
     timeoutMs: number,
   ): Promise<HandoverAnswer> {
@@ -324,6 +331,13 @@ interface Sending {
   /** What goes along. */
   readonly packing: Promise<Luggage>
   readonly signal: AbortSignal
+}
+
+/** All of the guest is at the target. */
+interface Handing extends Sent {
+  readonly calls: MoveCalls
+  /** Monotonic ms. */
+  readonly begunAt: number
 }
 
 interface Words {

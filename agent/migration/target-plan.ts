@@ -1,5 +1,5 @@
 // What the host that a machine goes to does next. Pure. This host alone decides whether the machine has come, and remembers it before
-// anything runs: Prepared -> Finishing -> Committed or Failed. What was decided is never changed.
+// anything runs: Prepared -> Committed or Failed. What was decided is never changed.
 import type { BindingMigration, MigrationPhase } from '../../schemas/index.ts'
 
 export type TargetDomain = 'running' | 'paused' | 'off' | 'absent'
@@ -30,29 +30,34 @@ export type TargetStep =
 
 const SLOT_MS = 1_000
 
-export function planTarget({ spec, phase, busy, incoming, domain, leftBehind, settled, full }: TargetSeen): TargetStep {
+const refuse = (reason: string, message: string): TargetStep => ({ do: 'refuse', reason, message })
+
+export function planTarget(seen: TargetSeen): TargetStep {
+  const { phase, busy, domain, leftBehind, settled } = seen
   if (busy) return { do: 'nothing' }
-  const refuse = (reason: string, message: string): TargetStep => ({ do: 'refuse', reason, message })
   switch (phase) {
     case null:
     case 'Preparing':
     case 'Prepared':
     case 'Transferring':
-      if (spec.cancel === true) return refuse('Aborted', 'it was called off')
-      if (spec.resolution === 'KeepSource' || spec.resolution === 'StartAnew')
-        return refuse('Resolved', 'it was decided that the machine stays where it was')
-      if (phase === 'Prepared' || phase === 'Transferring')
-        return domain === 'absent' || domain === 'off' || incoming
-          ? { do: 'nothing' }
-          : refuse('Interrupted', 'the agent of the target ended while its QEMU waited for the guest')
-      return full === null ? { do: 'prepare' } : { do: 'wait', afterMs: SLOT_MS, why: full }
     case 'Finishing':
-      // Nothing ran here yet: it would have been Committed before.
-      return refuse('Interrupted', 'the agent of the target ended before it had decided')
+      return planOpen(seen)
     case 'Committed':
     case 'Cleaned':
       return settled ? { do: 'nothing' } : { do: 'settle' }
     case 'Failed':
       return domain === 'absent' && !leftBehind ? { do: 'nothing' } : refuse('', '')
   }
+}
+
+/** Nothing is decided, and nothing ran here, not even in a QEMU that has the whole guest: it would have been Committed before. */
+function planOpen({ spec, phase, incoming, domain, full }: TargetSeen): TargetStep {
+  if (spec.cancel === true) return refuse('Aborted', 'it was called off')
+  if (spec.resolution === 'KeepSource' || spec.resolution === 'StartAnew')
+    return refuse('Resolved', 'it was decided that the machine stays where it was')
+  if (phase === null || phase === 'Preparing')
+    return full === null ? { do: 'prepare' } : { do: 'wait', afterMs: SLOT_MS, why: full }
+  return incoming || domain === 'absent' || domain === 'off'
+    ? { do: 'nothing' }
+    : refuse('Interrupted', 'the agent of the target ended while its QEMU waited for the guest')
 }

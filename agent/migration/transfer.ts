@@ -1,6 +1,6 @@
 // The watch over one transfer, from the moment that libvirt sends until it has sent everything: progress each second, and when it is given up.
-// When the guest is stopped for the last of it, Finishing is written at once: the time until all has come is not lost, and the target is asked
-// the sooner. An agent that ends in between leaves a target that was not asked, and that says Failed when it is asked to give up.
+// From the moment that the guest is stopped for the last of it nothing is written: what is sent needs the processors, and what is written is read
+// by many. An agent that ends in between leaves Transferring, and a guest that goes on here without asking anybody.
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { DomainEventType, type LibvirtPool } from '../../lib/libvirt/index.ts'
@@ -40,14 +40,23 @@ export interface Transfer {
   readonly performing: Promise<{ readonly cookieOut: Uint8Array }>
   /** The guest's memory and the disks that go along. */
   readonly bytes: number
+  /** Told once, when the guest was stopped for the last of it; must not throw. Not told with post-copy. */
+  readonly onStopped: () => void
   readonly signal: AbortSignal
 }
 
-/** libvirt's cookie, when everything was sent; nothing is written by the watch any more then. @throws Stopped when it was ended, or failed by itself */
+export interface Sent {
+  /** libvirt's. */
+  readonly cookie: Uint8Array
+  /** When the guest was stopped, monotonic ms; null when that was not seen. */
+  readonly stoppedAt: number | null
+}
+
+/** Resolves when everything was sent; nothing is written by the watch any more then. @throws Stopped when it was ended, or failed by itself */
 export async function watchTransfer(
   { clock, libvirt, records, log }: TransferDeps,
-  { binding, dom, performing, bytes, signal }: Transfer,
-): Promise<Uint8Array> {
+  { binding, dom, performing, bytes, onStopped, signal }: Transfer,
+): Promise<Sent> {
   const uid = binding.metadata.name
   const { id, options } = binding.spec.migration
   const over = new AbortController()
@@ -57,13 +66,7 @@ export async function watchTransfer(
   let watch: Watched = watchFrom(clock.monotonic())
   let progress: Progress = {}
   let postCopy = false
-  let phase: 'Transferring' | 'Finishing' = 'Transferring'
-  let written: Promise<unknown> = Promise.resolve()
-  // In turn: no older word after a newer one.
-  const write = (said: Progress): Promise<unknown> => {
-    written = written.catch(() => undefined).then(() => records.write(uid, id, phase, { progress: said }))
-    return written
-  }
+  let stoppedAt: number | null = null
   const stopped = async () => {
     if (options.postCopy === true) return
     for await (const event of libvirt.events('lifecycle', { dom, signal: until }))
@@ -72,12 +75,11 @@ export async function watchTransfer(
         event.event === DomainEventType.SUSPENDED &&
         event.detail === SUSPENDED_MIGRATED
       ) {
-        phase = 'Finishing'
-        return await write(progress)
+        stoppedAt = clock.monotonic()
+        return onStopped()
       }
   }
   const stopping = stopped().catch((error: unknown) => {
-    // It is written when all was sent, at the latest.
     if (!until.aborted) log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)
   })
   const tick = async () => {
@@ -95,7 +97,8 @@ export async function watchTransfer(
       await libvirt.call('DomainMigrateStartPostCopy', { dom, flags: 0 }, { signal })
       postCopy = true
     }
-    if (stats !== null && wish !== null) await write(progress)
+    if (stats !== null && wish !== null && stoppedAt === null)
+      await records.write(uid, id, 'Transferring', { progress })
   }
   const ticking = (async () => {
     while (!until.aborted)
@@ -104,7 +107,8 @@ export async function watchTransfer(
       })
   })()
   try {
-    return (await result).cookieOut
+    const { cookieOut } = await result
+    return { cookie: cookieOut, stoppedAt }
   } catch (error) {
     if (signal.aborted || ended === null) throw error
     const { reason, message } = ended
@@ -112,6 +116,5 @@ export async function watchTransfer(
   } finally {
     over.abort()
     await Promise.all([ticking, stopping])
-    await written.catch(() => undefined)
   }
 }

@@ -66,7 +66,7 @@ export const MOVE_DURATION = histogram(
 )
 export const MOVE_DOWNTIME = histogram(
   'berth_migration_downtime_seconds',
-  'How long guests stood still in moves that came to their end, as libvirt measured it',
+  'How long guests stood still in moves that came to their end, from when their host stopped them until the other one let them run',
   [],
   [0.01, 0.03, 0.1, 0.3, 1, 3, 10],
 )

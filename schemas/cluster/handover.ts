@@ -6,7 +6,7 @@ import type { KindDef } from '../kind.ts'
 import { Choice, Name, Open } from '../shapes.ts'
 import { CLUSTER_GROUP, MIGRATION_PHASES, type MigrationPhase } from './hostbinding.ts'
 
-export const HANDOVER_ASKS = ['manifest', 'prepare', 'finish', 'lost', 'abort', 'state'] as const
+export const HANDOVER_ASKS = ['manifest', 'prepare', 'load', 'finish', 'lost', 'abort', 'state'] as const
 
 /** A cookie has some kilobytes; what is sent must fit a request of 3 MiB. */
 const MAX_BASE64 = 1_398_104
@@ -19,14 +19,19 @@ export interface HandoverAsk {
   /** Of the migration. */
   readonly id: string
   /**
-   * manifest: what the machine is made of (asked by the target before it prepares). prepare: start the QEMU that waits for the guest. finish: all of the guest was sent, decide. abort: the guest stays where it was,
-   * unless it was decided otherwise already. lost: in post-copy, the source's QEMU is gone, and what has not come will not. state: tell.
+   * manifest: what the machine is made of (asked by the target before it prepares). prepare: start the QEMU that waits for the guest. load: the
+   * last of the guest comes or has come, have it ready; nothing is decided. finish: all of the guest was sent, decide. abort: the guest
+   * stays where it was, unless it was decided otherwise already. lost: in post-copy, the source's QEMU is gone, and what has not come will not. state: tell.
    */
   readonly ask: (typeof HANDOVER_ASKS)[number]
   /** libvirt's, base64. */
   readonly cookie?: string
   /** prepare: the domain as the source has it. */
   readonly xml?: string
+  /** finish: how long the guest has been stopped, in ms; not there when the source does not know. */
+  readonly pausedMs?: number
+  /** finish: how long ago the transfer began, in ms. */
+  readonly sinceMs?: number
 }
 
 export interface HandoverAnswer {
@@ -69,6 +74,8 @@ export const MIGRATION_HANDOVER: KindDef = {
         ask: Choice(HANDOVER_ASKS),
         cookie: Type.Optional(Type.String(Base64)),
         xml: Type.Optional(Type.String({ maxLength: MAX_XML })),
+        pausedMs: Type.Optional(Type.Number({ minimum: 0 })),
+        sinceMs: Type.Optional(Type.Number({ minimum: 0 })),
         phase: Type.Optional(Choice(MIGRATION_PHASES)),
         reason: Type.Optional(Type.String({ description: 'Answer.' })),
         message: Type.Optional(Type.String({ description: 'Answer.' })),

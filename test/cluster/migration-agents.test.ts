@@ -72,6 +72,7 @@ const ports = async (host: MovingHost): Promise<readonly string[]> =>
 /** Whose agent is killed: at its end of which question, before or after its answer. */
 const TARGETS = [
   ['the agent of the target while it waits', 'target', 'prepare', 'after'],
+  ['the agent of the target when it was told that the last comes', 'target', 'load', 'after'],
   ['the agent of the target just before it is asked to decide', 'target', 'finish', 'before'],
 ] as const
 
@@ -157,6 +158,19 @@ describe.each([
     expect(await stays(move)).toBe('Aborted')
     await vm.expectAlive(here, there)
   })
+
+  if (whole)
+    it('is called off when the target waits for the last of it', async () => {
+      watch(vm)
+      const move = await vm.begin(here, there, { bandwidthMiBps: 5 })
+      await waitFor('a transfer under way', 30, () => (here.told(vm.uid)?.progress?.percent ?? 0) >= 10)
+      // libvirt waits there for a guest that does not come.
+      await there.life.side.handover.answer(vm.uid, { uid: vm.uid, id: move.id, ask: 'load' })
+      await move.go({ cancel: true })
+      await stays(move)
+      await neverTwo()
+      await vm.expectAlive(here, there)
+    })
 
   it.each([
     ['the agent of the source during the transfer', 'source', 'prepare', 'after'],

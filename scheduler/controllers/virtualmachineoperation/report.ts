@@ -55,9 +55,7 @@ export function reportOf(facts: ReportFacts): OperationReport {
     case 'Prepared':
       return report(going, 'WaitingForSyncSlot', slot ?? `${record.to} is prepared`, 3)
     case 'Transferring':
-      return isUnknown(facts)
-        ? report(going, 'OutcomeUnknown', unknown(facts))
-        : transfer(going, record, source.told, target.told)
+      return isUnknown(facts) ? report(going, 'OutcomeUnknown', unknown(facts)) : transfer(going, record, source.told)
     case 'Committed':
       return report(going, 'TargetResumed', left(record, source), 92)
   }
@@ -76,13 +74,7 @@ function preparing({ to, refusedBy = [] }: MigrationRecord, { told, silent }: Si
   return `${silent ? `${to} does not answer` : `${to} prepares for the machine${said}`}${before}`
 }
 
-function transfer(
-  going: Phase,
-  { from, to }: MigrationRecord,
-  source: BindingMigrationStatus | null,
-  target: BindingMigrationStatus | null,
-): OperationReport {
-  if (target?.phase === 'Finishing') return report(going, 'SourceSuspended', `${to} takes over`, 91)
+function transfer(going: Phase, { from, to }: MigrationRecord, source: BindingMigrationStatus | null): OperationReport {
   if (source?.phase === 'Finishing')
     return report(going, 'SourceSuspended', `${from} has sent all of it and asks ${to} to take over`, 91)
   const said = source?.message === undefined || source.message === '' ? '' : `: ${source.message}`

@@ -234,7 +234,6 @@ export class Migrations {
     if (phase !== 'Prepared' || machine.domain(uid)?.state !== 'incoming') return this.abort(uid, id)
     this.#busy.add(uid)
     try {
-      this.#write(binding, 'Finishing')
       // It arrives paused: nothing runs here before that is decided.
       await machine.setState(uid, 'paused', 'has arrived', life)
       for (const { kind, metadata } of binding.objects ?? [])

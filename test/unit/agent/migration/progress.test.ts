@@ -23,10 +23,10 @@ describe('progress', () => {
     })
   })
 
-  it('takes the times that libvirt measured', () => {
-    expect(timesOf({ downtime: 42n, time_elapsed: 1300n })).toEqual({ downtimeMs: 42, totalMs: 1300 })
-    expect(timesOf({ downtime: 42n, time_elapsed: 1300n }, 8.4)).toEqual({ downtimeMs: 50, totalMs: 1308 })
-    expect(timesOf({})).toEqual({})
+  it('adds the target’s time to what the source knew when it asked, and tells nothing that it did not know', () => {
+    expect(timesOf({ pausedMs: 41.7, sinceMs: 1300 }, 8.4)).toEqual({ downtimeMs: 50, totalMs: 1308 })
+    expect(timesOf({ sinceMs: 1300 }, 8)).toEqual({ totalMs: 1308 })
+    expect(timesOf({}, 8)).toEqual({})
   })
 })
 

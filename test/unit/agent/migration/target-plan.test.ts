@@ -32,12 +32,6 @@ describe('the target of a migration', () => {
       { phase: 'Prepared', incoming: true, domain: 'paused', spec: { cancel: true } },
       'refuse Aborted',
     ],
-    ['had not decided when its agent ended', { phase: 'Finishing', domain: 'paused' }, 'refuse Interrupted'],
-    [
-      'had not decided, and is called off',
-      { phase: 'Finishing', domain: 'paused', spec: { cancel: true } },
-      'refuse Interrupted',
-    ],
     ['has decided and not yet begun', { phase: 'Committed', domain: 'paused' }, 'settle'],
     [
       'has decided, whatever is said later',

@@ -41,8 +41,9 @@ function world(
     DomainGetState: () => PAUSED,
     DomainGetJobStats: () => ({ type: 0, params: [] }),
   }
-  const call = async (name: string) => {
+  const call = async (name: string, args: { readonly cookieIn?: Uint8Array }) => {
     order.push(name)
+    if (name === 'DomainMigrateFinish3Params') order.push(`cookie ${args.cookieIn?.join(' ') ?? ''}`)
     return ((answers[name] ?? usual[name])?.() ?? {}) as never
   }
   const records = new Records({
@@ -88,18 +89,22 @@ function world(
 
 const signal = new AbortController().signal
 
-async function finish({ moves }: World) {
-  await moves.answer(uid, { uid, id: 'm', ask: 'prepare', xml: XML, cookie: '' }, signal)
-  return await moves.answer(uid, { uid, id: 'm', ask: 'finish', cookie: '' }, signal)
+const prepare = ({ moves }: World) =>
+  moves.answer(uid, { uid, id: 'm', ask: 'prepare', xml: XML, cookie: 'AQ==' }, signal)
+const load = ({ moves }: World) => moves.answer(uid, { uid, id: 'm', ask: 'load' }, signal)
+async function finish(world: World) {
+  await prepare(world)
+  return await ask(world)
 }
+const ask = ({ moves }: World) =>
+  moves.answer(uid, { uid, id: 'm', ask: 'finish', cookie: 'Ag==', pausedMs: 40 }, signal)
 
 it('lets the guest run only after the decision is on disk, and answers then', async () => {
-  for (const slowly of [null, 'Finishing', 'Committed']) {
+  for (const slowly of [null, 'Committed']) {
     const one = world({}, slowly)
     expect(await finish(one)).toMatchObject({ phase: 'Committed', cookie: 'Bw==' })
     const at = (word: string) => one.order.indexOf(word)
     expect(at('DomainMigrateFinish3Params')).toBeLessThan(at('Committed'))
-    expect(at('Finishing')).toBeLessThan(at('Committed'))
     expect(at('Committed')).toBeLessThan(at('DomainResume'))
   }
 })
@@ -109,7 +114,44 @@ it('writes the rest down after it has answered', async () => {
   await finish(one)
   await waitFor('the end', 10, () => one.told()?.endTime !== undefined)
   expect(one.told()).toMatchObject({ phase: 'Committed', progress: { percent: 100 } })
+  expect(one.told()?.progress?.downtimeMs).toBeGreaterThanOrEqual(40)
   expect(one.order).toContain('DomainDefineXMLFlags')
+})
+
+it('has the guest made ready while its last part comes, and decides nothing before it is asked to', async () => {
+  const one = world()
+  await prepare(one)
+  expect(await load(one)).toMatchObject({ phase: 'Prepared' })
+  await waitFor('libvirt’s Finish', 10, () => one.order.includes('DomainMigrateFinish3Params'))
+  expect(one.order).not.toContain('Committed')
+  expect(one.order).not.toContain('DomainResume')
+  expect(await ask(one)).toMatchObject({ phase: 'Committed', cookie: 'Bw==' })
+  // Once, before the source’s libvirt had its last word.
+  expect(one.order.filter((word) => word.startsWith('cookie'))).toEqual(['cookie '])
+  expect(one.order.indexOf('Committed')).toBeLessThan(one.order.indexOf('DomainResume'))
+})
+
+it('gives up a guest that is ready and that the source has kept', async () => {
+  const one = world()
+  await prepare(one)
+  await load(one)
+  expect(await one.moves.answer(uid, { uid, id: 'm', ask: 'abort' }, signal)).toMatchObject({ phase: 'Failed' })
+  expect(one.order).not.toContain('DomainResume')
+  expect(one.order.indexOf('Failed')).toBeLessThan(one.order.indexOf('DomainDestroyFlags'))
+  expect(await ask(one)).toMatchObject({ phase: 'Failed' })
+  expect(one.told()?.phase).toBe('Failed')
+})
+
+it('says that the guest did not come when that showed before it was asked', async () => {
+  const one = world({
+    DomainMigrateFinish3Params: () => {
+      throw new Error('cut')
+    },
+  })
+  await prepare(one)
+  await load(one)
+  expect(await ask(one)).toMatchObject({ phase: 'Failed', message: 'cut' })
+  expect(one.order).not.toContain('DomainResume')
 })
 
 it('does not run a guest that did not come, and says Failed before its QEMU is ended', async () => {

@@ -122,7 +122,7 @@ describe('a move under way', () => {
       null,
       'InProgress NotConverging',
     ],
-    ['target takes over', at('Transferring', { sides: { h2: told('Finishing') } }), null, 'InProgress SourceSuspended'],
+    ['target is asked', at('Transferring', { sides: { h1: told('Finishing') } }), null, 'InProgress SourceSuspended'],
     [
       'target committed',
       at('Transferring', { sides: { h2: told('Committed') } }),
@@ -251,8 +251,8 @@ describe('a move under way', () => {
       'InProgress Aborting',
     ],
     [
-      'source dead, target finishing',
-      at('Transferring', { sides: { h1: { dead: 'fenced' }, h2: told('Finishing') } }, { cancel: true }),
+      'source dead, target undecided, called off',
+      at('Transferring', { sides: { h1: { dead: 'fenced' }, h2: told('Prepared') } }, { cancel: true }),
       null,
       'InProgress Aborting',
     ],
