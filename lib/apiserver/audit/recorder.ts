@@ -8,17 +8,20 @@ export interface AuditPolicy {
   readonly reads: boolean
 }
 
+/** Each host says every few seconds that it lives: a record of each would bury all others. */
+const HEARTBEATS: readonly string[] = ['leaserenewals']
 const READS: readonly string[] = ['get', 'list', 'watch', 'head', 'options']
 const UNAUTHENTICATED = 401
 const TOO_MANY = 429
 
 /**
  * Recorded are writes, streams, reads of Secrets, and everything that was refused or failed; other reads when the policy says so.
- * Refusals of those who were told to slow down are not: whoever sends them decides how many there are.
+ * Refusals of those who were told to slow down are not: whoever sends them decides how many there are. Nor are leases that were renewed.
  */
 export function isAudited({ caller, attributes }: Exchange, { stage, code }: Outcome, policy: AuditPolicy): boolean {
   if (caller?.via === 'in-process' || code === TOO_MANY) return false
   if (code >= 400) return code !== 404 || !isRead(attributes)
+  if (HEARTBEATS.includes(attributes?.resource?.resource ?? '')) return false
   if (isRead(attributes) && !isSensitive(attributes)) return policy.reads
   return stage === 'ended' || isLong(attributes, code)
 }

@@ -26,6 +26,8 @@ type Row = readonly [title: string, Exchange, stage: 'started' | 'ended', code: 
 const ROWS: readonly Row[] = [
   ['a write', exchange(about('create', 'nodes')), 'ended', 201, false, true],
   ['a write that was refused', exchange(about('patch', 'nodes')), 'ended', 422, false, true],
+  ['a lease that a host renewed', exchange(about('create', 'leaserenewals')), 'ended', 201, false, false],
+  ['a lease that was refused', exchange(about('create', 'leaserenewals')), 'ended', 403, false, true],
   ['a read', exchange(about('list', 'nodes')), 'ended', 200, false, false],
   ['a read, when all are wanted', exchange(about('list', 'nodes')), 'ended', 200, true, true],
   ['a read of what is not there', exchange(about('get', 'nodes')), 'ended', 404, false, false],
