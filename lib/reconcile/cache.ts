@@ -2,7 +2,7 @@
 import { type KubeObject, type NamespacedName, nameOf } from '../object.ts'
 import { keyOf, revisionOf } from '../store/change.ts'
 import type { Change, Revision, Store } from '../store/store.ts'
-import type { Reader } from './reader.ts'
+import type { Reader, Some } from './reader.ts'
 import { SortedObjects } from './sorted.ts'
 
 /** The values under which an object is found in an index. Must not throw. */
@@ -75,10 +75,19 @@ export class Cache implements Reader {
   }
 
   byIndex<T extends KubeObject = KubeObject>(index: string, value: string): readonly T[] {
+    return (this.#found(index, value)?.list() ?? []) as T[]
+  }
+
+  someByIndex<T extends KubeObject = KubeObject>(index: string, value: string, most: number): Some<T> {
+    const found = this.#found(index, value)
+    return { count: found?.size ?? 0, first: (found?.first(most) ?? []) as T[] }
+  }
+
+  #found(index: string, value: string): SortedObjects | undefined {
     this.#mustBeLoaded()
     const known = this.#indexes.get(index)
     if (known === undefined) throw new TypeError(`the cache has no index ${index}`)
-    return (known.found.get(value)?.list() ?? []) as T[]
+    return known.found.get(value)
   }
 
   onChange(listener: (change: Change) => void): () => void {
@@ -132,15 +141,19 @@ function attempt(listener: (change: Change) => void, change: Change): readonly u
   }
 }
 
+/** A value that stays keeps its place: an index may have one value for very many objects, and finding a place among them is what costs. */
 function reindex({ valuesOf, found }: Index, old: KubeObject | null, value: KubeObject | null): void {
-  for (const key of old === null ? [] : valuesOf(old)) {
+  const [before, after] = [old === null ? [] : valuesOf(old), value === null ? [] : valuesOf(value)]
+  for (const key of before) {
+    if (old === null || after.includes(key)) continue
     const objects = found.get(key)
-    if (old !== null) objects?.delete(nameOf(old))
+    objects?.delete(nameOf(old))
     if (objects?.size === 0) found.delete(key)
   }
-  for (const key of value === null ? [] : valuesOf(value)) {
+  for (const key of after) {
+    if (value === null) continue
     const objects = found.get(key) ?? new SortedObjects()
-    if (value !== null) objects.set(nameOf(value), value)
+    objects.set(nameOf(value), value)
     found.set(key, objects)
   }
 }

@@ -30,6 +30,11 @@ export class SortedObjects {
     return this.#objects.size
   }
 
+  /** So many at most, in order. */
+  first(most: number): KubeObject[] {
+    return this.#of(this.#ids.slice(0, most))
+  }
+
   /** In order; only of one namespace when given. */
   list(namespace?: string): KubeObject[] {
     if (namespace === undefined) return this.#of(this.#ids)

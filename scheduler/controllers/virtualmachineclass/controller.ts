@@ -21,7 +21,7 @@ import { referenceOf, VMS_BY_REFERENCE } from '../../indexes.ts'
 import type { AgentClients } from '../../links/clients.ts'
 import { askBaseline } from './ask.ts'
 import { planDiscovery } from './discover.ts'
-import { classStatus } from './status.ts'
+import { classStatus, MOST, type Users } from './status.ts'
 
 export interface ClassesDeps {
   readonly reader: Reader
@@ -82,7 +82,7 @@ export class Classes {
     const target = { ...nameOf(vmClass), uid: vmClass.metadata.uid }
     const isDeleted = vmClass.metadata.deletionTimestamp !== undefined
     const usedBy = this.#users(vmClass.metadata.name)
-    if (isDeleted && usedBy.length === 0) {
+    if (isDeleted && usedBy.count === 0) {
       await resources.removeFinalizer(VM_CLASSES, target, VM_CLASS_IN_USE)
       return DONE
     }
@@ -99,7 +99,7 @@ export class Classes {
   async #discover(vmClass: VirtualMachineClass, nodes: readonly Node[], signal: AbortSignal): Promise<string | null> {
     const { resources, log, clients, notReady } = this.#deps
     const { name, uid } = vmClass.metadata
-    const isUsed = () => this.#users(name).length > 0
+    const isUsed = () => this.#users(name).count > 0
     const step = planDiscovery(vmClass, nodes, isUsed())
     if (step.do === 'wait') return step.why
     if (step.do !== 'ask') return null
@@ -117,10 +117,10 @@ export class Classes {
     return null
   }
 
-  #users(name: string): readonly string[] {
-    return this.#deps.reader
-      .byIndex<VirtualMachine>(VMS_BY_REFERENCE, referenceOf('VirtualMachineClass', '', name))
-      .map((vm) => toKey(nameOf(vm)))
+  #users(name: string): Users {
+    const reference = referenceOf('VirtualMachineClass', '', name)
+    const { count, first } = this.#deps.reader.someByIndex<VirtualMachine>(VMS_BY_REFERENCE, reference, MOST)
+    return { count, first: first.map((vm) => toKey(nameOf(vm))) }
   }
 
   #nodes(): readonly Node[] {

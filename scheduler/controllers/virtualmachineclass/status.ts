@@ -8,13 +8,20 @@ import { planDiscovery } from './discover.ts'
 
 export type ClassStatus = NonNullable<VirtualMachineClass['status']>
 
+/** At most {@link MOST} of them are told. */
+export interface Users {
+  readonly count: number
+  /** `namespace/name` of the first ones. */
+  readonly first: readonly string[]
+}
+
 export interface ClassInputs {
   readonly vmClass: VirtualMachineClass
   readonly before: ClassStatus | undefined
   /** Members of the cluster. */
   readonly nodes: readonly Node[]
-  /** `namespace/name` of the machines that name it. */
-  readonly usedBy: readonly string[]
+  /** The machines that name it. */
+  readonly usedBy: Users
   /** In words, why no common CPU was found; null when there was nothing to look for, or it was. */
   readonly problem: string | null
   readonly now: number
@@ -28,12 +35,12 @@ export function classStatus({ vmClass, before, nodes, usedBy, problem, now }: Cl
   const generation = vmClass.metadata.generation ?? 0
   const said: readonly Said[] = [
     readiness(judged),
-    discovery(vmClass, nodes, usedBy.length > 0, problem),
+    discovery(vmClass, nodes, usedBy.count > 0, problem),
     {
       type: 'InUse',
-      status: usedBy.length > 0 ? 'True' : 'False',
+      status: usedBy.count > 0 ? 'True' : 'False',
       reason: 'VirtualMachineClassInUse',
-      message: usedBy.length > 0 ? `used by ${shown(usedBy)}` : 'no virtual machine uses it',
+      message: usedBy.count > 0 ? `used by ${shown(usedBy.first, ', ', usedBy.count)}` : 'no virtual machine uses it',
     },
   ]
   const conditions = said.reduce(
@@ -101,7 +108,8 @@ function most(available: readonly Node[]): Record<string, string> {
   return { cpu: String(largest('cpu', toMilli) / 1000n), memory: formatBytes(largest('memory', toUnits)) }
 }
 
-const MOST = 5
+/** Names that are told of a longer list. */
+export const MOST = 5
 
-const shown = (names: readonly string[], between = ', '): string =>
-  names.length <= MOST ? names.join(between) : `${names.slice(0, MOST).join(between)} and ${names.length - MOST} more`
+const shown = (names: readonly string[], between = ', ', count = names.length): string =>
+  count <= MOST ? names.join(between) : `${names.slice(0, MOST).join(between)} and ${count - MOST} more`

@@ -19,7 +19,7 @@ const attached = (on: boolean): Partial<Status> => ({
 /** The keys that the change wakes among these machines. */
 function wokenBy(change: Change, vms: readonly VirtualMachine[]): string[] {
   const listeners: ((change: Change) => void)[] = []
-  const reader: Reader = {
+  const reader: Pick<Reader, 'get' | 'list' | 'byIndex' | 'onChange'> = {
     get: () => null,
     list: () => [],
     byIndex: <T extends KubeObject>(index: string, value: string) =>
@@ -30,7 +30,7 @@ function wokenBy(change: Change, vms: readonly VirtualMachine[]): string[] {
     },
   }
   const woken: string[] = []
-  wireVirtualMachines(reader, { enqueue: (key) => void woken.push(key) })
+  wireVirtualMachines(reader as Reader, { enqueue: (key) => void woken.push(key) })
   for (const listener of listeners) listener(change)
   return woken
 }

@@ -53,11 +53,11 @@ function host() {
     get: () => null,
     list: () => [...bindings.values()],
     byIndex: () => [],
-    onChange: (listener) => {
+    onChange: (listener: typeof hear) => {
       hear = listener
       return () => undefined
     },
-  } as Reader
+  } as unknown as Reader
   const clock = new ManualClock()
   const holdings = new Holdings({ reader, clock, vmOf: () => null })
   const limits = { milliCores: 2_000, memoryBytes: 4n * GIB }

@@ -92,6 +92,19 @@ test('indexes follow changes of the indexed value and deletions', async () => {
   expect(names(cache.byIndex(BY_IMAGE, 'alpine'))).toEqual(['default/a', 'default/c'])
 })
 
+test('of what very many have in common it tells how many there are, and the first of them, in order', async () => {
+  const { store, cache } = await setup()
+  await cache.start()
+  await store.transact(['c', 'a', 'd', 'b'].map((name) => put(name, { image: 'debian' })))
+  // A change that leaves the value of the index as it is leaves the order as it is, and shows the new object.
+  const changed = await store.update(key('b'), object(key('b'), { image: 'debian', size: 2 }))
+  const { count, first } = cache.someByIndex(BY_IMAGE, 'debian', 2)
+  expect(count).toBe(4)
+  expect(names(first)).toEqual(['default/a', 'default/b'])
+  expect(first[1]).toBe(changed.value)
+  expect(cache.someByIndex(BY_IMAGE, 'alpine', 2)).toEqual({ count: 0, first: [] })
+})
+
 test('what it does not hold, or not yet, is an error and not an absence', async () => {
   const { store, cache } = await setup()
   expect(() => cache.list(DISKS)).toThrow('not loaded yet')

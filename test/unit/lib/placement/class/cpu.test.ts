@@ -7,7 +7,7 @@ import {
   enabledFeatures,
 } from '../../../../../lib/placement/class/cpu.ts'
 import { planDiscovery } from '../../../../../scheduler/controllers/virtualmachineclass/discover.ts'
-import { classStatus } from '../../../../../scheduler/controllers/virtualmachineclass/status.ts'
+import { classStatus, MOST } from '../../../../../scheduler/controllers/virtualmachineclass/status.ts'
 import {
   BOUND,
   carryingDiscovered,
@@ -206,9 +206,12 @@ describe('the status of a class', () => {
   const status = (
     vmClass: VirtualMachineClass,
     nodes: readonly Node[],
-    usedBy: readonly string[] = [],
+    users: readonly string[] = [],
     problem: string | null = null,
-  ) => classStatus({ vmClass, before: vmClass.status, nodes, usedBy, problem, now: 0 })
+  ) => {
+    const usedBy = { count: users.length, first: users.slice(0, MOST) }
+    return classStatus({ vmClass, before: vmClass.status, nodes, usedBy, problem, now: 0 })
+  }
   const said = (type: string, { conditions = [] }: ReturnType<typeof status>) =>
     conditions.find((each) => each.type === type)
 
