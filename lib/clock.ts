@@ -29,5 +29,7 @@ export const systemClock: Clock = {
     }),
 }
 
+const MILLISECONDS = '.000Z'
+
 /** RFC 3339 in UTC with seconds, the form of every timestamp in an object. */
-export const timestamp = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, -MILLISECONDS.length)}Z`

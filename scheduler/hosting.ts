@@ -8,8 +8,10 @@ import type { Controller, ControllerObserver } from '../lib/reconcile/controller
 import type { ReconcileLog } from '../lib/reconcile/log.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { Store } from '../lib/store/store.ts'
+import type { HostBinding } from '../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, NODES, VMS } from '../schemas/resources.ts'
 import { Binder } from './binder/binder.ts'
+import { meaningOf } from './binder/newer.ts'
 import { Refusals } from './binder/refusals.ts'
 import { createPower } from './controllers/power/controller.ts'
 import { createRelease } from './controllers/release/controller.ts'
@@ -22,6 +24,7 @@ import { BOUND_RESOURCES, byPlace, byUid, OPERATIONS_BY_VM } from './indexes.ts'
 import type { AgentClients } from './links/clients.ts'
 import { Links } from './links/links.ts'
 import { Ruler } from './links/ruler.ts'
+import type { Told } from './links/view.ts'
 import { EventCopier } from './mirror/events.ts'
 import { Health } from './mirror/health.ts'
 import { MIRRORED, Mirror } from './mirror/mirror.ts'
@@ -179,15 +182,11 @@ export function createHosting(deps: HostingDeps): Hosting {
         power.enqueue(toKey(nameOf(operation)))
   }
 
-  /** What a host told of an object. */
-  const told = (node: string, resource: string, uid: string) => {
-    if (MIRRORED.includes(resource)) mirror.enqueue(node, resource, resource === NODES ? node : uid)
-    if (resource === NODES) placement.refresh(node)
-    if (resource !== HOST_BINDINGS) return
-    orphans.look(node)
+  /** Whoever decides by what a host has of an object. Of what the binder has put itself it knows. */
+  const held = (node: string, uid: string, own = false) => {
     const subject = agents.view(node)?.binding(uid)?.spec.subject
     for (const of of subject === undefined ? BOUND_RESOURCES : [subject.resource]) {
-      binder.enqueue(node, of, uid)
+      if (!own) binder.enqueue(node, of, uid)
       for (const object of reader.byIndex(byUid(of), uid)) {
         const key = toKey(nameOf(object))
         if (of === VMS) machines.controller.enqueue(key)
@@ -195,6 +194,16 @@ export function createHosting(deps: HostingDeps): Hosting {
         mirror.enqueue(node, of, uid)
       }
     }
+  }
+
+  /** What a host told of an object. */
+  const told = (node: string, { resource, uid, before, own }: Told) => {
+    if (MIRRORED.includes(resource)) mirror.enqueue(node, resource, resource === NODES ? node : uid)
+    if (resource === NODES) placement.refresh(node)
+    if (resource !== HOST_BINDINGS) return
+    orphans.look(node)
+    const now = agents.view(node)?.binding(uid) ?? null
+    if (meaningOf(before as HostBinding | null) !== meaningOf(now)) held(node, uid, own)
   }
 
   /** The link to a host works again, or does not, or its obedience changed. */
@@ -207,11 +216,21 @@ export function createHosting(deps: HostingDeps): Hosting {
     if (view === null) return void binder.drop(node)
     if (!view.inSync) return
     orphans.look(node)
-    for (const { metadata, spec } of view.bindings()) told(node, HOST_BINDINGS, metadata.name || spec.subject.uid)
+    for (const { metadata, spec } of view.bindings()) held(node, metadata.name || spec.subject.uid)
     for (const resource of BOUND_RESOURCES)
       for (const { metadata } of reader.byIndex(byPlace(resource), node)) binder.enqueue(node, resource, metadata.uid)
     for (const resource of [IMAGES, CLUSTER_IMAGES])
       for (const { metadata } of reader.list(resource)) binder.enqueue(node, resource, metadata.uid)
+  }
+
+  /** Of the rule of this scheduler: how many hosts have accepted it so far is no news to any of them. */
+  let ruled = ruler.state.kind
+  const ruledAnew = () => {
+    machines.hope()
+    if (ruler.state.kind === ruled) return
+    ruled = ruler.state.kind
+    log.info({ term: ruler.term, state: ruled }, ruler.refusal() ?? 'this scheduler rules the cluster')
+    for (const node of clients.nodes()) turned(node)
   }
 
   let unsubscribe: readonly (() => void)[] = []
@@ -245,17 +264,13 @@ export function createHosting(deps: HostingDeps): Hosting {
       placement.start()
       unsubscribe = [
         unfollow,
-        agents.onChange((node, change) => (change === null ? turned(node) : told(node, change.resource, change.uid))),
+        agents.onChange((node, change) => (change === null ? turned(node) : told(node, change))),
         agents.onEvent((node, event) => copier.take(node, event)),
         reader.onChange((change) => {
           if (change.type !== 'put' || change.previous !== null) return
           for (const node of agents.holders(change.entry.value.metadata.uid)) orphans.look(node)
         }),
-        ruler.onChange(() => {
-          log.info({ term: ruler.term, state: ruler.state.kind }, ruler.refusal() ?? 'this scheduler rules the cluster')
-          for (const node of clients.nodes()) turned(node)
-          machines.hope()
-        }),
+        ruler.onChange(ruledAnew),
         images.start(),
         disks.start(),
         classes.start(),

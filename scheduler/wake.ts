@@ -1,21 +1,12 @@
 // Which change in the store wakes whom.
-import { nameOf, toKey } from '../lib/object.ts'
+import { type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import { objectsOf } from '../lib/reconcile/sources.ts'
 import { keyOf } from '../lib/store/change.ts'
 import type { Change } from '../lib/store/store.ts'
-import type { VirtualMachineOperation } from '../schemas/index.ts'
-import {
-  CLUSTER_IMAGES,
-  DISKS,
-  IMAGES,
-  SECRETS,
-  STORAGE_CLASSES,
-  VM_CLASSES,
-  VM_OPERATIONS,
-  VMS,
-} from '../schemas/resources.ts'
+import type { ClusterImageStatus, ClusterVmStatus, VirtualMachineOperation } from '../schemas/index.ts'
+import { DISKS, SECRETS, STORAGE_CLASSES, VM_CLASSES, VM_OPERATIONS, VMS } from '../schemas/resources.ts'
 import type { Binder } from './binder/binder.ts'
 import {
   BOUND_RESOURCES,
@@ -65,7 +56,7 @@ function hear(change: Change, sleepers: Sleepers): void {
       if (node !== null) mirror.enqueue(node, VMS, uidOf(change))
       for (const operation of reader.byIndex(OPERATIONS_BY_VM, key)) power.enqueue(toKey(nameOf(operation)))
     } else releases.get(resource)?.enqueue(key)
-    if (isNews) reachReferred(change, sleepers)
+    if (isNews && goesElsewhere(change)) reachReferred(change, sleepers)
   }
   if (resource === VM_OPERATIONS) {
     power.enqueue(key)
@@ -107,20 +98,39 @@ function newPlace(change: Change): string | null {
 
 /** What was asked for, or what the scheduler remembers of it, differs. */
 function isNewShape(change: Change): boolean {
-  if (change.type === 'delete' || change.previous === null) return true
-  const { resource } = change.entry.key
-  // Of an image each host that gets it would be news to all others; who lacks it is its own controller's affair.
-  const isImage = resource === IMAGES || resource === CLUSTER_IMAGES
-  const shape = ({ metadata, status }: Change['previous'] & object) => {
-    const { host: _, ...all } =
-      (status as { readonly berth?: Readonly<Record<string, unknown>> } | undefined)?.berth ?? {}
-    const { nodes: __, ...berth } = isImage ? all : { nodes: undefined, ...all }
-    const phase = isImage ? undefined : (status as { readonly phase?: string } | undefined)?.phase
-    const { generation, labels, annotations, deletionTimestamp, resourceVersion } = metadata
-    const counted = generation ?? resourceVersion
-    return JSON.stringify([counted, labels, annotations, deletionTimestamp, berth, phase])
+  return (
+    change.type === 'delete' || change.previous === null || shapeOf(change.previous) !== shapeOf(change.entry.value)
+  )
+}
+
+function shapeOf({ kind, metadata, status }: KubeObject): string {
+  const { generation, labels, annotations, deletionTimestamp, resourceVersion } = metadata
+  const { phase, berth = {} } = (status ?? {}) as { readonly phase?: string; readonly berth?: ClusterVmStatus }
+  const asked = [generation ?? resourceVersion, labels, annotations, deletionTimestamp]
+  switch (kind) {
+    case 'VirtualImage':
+    case 'ClusterVirtualImage': {
+      // Of an image each host that gets it would be news to all others; who lacks it is its own controller's affair.
+      const { nodes: _, host: __, ...remembered } = berth as ClusterVmStatus & ClusterImageStatus
+      return JSON.stringify([asked, remembered])
+    }
+    case 'VirtualMachine': {
+      // What its host says of it counts where it has stopped: whether it is to run again.
+      const { host, ...remembered } = berth
+      return JSON.stringify([asked, remembered, ...(berth.placement?.idle === true ? [phase, host] : [])])
+    }
+    default: {
+      const { host: _, ...remembered } = berth
+      return JSON.stringify([asked, remembered, phase])
+    }
   }
-  return shape(change.previous) !== shape(change.entry.value)
+}
+
+/** Where it is, or what it refers to, differs: only then may a host lack what it needs there. */
+function goesElsewhere(change: Change): boolean {
+  if (change.type === 'delete' || change.previous === null) return true
+  const [before, after] = [change.previous, change.entry.value]
+  return before.metadata.generation !== after.metadata.generation || placesOf(before).join() !== placesOf(after).join()
 }
 
 /** The images of a disk or a machine go where it goes. */

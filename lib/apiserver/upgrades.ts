@@ -6,12 +6,12 @@ import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ApiError, messageOf } from '../errors.ts'
+import { linkedAbort } from '../linked-abort.ts'
 import type { Admitted, Guard } from './auth/guard.ts'
 import type { Exchange } from './auth/observe.ts'
 import { type ConnectSubresource, type ConnectTarget, findSubresource, type OpenedStream } from './connect.ts'
 import { noSuchPath } from './http/path.ts'
 import { errorAnswer } from './http/plugin.ts'
-import { linkedAbort } from './linked-abort.ts'
 
 const CHECK_MS = 10_000
 /** A peer that answers no ping for two of these is gone. */

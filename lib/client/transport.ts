@@ -1,6 +1,7 @@
 // HTTP to one API server: deadlines, bounds on what is read, errors with words. Knows nothing of kinds.
 import { Agent, type Dispatcher } from 'undici'
 import { ApiError } from '../errors.ts'
+import { type LinkedAbort, linkedAbort } from '../linked-abort.ts'
 import { answerError, UnreachableError } from './errors.ts'
 import { splitLines } from './lines.ts'
 import { authHeaders, type Target } from './target.ts'
@@ -59,26 +60,26 @@ export class HttpTransport implements Transport {
   }
 
   async bytes(ask: Ask): Promise<Buffer> {
-    const timeoutMs = ask.timeoutMs ?? DEFAULT_TIMEOUT_MS
-    const deadline = AbortSignal.timeout(timeoutMs)
-    const signal = ask.signal === undefined ? deadline : AbortSignal.any([ask.signal, deadline])
+    const over = overOf(ask)
     try {
-      const answer = await this.#send(ask, signal)
+      const answer = await this.#send(ask, over.signal)
       return await readAll(answer.body, MAX_ANSWER_BYTES)
     } catch (error) {
-      throw this.#explain(error, ask, deadline, timeoutMs)
+      throw this.#explain(error, ask, over)
+    } finally {
+      over.release()
     }
   }
 
   async *lines(ask: Ask): AsyncIterable<unknown> {
-    const timeoutMs = ask.timeoutMs ?? DEFAULT_TIMEOUT_MS
-    const deadline = AbortSignal.timeout(timeoutMs)
-    const signal = ask.signal === undefined ? deadline : AbortSignal.any([ask.signal, deadline])
+    const over = overOf(ask)
     try {
-      const answer = await this.#send(ask, signal)
+      const answer = await this.#send(ask, over.signal)
       for await (const line of splitLines(answer.body)) yield parse(line, this.target.label)
     } catch (error) {
-      throw this.#explain(error, ask, deadline, timeoutMs)
+      throw this.#explain(error, ask, over)
+    } finally {
+      over.release()
     }
   }
 
@@ -107,15 +108,19 @@ export class HttpTransport implements Transport {
     throw answerError(answer.statusCode, (await readAll(answer.body, MAX_ERROR_BYTES)).toString('utf8'))
   }
 
-  #explain(error: unknown, ask: Ask, deadline: AbortSignal, timeoutMs: number): unknown {
+  #explain(error: unknown, ask: Ask, { isLate }: LinkedAbort): unknown {
     if (error instanceof ApiError) return error
     if (ask.signal?.aborted) return ask.signal.reason
     const what = `${ask.method ?? 'GET'} ${ask.path}`
-    if (deadline.aborted)
-      return new ApiError('Timeout', `no answer to ${what} from ${this.target.label} within ${timeoutMs / 1000} s`)
+    if (isLate)
+      return new ApiError('Timeout', `no answer to ${what} from ${this.target.label} within ${timeoutOf(ask) / 1000} s`)
     return new UnreachableError(this.target.label, error)
   }
 }
+
+const timeoutOf = ({ timeoutMs = DEFAULT_TIMEOUT_MS }: Ask): number => timeoutMs
+
+const overOf = (ask: Ask): LinkedAbort => linkedAbort(ask.signal === undefined ? [] : [ask.signal], timeoutOf(ask))
 
 /** `?a=1&b=2` without the undefined ones, or the empty string. */
 export function queryText(query: Query | undefined): string {

@@ -68,8 +68,13 @@ export class KeyedQueue {
 
   /** The next key, as soon as there is one; it is in work until {@link done}. Rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<string> {
+    if (signal.aborted) return Promise.reject(signal.reason)
+    const key = this.#next()
+    if (key !== undefined) {
+      this.#begin(key)
+      return Promise.resolve(key)
+    }
     return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason)
       const onAbort = () => {
         this.#takers.delete(taker)
         reject(signal.reason)
@@ -80,7 +85,6 @@ export class KeyedQueue {
       }
       signal.addEventListener('abort', onAbort, { once: true })
       this.#takers.add(taker)
-      this.#match()
     })
   }
 
@@ -137,11 +141,15 @@ export class KeyedQueue {
     for (const taker of this.#takers) {
       const key = this.#next()
       if (key === undefined) return
-      this.#ready.delete(key)
       this.#takers.delete(taker)
-      this.#inWork.add(key)
+      this.#begin(key)
       taker(key)
     }
+  }
+
+  #begin(key: string): void {
+    this.#ready.delete(key)
+    this.#inWork.add(key)
   }
 
   #next(): string | undefined {

@@ -80,9 +80,9 @@ export class Binder {
     return [...this.#controllers.values()].reduce((sum, { depth }) => sum + depth, 0)
   }
 
-  /** Hosts that shall have it, beside those that have it. */
-  wanting(resource: string, object: KubeObject): Iterable<string> {
-    return wantingNodes(resource, object, this.#holders(resource, object.metadata.uid), this.#deps)
+  /** Hosts that shall have it, or something of it. */
+  wanting(resource: string, object: KubeObject): readonly string[] {
+    return wantingNodes(resource, object, this.#deps)
   }
 
   #of(node: string): Controller {
@@ -102,12 +102,12 @@ export class Binder {
     return controller
   }
 
-  /** @param node of an image that one alone */
-  #holders(resource: string, uid: string, node?: string): ReadonlyMap<string, HostBinding> {
+  /** Of an image that one host alone: what one has does not depend on others. */
+  #holders(resource: string, uid: string, node: string): ReadonlyMap<string, HostBinding> {
     const { agents } = this.#deps
     if (resource !== IMAGES && resource !== CLUSTER_IMAGES) return agents.bindingsOf(uid)
-    const binding = node === undefined ? null : (agents.view(node)?.binding(uid) ?? null)
-    return new Map(node === undefined || binding === null ? [] : [[node, binding]])
+    const binding = agents.view(node)?.binding(uid) ?? null
+    return new Map(binding === null ? [] : [[node, binding]])
   }
 
   async #pass(node: string, key: string, signal: AbortSignal): Promise<Outcome> {

@@ -1,6 +1,7 @@
 // A host that has obeyed a higher epoch of an object than this store ever gave: the store is an older copy, and what it says of the
 // object's place is the past. Pure.
 import { type ClusterVmStatus, type HostBinding, lastEpoch } from '../../schemas/index.ts'
+import { PUT_DIGEST } from './copies.ts'
 
 export interface NewerHolder {
   readonly node: string
@@ -11,6 +12,14 @@ export interface NewerHolder {
 
 /** The highest epoch that a host was told of by anybody. */
 export const obeyed = ({ spec, status }: HostBinding): number => Math.max(spec.epoch, status?.epoch ?? 0)
+
+/** All of a host's binding that is decided by, as one text: hosts tell of each often, and most of it changes nothing. Null: it has none. */
+export function meaningOf(binding: HostBinding | null): string | null {
+  if (binding === null) return null
+  const { metadata, spec, status } = binding
+  const put = metadata.annotations?.[PUT_DIGEST] ?? ''
+  return [put, spec.role, spec.epoch, obeyed(binding), status?.phase === 'Released'].join()
+}
 
 const gone = ({ spec }: HostBinding): number => (spec.role === 'Released' ? 1 : 0)
 

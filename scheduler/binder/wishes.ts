@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import {
+  type ClusterDiskStatus,
   type ClusterImageStatus,
   type ClusterVmStatus,
   clusterStatusOf,
@@ -25,6 +26,7 @@ import {
 } from '../indexes.ts'
 import { diskWishes, type ImageFacts, imageWishes, vmWishes, type Wish, type Wishes } from './bindings.ts'
 import { needsOfDisk, needsOfVm } from './needs.ts'
+import { type HostRole, heldRoles, machineRoles } from './roles.ts'
 
 export interface WishDeps {
   readonly reader: Pick<Reader, 'get' | 'list' | 'byIndex'>
@@ -65,16 +67,17 @@ export function wishAt(
   return imageWishes(onlyAt(node, object), facts).get(node)
 }
 
-/** Hosts that shall have it, beside those that have it. */
-export function wantingNodes(
-  resource: string,
-  object: KubeObject,
-  holders: ReadonlyMap<string, HostBinding>,
-  deps: WishDeps,
-): Iterable<string> {
-  if (!isImage(resource)) return heldWishes(resource, object, holders, deps).keys()
+/** Hosts that shall have it, or something of it. */
+export function wantingNodes(resource: string, object: KubeObject, deps: WishDeps): readonly string[] {
+  if (!isImage(resource)) return rolesOf(resource, object, deps).map(({ node }) => node)
   const { nodes = [] } = clusterStatusOf<ClusterImageStatus>(object)
-  return new Set([...nodes, ...usersOf(resource, object, deps)])
+  return [...new Set([...nodes, ...usersOf(resource, object, deps)])]
+}
+
+function rolesOf(resource: string, object: KubeObject, { reader, urlOf }: WishDeps): readonly HostRole[] {
+  if (resource === VMS) return machineRoles(clusterStatusOf<ClusterVmStatus>(object), urlOf)
+  const disk = object as VirtualDisk
+  return resource === DISKS ? heldRoles(clusterStatusOf<ClusterDiskStatus>(disk), migrationOf(disk, reader)) : []
 }
 
 const isImage = (resource: string): boolean => resource === IMAGES || resource === CLUSTER_IMAGES

@@ -74,6 +74,14 @@ const coveredBy = ({ evidence }: Pick<Death, 'evidence'>, { covers, asks }: Host
 type NodeStatus = NonNullable<Node['status']>
 const RETRY_MS = 5_000
 
+function once<T>(work: () => T): () => T {
+  let done: { readonly value: T } | null = null
+  return () => {
+    done ??= { value: work() }
+    return done.value
+  }
+}
+
 export class FailoverReconciler implements Reconciler {
   readonly #deps: FailoverDeps
   /** Since when this scheduler may decide; while it may not, it takes no renewals either. Null: it may not. */
@@ -119,17 +127,24 @@ export class FailoverReconciler implements Reconciler {
 
   async #hosts(): Promise<Outcome> {
     const { reader, clock, fencings, members, leases, limits } = this.#deps
-    const nodes = members().flatMap((name) => reader.get<Node>(NODES, { namespace: '', name }) ?? [])
+    const nodes = new Map(
+      members().flatMap((name) => {
+        const node = reader.get<Node>(NODES, { namespace: '', name })
+        return node === null ? [] : [[name, node] as const]
+      }),
+    )
     const now = clock.monotonic()
-    this.#seenSince = new Map(nodes.map(({ metadata: { uid } }) => [uid, this.#seenSince.get(uid) ?? now]))
+    this.#seenSince = new Map(
+      [...nodes.values()].map(({ metadata: { uid } }) => [uid, this.#seenSince.get(uid) ?? now]),
+    )
     const plan = planHosts({
       now,
       since: Math.max(leases.since, this.#actsSince ?? 0),
-      hosts: nodes.map((node) => this.#facts(node)),
+      hosts: [...nodes.values()].map((node) => this.#facts(node)),
       limits,
     })
     for (const verdict of plan.verdicts) {
-      const node = nodes.find(({ metadata }) => metadata.name === verdict.name)
+      const node = nodes.get(verdict.name)
       if (node === undefined) continue
       if (verdict.condition === null) {
         fencings.forget(verdict.name)
@@ -141,21 +156,30 @@ export class FailoverReconciler implements Reconciler {
     return again(plan.againMs, 'hosts are watched')
   }
 
+  /** What is there is asked for of hosts that are lost alone: of all of them it is every machine of the cluster. */
   #facts(node: Node): HostFacts {
     const { reader, clock, leases, fencings, wantsToRun } = this.#deps
     const { name, annotations } = node.metadata
     const death = deathOf(node)
-    const { evidence, others } = this.#promise(node)
+    const promise = once(() => this.#promise(node))
+    const residents = once(() => residentsOf(name, promise().others, reader, wantsToRun))
     return {
       name,
       heardAt: leases.get(name)?.heardAt ?? null,
       since: this.#seenSince.get(node.metadata.uid) ?? 0,
-      evidence,
+      get evidence() {
+        return promise().evidence
+      },
       death,
       deadForMs: death === null ? null : clock.now() - Date.parse(death.since),
       fencing: fencings.of(name),
       canFence: fencings.has(name),
-      ...residentsOf(name, others, reader, wantsToRun),
+      get hasCandidates() {
+        return residents().hasCandidates
+      },
+      get others() {
+        return residents().others
+      },
       asked: annotations?.[FENCE] === REQUESTED,
     }
   }

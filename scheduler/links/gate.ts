@@ -3,6 +3,7 @@
 import { UnreachableError } from '../../lib/client/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ApiError } from '../../lib/errors.ts'
+import { linkedAbort } from '../../lib/linked-abort.ts'
 import { Turns } from './turns.ts'
 
 export interface GateOptions {
@@ -14,6 +15,8 @@ export interface GateOptions {
   readonly deadlineMs?: number
 }
 
+/** Made once: an error with its trace costs more than all else here. */
+const DONE = new Error('it is answered')
 const PARALLEL = 8
 const DEADLINE_MS = 10_000
 const FIRST_PAUSE_MS = 2_000
@@ -36,31 +39,31 @@ export class Gate {
     const { clock, node, deadlineMs = DEADLINE_MS } = this.#options
     const pause = this.#pausedUntil - clock.monotonic()
     if (pause > 0) throw unreachable(node, `it did not answer; asked again in ${Math.ceil(pause / 1000)} s`)
-    const late = new AbortController()
+    const either = linkedAbort([signal])
     const done = new AbortController()
     clock.sleep(deadlineMs, done.signal).then(
-      () => late.abort(unreachable(node, `no answer within ${deadlineMs / 1000} s`)),
+      () => either.abort(unreachable(node, `no answer within ${deadlineMs / 1000} s`)),
       () => undefined,
     )
-    const either = AbortSignal.any([signal, late.signal])
     try {
-      const end = await this.#turns.take(either)
+      const end = await this.#turns.take(either.signal)
       try {
-        const answer = await abortable(work(either), either)
+        const answer = await abortable(work(either.signal), either.signal)
         this.#silences = 0
         return answer
       } finally {
         end()
       }
     } catch (error) {
-      if (late.signal.aborted && !signal.aborted) {
+      if (either.signal.aborted && !signal.aborted) {
         this.#silence()
-        throw late.signal.reason
+        throw either.signal.reason
       }
       if (error instanceof ApiError) this.#silences = 0
       throw error
     } finally {
-      done.abort()
+      done.abort(DONE)
+      either.release()
     }
   }
 

@@ -122,7 +122,7 @@ export class Links implements Agents {
     const isKnown = this.view(node)?.binding(binding.metadata.name) != null
     const stored = await this.#ask(node, signal, (client, within) => putBinding(client, binding, isKnown, within))
     const told = this.#members.get(node)?.link.view.put(HOST_BINDINGS, stored)
-    if (told !== null && told !== undefined) this.#tell(node, told)
+    if (told !== null && told !== undefined) this.#tell(node, { ...told, own: true })
     return stored
   }
 

@@ -7,6 +7,10 @@ import type { AgentView } from '../agents.ts'
 export interface Told {
   readonly resource: string
   readonly uid: string
+  /** As it was known before; null: it was not. */
+  readonly before: KubeObject | null
+  /** It is what this scheduler has just put there itself. */
+  readonly own?: true
 }
 
 export class NodeView implements AgentView {
@@ -53,7 +57,7 @@ export class NodeView implements AgentView {
     const changed = [...after].filter(([uid, item]) => versionOf(before.get(uid)) !== versionOf(item))
     const gone = [...before.keys()].filter((uid) => !after.has(uid))
     this.#objects.set(resource, after)
-    return [...changed.map(([uid]) => uid), ...gone].map((uid) => ({ resource, uid }))
+    return [...changed.map(([uid]) => uid), ...gone].map((uid) => ({ resource, uid, before: before.get(uid) ?? null }))
   }
 
   /** A late word about an older state is not taken. @returns null when it is no news */
@@ -63,13 +67,14 @@ export class NodeView implements AgentView {
     const known = objects.get(uid)
     if (known !== undefined && versionOf(known) >= versionOf(item)) return null
     objects.set(uid, slim(resource, item))
-    return { resource, uid }
+    return { resource, uid, before: known ?? null }
   }
 
   /** @returns null when it was not known */
   drop(resource: string, item: KubeObject): Told | null {
     const uid = uidOf(resource, item)
-    return this.#of(resource).delete(uid) ? { resource, uid } : null
+    const before = this.#of(resource).get(uid) ?? null
+    return this.#of(resource).delete(uid) ? { resource, uid, before } : null
   }
 
   #of(resource: string): Map<string, KubeObject> {

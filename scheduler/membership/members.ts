@@ -3,7 +3,6 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import { Client } from '../../lib/client/client.ts'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
 import { clusterTarget } from '../../lib/cluster/target.ts'
-import type { KubeObject } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { keyOf } from '../../lib/store/change.ts'
 import { NODES } from '../names.ts'
@@ -11,7 +10,7 @@ import type { ClusterAuthority } from './authority.ts'
 import { urlOfNode } from './node-record.ts'
 
 export interface MembersDeps {
-  readonly reader: Pick<Reader, 'get' | 'list' | 'onChange'>
+  readonly reader: Pick<Reader, 'list' | 'onChange'>
   readonly authority: Pick<ClusterAuthority, 'credentials' | 'onChange'>
   readonly version: string
 }
@@ -27,6 +26,8 @@ export class Members {
   readonly #clients = new Map<string, Known>()
   readonly #listeners = new Set<(node: string) => void>()
   readonly #unsubscribe: readonly (() => void)[]
+  /** Address by name of each joined node, in order; null: to be read anew. Asked for at every decision, and changed by few writes. */
+  #joined: ReadonlyMap<string, string> | null = null
   /** Of the scheduler's certificate: one for the connections to all agents. */
   #context: SecureContext | null = null
 
@@ -38,7 +39,9 @@ export class Members {
         if (resource !== NODES) return
         const before = change.previous === null ? null : urlOfNode(change.previous)
         const after = change.type === 'put' ? urlOfNode(change.entry.value) : null
-        if (before !== after) this.#renew(name)
+        if (before === after) return
+        this.#joined = null
+        this.#renew(name)
       }),
       deps.authority.onChange(() => {
         this.#context = null
@@ -49,16 +52,22 @@ export class Members {
 
   /** Names of the joined nodes. */
   nodes(): readonly string[] {
-    return this.#deps.reader
-      .list(NODES)
-      .filter((node) => urlOfNode(node) !== null)
-      .map(({ metadata }) => metadata.name)
+    return [...this.#urls().keys()]
   }
 
   /** Where others find the agent: `https://ADDRESS:PORT`; null for a node that has not joined, or has left. */
   urlOf(node: string): string | null {
-    const known = this.#deps.reader.get<KubeObject>(NODES, { namespace: '', name: node })
-    return known === null ? null : urlOfNode(known)
+    return this.#urls().get(node) ?? null
+  }
+
+  #urls(): ReadonlyMap<string, string> {
+    this.#joined ??= new Map(
+      this.#deps.reader.list(NODES).flatMap((node) => {
+        const url = urlOfNode(node)
+        return url === null ? [] : [[node.metadata.name, url] as const]
+      }),
+    )
+    return this.#joined
   }
 
   /** Of its Node, another one each time that it joins; null for a node that has not joined, or has left. */

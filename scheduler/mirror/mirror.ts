@@ -51,6 +51,8 @@ export class Mirror {
   readonly #deps: MirrorDeps
   /** Operations that were taken up: one that is deleted here is not taken up again. */
   readonly #taken = new Set<string>()
+  /** Machines that say what this copy says: a host that is read anew tells of all that it has, and most of it is known. */
+  readonly #settled = new WeakMap<VirtualMachine, VirtualMachine>()
   /** Since when a key waits to be brought up, in monotonic milliseconds. */
   readonly #toldAt = new Map<string, number>()
 
@@ -67,9 +69,9 @@ export class Mirror {
     })
   }
 
-  /** Asks for a look at what a host told of an object. */
+  /** Asks for a look at what a host told of an object; of an image at what all of them told. */
   enqueue(node: string, resource: string, uid: string): void {
-    const key = `${resource}${BAR}${node}/${uid}`
+    const key = `${resource}${BAR}${isImage(resource) ? '' : node}/${uid}`
     if (!this.#toldAt.has(key)) this.#toldAt.set(key, this.#deps.clock.monotonic())
     this.controller.enqueue(key)
   }
@@ -135,14 +137,16 @@ export class Mirror {
     const copy = agents.view(node)?.object<VirtualMachine>(VMS, uid) ?? null
     const quiet = silence(node)
     const gone = isMember(node) ? null : `its host ${node} is no member of the cluster any more`
-    if (gone === null && quiet === null && copy === null) return
+    const isHeard = quiet === null && gone === null
+    if (isHeard && (copy === null || this.#settled.get(vm) === copy)) return
     const target = { ...nameOf(vm), uid }
-    await resources.modifyStatus<VirtualMachine>(VMS, target, (status, current) => {
+    const stored = await resources.modifyStatus<VirtualMachine>(VMS, target, (status, current) => {
       if (placeOf(current) !== node) return status
       if (gone !== null) return unheardVm(current, 'HostGone', gone, clock.now())
       if (quiet !== null) return unheardVm(current, 'NodeStatusUnknown', `${node}: ${quiet}; ${LAST}`, clock.now())
       return copy === null ? status : mirroredVm(current, copy)
     })
+    if (isHeard && copy !== null && stored !== null) this.#settled.set(stored, copy)
   }
 
   /** Disks are on one host; of an image the host speaks that has got furthest. */
@@ -150,12 +154,11 @@ export class Mirror {
     const { reader, resources, agents } = this.#deps
     const object = reader.byIndex(byUid(resource), uid)[0]
     if (object === undefined) return
-    const isImage = resource === IMAGES || resource === CLUSTER_IMAGES
-    const speaker = isImage ? this.#speakerOf(resource, object) : node
+    const speaker = isImage(resource) ? this.#speakerOf(resource, object) : node
     const copy = speaker === null ? null : (agents.view(speaker)?.object(resource, uid) ?? null)
     if (copy === null) return
     await resources.modifyStatus(resource, { ...nameOf(object), uid }, (status, current) =>
-      !isImage && placeOf(current) !== node ? status : mirrored(current, copy),
+      !isImage(resource) && placeOf(current) !== node ? status : mirrored(current, copy),
     )
   }
 
@@ -209,6 +212,8 @@ export class Mirror {
     )
   }
 }
+
+const isImage = (resource: string): boolean => resource === IMAGES || resource === CLUSTER_IMAGES
 
 /** The host that an object was given to. */
 export const placeOf = (object: KubeObject): string | null =>

@@ -1,9 +1,9 @@
 // Large answers: a part of them by `Range` (RFC 9110, one range), sent piece by piece. Whoever reads too slowly is cut off, as with watches.
 import type { FastifyBaseLogger, FastifyReply } from 'fastify'
 import { ApiError, messageOf } from '../../errors.ts'
+import { linkedAbort } from '../../linked-abort.ts'
 import type { Admitted, Guard } from '../auth/guard.ts'
 import type { Content } from '../connect.ts'
-import { linkedAbort } from '../linked-abort.ts'
 import { type Answer, json } from './answer.ts'
 import { responseSink } from './response-sink.ts'
 import { statusOf } from './status.ts'

@@ -1,9 +1,9 @@
 // The API on Fastify: one route, as paths are checked and taken apart by our own parser; errors leave as `Status`.
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, messageOf } from '../../errors.ts'
+import { linkedAbort } from '../../linked-abort.ts'
 import type { Admitted, Guard } from '../auth/guard.ts'
 import type { Exchange } from '../auth/observe.ts'
-import { linkedAbort } from '../linked-abort.ts'
 import { type Answer, json } from './answer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
 import { sendContent } from './content.ts'

@@ -1,12 +1,12 @@
 // Watches: the present state when none is known, then each change as it is committed, with bookmarks, until the client or the time ends it.
 import type { Clock } from '../../clock.ts'
 import { ApiError } from '../../errors.ts'
+import { linkedAbort } from '../../linked-abort.ts'
 import type { KubeObject } from '../../object.ts'
 import { type Change, type Revision, StoreError } from '../../store/store.ts'
 import type { Core } from '../core/core.ts'
 import { fromStore, storeRefusal } from '../core/refusals.ts'
 import { inVersion } from '../core/versions.ts'
-import { linkedAbort } from '../linked-abort.ts'
 import { apiVersionOf } from '../registry.ts'
 import { at, type EventLines, type EventType } from './event-lines.ts'
 import type { LastChanges } from './last-changes.ts'

@@ -1,7 +1,7 @@
 // A store that is older than what became of an object: nothing is said to any host of it.
 import { describe, expect, it } from 'vitest'
 import { vmWishes } from '../../../../scheduler/binder/bindings.ts'
-import { newerHolder } from '../../../../scheduler/binder/newer.ts'
+import { meaningOf, newerHolder } from '../../../../scheduler/binder/newer.ts'
 import { planPlace, type Seen } from '../../../../scheduler/controllers/virtualmachine/plan.ts'
 import type { ClusterVmStatus, HostBinding, VirtualMachine } from '../../../../schemas/index.ts'
 import { VMS } from '../../../../schemas/resources.ts'
@@ -30,6 +30,31 @@ const newer = new Map([
   ['h1', binding(2, 'Released')],
   ['h2', binding(2, 'Owner')],
 ])
+
+describe('what a host tells of a binding', () => {
+  const put = {
+    metadata: { annotations: { 'berth/put-digest': 'd1' } },
+    spec: { epoch: 1, role: 'Owner' },
+    status: { epoch: 1 },
+  } as unknown as HostBinding
+  const told = (status: object, spec: object = {}, annotations: object = {}) =>
+    ({
+      metadata: { annotations: { ...put.metadata.annotations, ...annotations } },
+      spec: { ...put.spec, ...spec },
+      status: { ...put.status, ...status },
+    }) as unknown as HostBinding
+
+  it.each([
+    ['that it was taken: nothing', told({ phase: 'Accepted', message: 'words' }), false],
+    ['another content', told({}, {}, { 'berth/put-digest': 'd2' }), true],
+    ['another role', told({}, { role: 'Released' }), true],
+    ['an epoch of another scheduler', told({ epoch: 2 }), true],
+    ['that it has let it go', told({ phase: 'Released' }), true],
+    ['that it has none any more', null, true],
+  ] as const)('decides something: %s', (_title, now, differs) => {
+    expect(meaningOf(now) !== meaningOf(put)).toBe(differs)
+  })
+})
 
 describe('a host with a higher epoch than the store knows', () => {
   it('is named, the one that has the object before those that let it go', () => {

@@ -6,6 +6,7 @@ import {
   type ClusterVmStatus,
   clusterStatusOf,
   type HostBinding,
+  type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../../../schemas/index.ts'
 import { DISKS, HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../../schemas/resources.ts'
@@ -35,6 +36,27 @@ describe('a machine at a scheduler', () => {
     await soon(() => world.reader.list(DISKS)[0]?.status).toMatchObject({ phase: 'Ready' })
     // The host's own memory is kept for its next host.
     expect(clusterStatusOf<ClusterVmStatus>(vmOf(world, 'web')).host).toMatchObject({ machineType: 'pc-q35-7.2' })
+  })
+
+  it('is put once, and what its host tells of it later makes nobody look at its binding', async () => {
+    const cluster = new ClusterWorld()
+    const h1 = await cluster.agent('h1')
+    const world = await cluster.scheduler()
+    const { metadata } = await createVm(world, 'web')
+    await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Running')
+    await soon(() => world.reader.list(DISKS)[0]?.status).toMatchObject({ phase: 'Ready' })
+    await soon(() => world.counted.counts['berth_binding_puts_total{outcome=taken}']).toBe(2)
+    await soon(() => world.hosting.binder.depth).toBe(0)
+    const before = world.passes.binder
+    const target = { namespace: 'default', name: 'web', uid: metadata.uid }
+    await h1.server.resources.modifyStatus<VirtualMachine>(
+      VMS,
+      target,
+      (status) => ({ ...status, phase: 'Pause', ipAddress: '10.66.10.9' }) as VirtualMachine['status'],
+    )
+    await soon(() => vmOf(world, 'web')?.status?.ipAddress).toBe('10.66.10.9')
+    expect(world.passes.binder).toBe(before)
+    expect(h1.puts).toHaveLength(2)
   })
 
   it('says what every host lacks, and goes on by itself when there is room', async () => {

@@ -35,6 +35,8 @@ export interface SchedulerWorld {
   readonly hosting: Hosting
   readonly told: string[]
   readonly counted: Counted
+  /** Passes of controllers so far, by name. */
+  readonly passes: Readonly<Record<string, number>>
   end(): Promise<void>
 }
 
@@ -101,6 +103,7 @@ export class ClusterWorld {
     for (const [resource, object] of first) await resources.create(resource, object as never).catch(() => undefined)
     const told: string[] = []
     const counted = new Counted()
+    const passes: Record<string, number> = {}
     const hosting = createHosting({
       store,
       reader,
@@ -110,6 +113,13 @@ export class ClusterWorld {
       clock: systemClock,
       log: silentLog,
       metrics: counted,
+      observer: {
+        started: () => undefined,
+        stopped: () => undefined,
+        passed: ({ name }) => {
+          passes[name] = (passes[name] ?? 0) + 1
+        },
+      },
     })
     for (const controller of hosting.controllers) controller.start()
     hosting.start()
@@ -123,7 +133,7 @@ export class ClusterWorld {
       await store.close()
     }
     onTestFinished(end)
-    return { store, reader, resources, hosting, told, counted, end }
+    return { store, reader, resources, hosting, told, counted, passes, end }
   }
 }
 

@@ -3,21 +3,31 @@
 /** Aborts when a parent does, when `abort` is called, or after `timeoutMs`. Call `release` when the work is over. */
 export interface LinkedAbort {
   readonly signal: AbortSignal
+  /** It was the time that ended it. */
+  readonly isLate: boolean
   abort(reason?: unknown): void
   release(): void
 }
 
 export function linkedAbort(parents: readonly AbortSignal[], timeoutMs?: number): LinkedAbort {
   const controller = new AbortController()
+  let isLate = false
   const abort = (reason?: unknown) => controller.abort(reason)
   const followed = parents.map((parent) => ({ parent, follow: () => abort(parent.reason) }))
   for (const { parent, follow } of followed) {
     if (parent.aborted) follow()
     else parent.addEventListener('abort', follow, { once: true })
   }
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort(new Error('timed out')), timeoutMs)
+  const late = () => {
+    isLate = !controller.signal.aborted
+    abort(new Error('timed out'))
+  }
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs)
   return {
     signal: controller.signal,
+    get isLate() {
+      return isLate
+    },
     abort,
     release: () => {
       clearTimeout(timer)
