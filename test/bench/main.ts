@@ -51,7 +51,7 @@ async function measure(suite: Suite, options: Options, say: Say): Promise<Report
   const order = {
     agent: agentRows(scale),
     api: apiRows,
-    placement: [...placement.placementRows(clouds(quick)), ...cluster.restRows],
+    placement: [...placement.placementRows(clouds(quick)), ...cluster.restRows(clusters(quick))],
     agents: cluster.agentsRows,
     migration: migration.migrationRows,
   }[suite]
@@ -93,11 +93,11 @@ const clusters = (quick: boolean): cluster.ClusterScale => (quick ? cluster.QUIC
 
 async function decisions({ quick }: Options, wants: Wants, take: Take, say: Say): Promise<void> {
   await take(describeMachine(), placement.measurePlacement(clouds(quick), wants))
-  await take(describeMachine(), cluster.measureRest(clusters(quick), wants, say))
+  await take(describeMachine(), cluster.measureRest(clusters(quick), wants, { root: ROOT, say }))
 }
 
 const agents = ({ quick }: Options, wants: Wants, take: Take, say: Say) =>
-  take(describeMachine(), cluster.measureAgents(clusters(quick), wants, say))
+  take(describeMachine(), cluster.measureAgents(clusters(quick), wants, { root: ROOT, say }))
 
 async function moves({ moves: scale }: Options, wants: Wants, take: Take, say: Say): Promise<void> {
   const lab = await moveLabUp(ROOT)

@@ -4,7 +4,6 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Client } from '../../../lib/client/client.ts'
 import { socketTarget } from '../../../lib/client/target.ts'
 import { freePort } from '../../support/lab-place.ts'
@@ -12,7 +11,16 @@ import type { FleetAsk, FleetFigures } from './fleet.ts'
 
 export interface BedSize {
   readonly hosts: number
+  /** Machines that run on each already. */
   readonly perHost: number
+}
+
+export interface BedOptions extends BedSize {
+  /** The checkout, built. */
+  readonly root: string
+  /** A core of its own for the scheduler, as far as there are several: for who measures. */
+  readonly pinned: boolean
+  readonly say: (text: string) => void
 }
 
 export interface Bed extends BedSize {
@@ -23,7 +31,8 @@ export interface Bed extends BedSize {
   readonly fleet: (ask: FleetAsk) => Promise<FleetFigures>
 }
 
-const READY_MS = 300_000
+/** A scheduler of a thousand hosts with fifty machines each reads them for minutes where others take turns on its core. */
+const READY_MS = 900_000
 const ENDS_MS = 20_000
 
 /** Cores for the scheduler, and for all others; null where there is one alone. */
@@ -37,85 +46,103 @@ const pin = (on: string): void => {
   execFileSync('taskset', ['-apc', on, String(process.pid)], { stdio: 'ignore' })
 }
 
-export async function withBed<T>(
-  size: BedSize,
-  say: (text: string) => void,
-  use: (bed: Bed) => Promise<T>,
-): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-fleet-'))
-  const pinned = cores()
-  const ends: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
+/**
+ * Everything is gone when this ends, also when the process is told to end meanwhile: then it throws.
+ * @throws RangeError without hosts
+ */
+export async function withBed<T>(options: BedOptions, use: (bed: Bed) => Promise<T>): Promise<T> {
+  if (options.hosts < 1) throw new RangeError('a bed has one host at least')
+  const ends: (() => Promise<unknown> | unknown)[] = []
+  const told = untilTold()
   try {
-    if (pinned !== null) {
-      pin(pinned.others)
-      ends.push(() => pin(`0-${pinned.scheduler}`))
-    }
-    const stateDir = join(folder, 'state')
-    const child = fork(fileURLToPath(new URL('./fleet.js', import.meta.url)), [], {
-      execArgv: ['--max-old-space-size=6144'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    })
-    ends.unshift(() => ended(child, () => child.disconnect()))
-    const fleet = fleetOf(child)
-    await fleet(null)
-    await fleet({ ask: 'prepare', stateDir, ...size })
-    say(`${size.hosts} hosts with ${size.perHost} machines each are prepared`)
-    const port = await freePort()
-    const socket = join(folder, 'scheduler.sock')
-    const config = join(folder, 'scheduler.yaml')
-    const log = join(folder, 'scheduler.log')
-    writeFileSync(config, JSON.stringify({ stateDir, socketPath: socket, listen: [`127.0.0.1:${port}`] }))
-    const program = [...schedulerProgram(), '--config', config]
-    const [command = '', ...words] = pinned === null ? program : ['taskset', '-c', pinned.scheduler, ...program]
-    const out = openSync(log, 'w')
-    const scheduler = spawn(command, words, { stdio: ['ignore', out, out] })
-    ends.unshift(() => ended(scheduler, () => scheduler.kill('SIGTERM')))
-    const client = new Client(socketTarget(socket), 'berth-bench/1')
-    ends.unshift(() => client.close())
-    const tail = () => readFileSync(log, 'utf8').slice(-3000)
-    await until('the scheduler answers', () => answers(client), scheduler, tail)
-    await fleet({ ask: 'lease', port })
-    await until('all hosts are followed', () => allHeard(client, size.hosts), scheduler, tail)
-    say('the scheduler rules and follows all hosts')
-    const bed: Bed = {
-      ...size,
-      socket,
-      client,
-      pid: scheduler.pid ?? 0,
-      fleet: (ask) => fleet(ask),
-    }
-    return await use(bed)
+    return await Promise.race([told.end, make(options, ends).then(use)])
   } finally {
-    for (const end of ends) await end()
+    told.forget()
+    for (const end of ends.toReversed()) await end()
   }
 }
 
+/** Rejects when somebody wants this process to end. */
+function untilTold(): { readonly end: Promise<never>; forget(): void } {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  let onSignal: (signal: NodeJS.Signals) => void = () => undefined
+  const end = new Promise<never>((_, reject) => {
+    onSignal = (signal) => reject(new Error(`ended by ${signal}`))
+  })
+  // It may come when nobody waits any more.
+  end.catch(() => undefined)
+  for (const signal of signals) process.once(signal, onSignal)
+  return {
+    end,
+    forget: () => {
+      for (const signal of signals) process.off(signal, onSignal)
+    },
+  }
+}
+
+/** @param ends gets what ends each part, as soon as there is one */
+async function make(options: BedOptions, ends: (() => Promise<unknown> | unknown)[]): Promise<Bed> {
+  const { root, hosts, perHost, say } = options
+  const folder = mkdtempSync(join(tmpdir(), 'berth-fleet-'))
+  ends.push(() => rmSync(folder, { recursive: true, force: true }))
+  const pinned = options.pinned ? cores() : null
+  if (pinned !== null) {
+    pin(pinned.others)
+    ends.push(() => pin(`0-${pinned.scheduler}`))
+  }
+  const stateDir = join(folder, 'state')
+  const child = fork(join(root, 'dist/test/bench/cluster/fleet.js'), [], {
+    execArgv: ['--max-old-space-size=6144'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  ends.push(() => ended(child, () => child.disconnect()))
+  const fleet = fleetOf(child)
+  await fleet(null)
+  await fleet({ ask: 'prepare', stateDir, hosts, perHost })
+  say(`${hosts} hosts with ${perHost} machines each are prepared`)
+  const port = await freePort()
+  const socket = join(folder, 'scheduler.sock')
+  const config = join(folder, 'scheduler.yaml')
+  const log = join(folder, 'scheduler.log')
+  writeFileSync(config, JSON.stringify({ stateDir, socketPath: socket, listen: [`127.0.0.1:${port}`] }))
+  const program = [...schedulerProgram(root), '--config', config]
+  const [command = '', ...words] = pinned === null ? program : ['taskset', '-c', pinned.scheduler, ...program]
+  const out = openSync(log, 'w')
+  const scheduler = spawn(command, words, { stdio: ['ignore', out, out] })
+  ends.push(() => ended(scheduler, () => scheduler.kill('SIGTERM')))
+  const client = new Client(socketTarget(socket), 'berth-bench/1')
+  ends.push(() => client.close())
+  const tail = () => readFileSync(log, 'utf8').slice(-3000)
+  await until('the scheduler answers', () => answers(client), scheduler, tail)
+  await fleet({ ask: 'lease', port })
+  await until('all hosts are followed', () => allFollowed(client, hosts), scheduler, tail)
+  say('the scheduler rules and follows all hosts')
+  return { hosts, perHost, socket, client, pid: scheduler.pid ?? 0, fleet: (ask) => fleet(ask) }
+}
+
 /** With BERTH_BENCH_PROFILE the scheduler writes a CPU profile into that folder when it ends. */
-function schedulerProgram(): readonly string[] {
+function schedulerProgram(root: string): readonly string[] {
   const { BERTH_BENCH_PROFILE: folder } = process.env
-  const program = fileURLToPath(new URL('../../../../bin/berth-scheduler', import.meta.url))
+  const program = join(root, 'bin/berth-scheduler')
   return folder === undefined ? [program] : [process.execPath, '--cpu-prof', `--cpu-prof-dir=${folder}`, program]
 }
 
 const answers = async (client: Client): Promise<boolean> =>
   (await client.transport.bytes({ path: '/readyz' })).toString() !== ''
 
-const HEARD = /^berth_reconcile_queue_depth\{[^}]*\} (\d+)/gm
+/** Values of a metric over all its series that have these labels. */
+export async function metric(client: Client, name: string, labels = ''): Promise<readonly number[]> {
+  const text = (await client.transport.bytes({ path: '/metrics', accept: 'text/plain' })).toString()
+  const line = new RegExp(`^${name}(?:\\{[^}]*${labels}[^}]*\\})? ([^ ]+)$`, 'gm')
+  return [...text.matchAll(line)].map(([, value]) => Number(value))
+}
 
-/** Every link is up and nothing waits to be done. */
-async function allHeard(client: Client, hosts: number): Promise<boolean> {
-  const { hosts: explained } = (await client.transport.json({
-    method: 'POST',
-    path: '/apis/cluster.berth/v1/namespaces/default/placementexplanations',
-    body: { apiVersion: 'cluster.berth/v1', kind: 'PlacementExplanation', metadata: {}, name: 'old-0' },
-    timeoutMs: 60_000,
-  })) as { readonly hosts: readonly { readonly reasons?: readonly string[] }[] }
-  const unheard = explained.filter(({ reasons = [] }) =>
-    reasons.some((words) => /cannot be followed|not heard|has not/.test(words)),
-  )
-  if (explained.length !== hosts || unheard.length > 0) return false
-  const metrics = (await client.transport.bytes({ path: '/metrics', accept: 'text/plain' })).toString()
-  return [...metrics.matchAll(HEARD)].every(([, depth]) => depth === '0')
+/** Every host is ready, every link is up, and nothing waits to be done. */
+async function allFollowed(client: Client, hosts: number): Promise<boolean> {
+  const [up = 0] = await metric(client, 'berth_agent_links', 'state="up"')
+  const [ready = 0] = await metric(client, 'berth_hosts', 'state="ready"')
+  const waiting = await metric(client, 'berth_reconcile_queue_depth')
+  return up === hosts && ready === hosts && waiting.every((depth) => depth === 0)
 }
 
 async function until(

@@ -21,6 +21,8 @@ export type FleetAsk =
   /** Machines that run say something new, so many a second, spread over all hosts; each word holds the moment at which it was said. */
   | { readonly ask: 'tell'; readonly perSecond: number; readonly seconds: number }
   | { readonly ask: 'figures' }
+  /** Which machines each host has. */
+  | { readonly ask: 'held' }
 
 export interface FleetFigures {
   readonly puts: number
@@ -29,6 +31,8 @@ export interface FleetFigures {
   readonly leasesRefused: number
   readonly told: number
   readonly cpuMs: number
+  /** When it was asked for: uids of machines, by host. */
+  readonly held?: Readonly<Record<string, readonly string[]>>
 }
 
 /** Certificates that are signed at the same time: each is a process. */
@@ -137,6 +141,11 @@ class Fleet {
     return { puts, leaseMs, leasesRefused: this.#refused, told: this.#told, cpuMs: (user + system) / 1000 }
   }
 
+  held(): NonNullable<FleetFigures['held']> {
+    const uids = (agent: AgentStandIn) => agent.machines().map(({ metadata }) => metadata.uid)
+    return Object.fromEntries([...this.#hosts.values()].map(({ agent }) => [agent.name, uids(agent)]))
+  }
+
   #renew({ agent, cert, door }: Host, port: number): void {
     const began = performance.now()
     const body = JSON.stringify({
@@ -182,7 +191,7 @@ async function obey(ask: FleetAsk): Promise<FleetFigures> {
   if (ask.ask === 'prepare') await fleet.prepare(ask.stateDir, ask.hosts, ask.perHost)
   if (ask.ask === 'lease') fleet.lease(ask.port)
   if (ask.ask === 'tell') await fleet.tell(ask.perSecond, ask.seconds)
-  return fleet.figures()
+  return { ...fleet.figures(), ...(ask.ask === 'held' ? { held: fleet.held() } : {}) }
 }
 
 if (process.send !== undefined) {

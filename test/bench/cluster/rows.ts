@@ -4,13 +4,18 @@ import { infoOf } from '../../../scheduler/links/watched.ts'
 import { VIRTUAL_MACHINE, type VirtualMachine } from '../../../schemas/index.ts'
 import { type Budget, percentile, type Row, show } from '../figures.ts'
 import { cpuMs, residentMiB } from '../process.ts'
-import { type Bed, type BedSize, withBed } from './bed.ts'
+import { type Bed, type BedOptions, type BedSize, withBed } from './bed.ts'
 import { type FleetFigures, SAID_AT, wallMs } from './fleet.ts'
 import { place } from './load.ts'
 import { MACHINE_KINDS, type MachineKind } from './objects.ts'
 
 export interface ClusterScale {
-  readonly rest: BedSize & { readonly machines: number; readonly warmUp: number; readonly clients: number }
+  readonly rest: {
+    readonly sizes: readonly BedSize[]
+    readonly machines: number
+    readonly warmUp: number
+    readonly clients: number
+  }
   readonly agents: BedSize & {
     /** Seconds in which nothing is said but leases, and in which machines are told of. */
     readonly restSeconds: number
@@ -20,16 +25,26 @@ export interface ClusterScale {
 }
 
 export const FULL: ClusterScale = {
-  rest: { hosts: 1_000, perHost: 50, machines: 2_000, warmUp: 500, clients: 128 },
+  rest: {
+    sizes: [
+      { hosts: 100, perHost: 50 },
+      { hosts: 1_000, perHost: 50 },
+    ],
+    machines: 2_000,
+    warmUp: 1_000,
+    clients: 128,
+  },
   agents: { hosts: 500, perHost: 20, restSeconds: 30, toldSeconds: 30, toldPerSecond: 50 },
 }
 
 /** Shows that everything works; the figures mean nothing. */
 export const QUICK: ClusterScale = {
-  rest: { hosts: 10, perHost: 5, machines: 60, warmUp: 12, clients: 12 },
+  rest: { sizes: [{ hosts: 10, perHost: 5 }], machines: 60, warmUp: 12, clients: 12 },
   agents: { hosts: 10, perHost: 5, restSeconds: 6, toldSeconds: 3, toldPerSecond: 10 },
 }
 
+/** The size that the budget is for. */
+const JUDGED = '1000x50'
 const PER_SECOND: Budget = { limit: 300, unit: '/s', atLeast: true }
 const TITLES: Readonly<Record<MachineKind, string>> = {
   plain: 'plain',
@@ -37,11 +52,19 @@ const TITLES: Readonly<Record<MachineKind, string>> = {
   spread: 'topology spread over zones',
 }
 
-type Say = (text: string) => void
 type Wants = (id: string) => boolean
+/** The checkout, and who hears of progress. */
+type Where = Pick<BedOptions, 'root' | 'say'>
+
+const nameOf = ({ hosts, perHost }: BedSize): string => `${hosts}x${perHost}`
+const restRowsOf = (size: BedSize, kind: MachineKind): readonly string[] => [
+  `rest.${kind}.${nameOf(size)}`,
+  `rest.p99.${kind}.${nameOf(size)}`,
+]
 
 /** The ids of the rows of placement through REST. */
-export const restRows: readonly string[] = MACHINE_KINDS.flatMap((kind) => [`rest.${kind}`, `rest.${kind}.p99`])
+export const restRows = ({ rest: { sizes } }: ClusterScale): readonly string[] =>
+  sizes.flatMap((size) => MACHINE_KINDS.flatMap((kind) => restRowsOf(size, kind)))
 
 /** The ids of the rows with many agents. */
 export const agentsRows: readonly string[] = [
@@ -54,41 +77,45 @@ export const agentsRows: readonly string[] = [
 
 const sizeWords = ({ hosts, perHost }: BedSize): string => `${hosts} hosts with ${perHost} VMs each`
 
-/** Rows are given on as soon as they are measured, while the bed is there. */
-export async function* measureRest({ rest }: ClusterScale, wants: Wants, say: Say): AsyncGenerator<Row> {
-  if (!restRows.some(wants)) return
-  const rows = await withBed(rest, say, async (bed) => {
-    await place(bed.client, bed.socket, { ...rest, machines: rest.warmUp, kind: 'plain', name: 'warm' })
-    const found: Row[] = []
-    for (const kind of MACHINE_KINDS)
-      if (restRows.some((id) => id.startsWith(`rest.${kind}`) && wants(id)))
-        found.push(...(await placed(bed, kind, rest)))
-    return found
-  })
-  for (const row of rows) if (wants(row.id)) yield row
+/** Each size has a bed of its own; its rows are given on when it is gone. */
+export async function* measureRest({ rest }: ClusterScale, wants: Wants, where: Where): AsyncGenerator<Row> {
+  for (const size of rest.sizes) {
+    const kinds = MACHINE_KINDS.filter((kind) => restRowsOf(size, kind).some(wants))
+    if (kinds.length === 0) continue
+    const rows = await withBed({ ...where, ...size, pinned: true }, async (bed) => {
+      await place(bed.client, bed.socket, { ...rest, machines: rest.warmUp, kind: 'plain', name: 'warm' })
+      const found: Row[] = []
+      for (const kind of kinds) found.push(...(await placed(bed, kind, rest)))
+      return found
+    })
+    for (const row of rows) if (wants(row.id)) yield row
+  }
 }
 
 async function placed(bed: Bed, kind: MachineKind, rest: ClusterScale['rest']): Promise<readonly Row[]> {
   const { result, cpu, fleet } = await spent(bed, () => place(bed.client, bed.socket, { ...rest, kind, name: kind }))
   const { ms, placedMs, acceptedMs, runningMs } = result
-  const perVm = show(cpu.agentMs / rest.machines)
+  const [speedId = '', slowestId = ''] = restRowsOf(bed, kind)
   const common = { values: [], cpu }
   return [
     {
-      id: `rest.${kind}`,
-      what: `machines placed through REST with durable commit, ${TITLES[kind]}: ${sizeWords(rest)}`,
-      budget: PER_SECOND,
+      id: speedId,
+      what:
+        `machines placed through REST with durable commit in a second of the scheduler's core, all that follows until they run included, ` +
+        `${TITLES[kind]}: ${sizeWords(bed)}`,
+      budget: nameOf(bed) === JUDGED ? PER_SECOND : null,
       unit: '/s',
-      value: rest.machines / (ms / 1_000),
+      value: rest.machines / (cpu.agentMs / 1_000),
       detail:
-        `${rest.machines} machines by ${rest.clients} clients; ${perVm} ms of the scheduler's CPU each, ${show(fleet.cpuMs)} ms of the fleet's in all; ` +
-        `all seen running after ${show(runningMs / 1000)} s; ${show(residentMiB(bed.pid))} MiB`,
+        `${rest.machines} machines by ${rest.clients} clients; ${show(cpu.agentMs / rest.machines)} ms of the scheduler's CPU each, with ` +
+        `${show(fleet.leaseMs.length / rest.machines)} renewals of leases; by the clock ${show(rest.machines / (ms / 1_000))}/s placed, all seen running ` +
+        `after ${show(runningMs / 1000)} s; ${show(fleet.cpuMs / rest.machines)} ms of the fleet's CPU each; ${show(residentMiB(bed.pid))} MiB`,
       samples: {},
       ...common,
     },
     {
-      id: `rest.${kind}.p99`,
-      what: `POST sent → its place is on disk and a watch shows it, p99 of ${rest.clients} clients at once, ${TITLES[kind]}`,
+      id: slowestId,
+      what: `POST sent → its place is on disk and a watch shows it, p99 of ${rest.clients} clients at once, ${TITLES[kind]}: ${sizeWords(bed)}`,
       budget: null,
       unit: 'ms',
       value: percentile(placedMs, 99),
@@ -99,9 +126,9 @@ async function placed(bed: Bed, kind: MachineKind, rest: ClusterScale['rest']): 
   ]
 }
 
-export async function* measureAgents({ agents }: ClusterScale, wants: Wants, say: Say): AsyncGenerator<Row> {
+export async function* measureAgents({ agents }: ClusterScale, wants: Wants, where: Where): AsyncGenerator<Row> {
   if (!agentsRows.some(wants)) return
-  const rows = await withBed(agents, say, async (bed) => {
+  const rows = await withBed({ ...where, ...agents, pinned: true }, async (bed) => {
     const idle = await spent(bed, () => sleep(agents.restSeconds * 1000))
     const rss = residentMiB(bed.pid)
     const told = await spent(bed, () => follow(bed, agents))
