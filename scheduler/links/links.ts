@@ -28,6 +28,8 @@ export interface LinksDeps {
 /** Agents that are read from the beginning at the same time. */
 const READING = 16
 const CLAIM_MS = 5_000
+/** Agents that are asked for their obedience at the same time: of a thousand handshakes at once none might end in time. */
+const CLAIMING = 64
 /** A node that does not answer is asked again so often. */
 const CLAIM_EVERY_MS = 2_000
 const CLAIMS_PATH = '/apis/cluster.berth/v1/claims'
@@ -41,6 +43,7 @@ export class Links implements Agents {
   readonly #deps: LinksDeps
   readonly #members = new Map<string, Member>()
   readonly #reading = new Turns(READING)
+  readonly #asking = new Turns(CLAIMING)
   readonly #changes = new Set<ChangeListener>()
   readonly #events = new Set<EventListener>()
   /** Nodes by uid of the subject of a binding that they have. */
@@ -236,6 +239,7 @@ export class Links implements Agents {
     const { ruler, clients, log } = this.#deps
     const client = clients.clientFor(node)
     if (client === null) return 'done'
+    const end = await this.#asking.take(signal)
     try {
       const word = await client.transport.json({
         method: 'POST',
@@ -250,6 +254,8 @@ export class Links implements Agents {
     } catch (error) {
       log.debug({ node, err: error }, `a node did not answer a claim: ${messageOf(error)}`)
       return 'done'
+    } finally {
+      end()
     }
   }
 }

@@ -3,6 +3,7 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import { Client } from '../../lib/client/client.ts'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
 import { clusterTarget } from '../../lib/cluster/target.ts'
+import type { KubeObject } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { keyOf } from '../../lib/store/change.ts'
 import { NODES } from '../names.ts'
@@ -10,7 +11,7 @@ import type { ClusterAuthority } from './authority.ts'
 import { urlOfNode } from './node-record.ts'
 
 export interface MembersDeps {
-  readonly reader: Pick<Reader, 'list' | 'onChange'>
+  readonly reader: Pick<Reader, 'get' | 'list' | 'onChange'>
   readonly authority: Pick<ClusterAuthority, 'credentials' | 'onChange'>
   readonly version: string
 }

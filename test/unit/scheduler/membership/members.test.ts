@@ -18,6 +18,7 @@ function world(...nodes: KubeObject[]) {
   const renewals: (() => void)[] = []
   const members = new Members({
     reader: {
+      get: <T>(_resource: string, { name }: { name: string }) => (all.get(name) ?? null) as T | null,
       list: <T>() => [...all.values()] as unknown as readonly T[],
       onChange: (listener) => {
         changes.push(listener)
