@@ -114,6 +114,7 @@ export class MigrationReconciler implements Reconciler {
   async #target(binding: MoveBinding, dom: DomainRef, signal: AbortSignal): Promise<Outcome> {
     const { libvirt, target, limits, stopping, records, wake, log } = this.#deps
     const uid = binding.metadata.name
+    target.heed(binding)
     if (target.isBusy(uid)) return again(BUSY_MS, 'the source and this host are at work on it')
     const record = recordOf(binding)
     const { domain } = await lookAt(libvirt, dom, signal)

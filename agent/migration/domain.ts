@@ -8,8 +8,9 @@ import type { TargetDomain } from './target-plan.ts'
 /** virDomainState: running, blocked; paused. */
 const RUNNING = [1, 2]
 const PAUSED = 3
-/** virDomainPausedReason: migration, post-copy, post-copy that failed. */
-const HANDED = [2, 12, 13]
+/** virDomainPausedReason: migration; post-copy, and one that failed. */
+const HANDED = 2
+const SPLIT = [12, 13]
 /** virDomainJobOperation; a migration that goes out. */
 const MIGRATION_OUT = 5
 /** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
@@ -28,7 +29,8 @@ export async function lookAt(libvirt: LibvirtCalls, dom: DomainRef, signal: Abor
   try {
     const { state, reason } = await libvirt.call('DomainGetState', { dom, flags: 0 }, { signal, lane: 'light' })
     if (RUNNING.includes(state)) return { domain: 'running', reason }
-    if (state === PAUSED) return { domain: HANDED.includes(reason) ? 'handed' : 'paused', reason }
+    if (state === PAUSED)
+      return { domain: reason === HANDED ? 'handed' : SPLIT.includes(reason) ? 'split' : 'paused', reason }
     return { domain: state === 4 || state === 7 ? 'paused' : 'off', reason }
   } catch (error) {
     if (isNoDomain(error)) return { domain: 'absent', reason: 0 }
@@ -36,7 +38,8 @@ export async function lookAt(libvirt: LibvirtCalls, dom: DomainRef, signal: Abor
   }
 }
 
-export const asTarget = (domain: SourceDomain): TargetDomain => (domain === 'handed' ? 'paused' : domain)
+export const asTarget = (domain: SourceDomain): TargetDomain =>
+  domain === 'handed' || domain === 'split' ? 'paused' : domain
 
 /** Statistics of the migration that goes out; null when none is under way. */
 export async function outgoingJob(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<JobStats | null> {
@@ -49,6 +52,12 @@ export async function outgoingJob(libvirt: Calls, dom: DomainRef, signal: AbortS
     if (error instanceof LibvirtError) return null
     throw error
   }
+}
+
+/** Bytes that the migration that goes out has sent; null when none is under way. */
+export async function sentBytes(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<number | null> {
+  const stats = await outgoingJob(libvirt, dom, signal)
+  return stats === null ? null : Number(stats.data_processed ?? 0)
 }
 
 /** "No job is active" is what was wanted. */

@@ -12,6 +12,7 @@ import type { Progress } from './progress.ts'
 import { type MoveBinding, nameOf, type Records, recordOf } from './records.ts'
 
 const DEFINE_MS = 30_000
+const LOADED_MS = 1_000
 /** virDomainRunningReason: post-copy under way, broken; virDomainPausedReason: broken. */
 const RUNS_BY_POST_COPY = 10
 const POST_COPY_BROKEN = { running: 11, paused: 13 } as const
@@ -44,7 +45,7 @@ export async function settle(
   const uid = binding.metadata.name
   const { id } = binding.spec.migration
   const dom = incoming?.dom ?? domainRef(nameOf(binding), uid)
-  const seen = await lookAt(libvirt, dom, signal)
+  const seen = await whenLoaded(deps, dom, lost, signal)
   const byPostCopy = isByPostCopy(seen)
   if (byPostCopy && incoming === null && !lost) return 'wait'
   const end = { endTime: new Date(clock.now()).toISOString() }
@@ -71,7 +72,20 @@ const isByPostCopy = ({ domain, reason }: Seen): boolean => domain === 'running'
 
 const isBroken = ({ domain, reason }: Seen): boolean =>
   (domain === 'running' && reason === POST_COPY_BROKEN.running) ||
-  (domain === 'handed' && reason === POST_COPY_BROKEN.paused)
+  (domain === 'split' && reason === POST_COPY_BROKEN.paused)
+
+/** A source that has sent everything is gone, too: one that says so may be a moment ahead of the libvirt here. */
+async function whenLoaded(
+  { libvirt, clock }: Pick<SettleDeps, 'libvirt' | 'clock'>,
+  dom: DomainRef,
+  lost: boolean,
+  signal: AbortSignal,
+): Promise<Seen> {
+  const seen = await lookAt(libvirt, dom, signal)
+  if (!lost || !isByPostCopy(seen)) return seen
+  await clock.sleep(LOADED_MS, signal)
+  return await lookAt(libvirt, dom, signal)
+}
 
 /** libvirt's own copy of the definition names the source's files, where it came with the cookie. */
 async function define(

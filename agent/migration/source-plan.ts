@@ -6,8 +6,8 @@
 //                 dead and cannot say it any more, what the guest held here may be older than its disks, and is given up.
 import type { BindingMigration, MigrationPhase } from '../../schemas/index.ts'
 
-/** `handed`: paused by libvirt when all of it was sent. */
-export type SourceDomain = 'running' | 'handed' | 'paused' | 'off' | 'absent'
+/** Paused by libvirt: `handed` when all of it was sent, `split` when post-copy sends the rest of it: nothing but the target can let it go on. */
+export type SourceDomain = 'running' | 'handed' | 'split' | 'paused' | 'off' | 'absent'
 
 export interface SourceSeen {
   readonly spec: Pick<BindingMigration, 'go' | 'cancel' | 'resolution' | 'peer'>
@@ -30,7 +30,7 @@ export type SourceStep =
   | { readonly do: 'transfer' }
   | { readonly do: 'abort-job' }
   | { readonly do: 'ask-target' }
-  /** The guest is here: let it go on if it was handed, and remember why it did not move. */
+  /** The guest is here: let it go on if it was handed, end it if it is split, and remember why it did not move. */
   | { readonly do: 'keep'; readonly reason: string; readonly message: string }
   /** The guest may have run elsewhere: end the copy that waits here, and its run policy starts it from its disks. */
   | { readonly do: 'start-anew'; readonly reason: string; readonly message: string }
@@ -49,8 +49,8 @@ export function planSource(seen: SourceSeen): SourceStep {
     case 'Prepared':
       return planBegin(seen)
     case 'Transferring':
-      // No process of ours asked the target to finish.
-      if (seen.job) return { do: 'abort-job' }
+      // No process of ours asked the target to finish. libvirt does not end a post-copy.
+      if (seen.job && domain !== 'split') return { do: 'abort-job' }
       return { do: 'keep', reason: 'Interrupted', message: 'the agent of the source ended during the transfer' }
     case 'Finishing':
       return planFinishing(seen)
@@ -59,8 +59,8 @@ export function planSource(seen: SourceSeen): SourceStep {
     case 'Cleaned':
       return { do: 'nothing' }
     case 'Failed':
-      if (seen.job) return { do: 'abort-job' }
-      return domain === 'handed' && spec.resolution !== 'KeepTarget'
+      if (seen.job && domain !== 'split') return { do: 'abort-job' }
+      return (domain === 'handed' || domain === 'split') && spec.resolution !== 'KeepTarget'
         ? { do: 'keep', reason: '', message: '' }
         : { do: 'nothing' }
   }
@@ -85,7 +85,7 @@ function planFinishing({ spec, target, domain, job }: SourceSeen): SourceStep {
   if (spec.resolution === 'KeepTarget') return { do: 'end-here', phase: 'Committed' }
   const keep = (reason: string, message: string): SourceStep =>
     // It was stopped for an agent that is gone, and libvirt does not let it go on before it has ceased to send the last of it.
-    job ? { do: 'abort-job' } : { do: 'keep', reason, message }
+    job && domain !== 'split' ? { do: 'abort-job' } : { do: 'keep', reason, message }
   if (spec.resolution === 'KeepSource') return keep('Resolved', 'it was decided that the machine stays here')
   if (target === 'Committed') return { do: 'end-here', phase: 'Committed' }
   // One that runs here cannot have been handed over: libvirt has given the guest back.
@@ -97,7 +97,7 @@ function planFinishing({ spec, target, domain, job }: SourceSeen): SourceStep {
       message: `${spec.peer.node} was asked to take the guest and may have run it: it starts anew from its disks`,
     }
   if (target === null) return { do: 'ask-target' }
-  const held = domain === 'handed' ? '; the guest stays paused here' : ''
+  const held = domain === 'handed' || domain === 'split' ? '; the guest stays paused here' : ''
   return {
     do: 'wait',
     afterMs: ASK_MS,

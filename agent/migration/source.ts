@@ -13,7 +13,7 @@ import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
-import { abortJob, end, erase, lookAt, resume } from './domain.ts'
+import { abortJob, end, erase, lookAt, resume, sentBytes } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
 import { type Sent, Stopped, watchTransfer } from './transfer.ts'
@@ -27,8 +27,14 @@ const ASK_MS = 5_000
 /** No limit of ours: the watch ends a transfer that takes too long. */
 const PERFORM_MS = 7 * 86_400_000
 const TICK_MS = 1_000
+/** A post-copy that sends nothing for so long, and that libvirt calls broken, is. */
+const STALLED_MS = 5_000
 /** virDomainPausedReason. */
 const PAUSED_POST_COPY_FAILED = 13
+const SPLIT: Words = {
+  reason: 'PostCopyFailed',
+  message: 'parts of the guest were on both hosts when the move broke: it is started anew by its run policy',
+}
 
 const isPostCopy = ({ spec }: MoveBinding): boolean => spec.migration.options.postCopy === true
 
@@ -105,9 +111,13 @@ export class SourceMoves {
     }
   }
 
-  /** The guest is here and goes on if it was handed over. Words are kept when there are none to say. */
+  /** The guest is here and goes on if it was handed over. Words are kept when there are none to say. One that is split is no guest any more. */
   async keep(binding: MoveBinding, dom: DomainRef, why: Words, signal: AbortSignal): Promise<void> {
     const { libvirt, records, clock } = this.#deps
+    if ((await lookAt(libvirt, dom, signal)).domain === 'split') {
+      await this.startAnew(binding, dom, SPLIT, signal)
+      return await this.#tellTarget(binding, signal)
+    }
     const uid = binding.metadata.name
     const more = why.reason === '' ? {} : { reason: why.reason, message: why.message }
     const record = recordOf(binding)
@@ -121,7 +131,7 @@ export class SourceMoves {
     await this.#tellTarget(binding, signal)
   }
 
-  /** The guest may have run at the target: what waits here is older than its disks may be, and ends before it is decided that it is here. */
+  /** What waits here cannot go on: it ends before it is decided that the machine is here. */
   async startAnew(binding: MoveBinding, dom: DomainRef, why: Words, signal: AbortSignal): Promise<void> {
     const { libvirt, records, clock } = this.#deps
     await end(libvirt, dom, signal)
@@ -220,10 +230,18 @@ export class SourceMoves {
     }
   }
 
-  /** What post-copy has not sent is lost with the QEMU here. */
+  /**
+   * What post-copy has not sent is lost with the QEMU here, or with its connection. libvirt calls it broken also when only the agent that
+   * began it has ended, and QEMU sends on.
+   */
   async #hasLost(dom: DomainRef, signal: AbortSignal): Promise<boolean> {
-    const { domain, reason } = await lookAt(this.#deps.libvirt, dom, signal)
-    return domain === 'absent' || domain === 'off' || (domain === 'handed' && reason === PAUSED_POST_COPY_FAILED)
+    const { libvirt, clock } = this.#deps
+    const { domain, reason } = await lookAt(libvirt, dom, signal)
+    if (domain === 'absent' || domain === 'off') return true
+    if (domain !== 'split' || reason !== PAUSED_POST_COPY_FAILED) return false
+    const sent = await sentBytes(libvirt, dom, signal)
+    await clock.sleep(STALLED_MS, signal)
+    return (await sentBytes(libvirt, dom, signal)) === sent
   }
 
   /** Looks until the target has answered, and tells it when it waits in vain. Never rejects. */
@@ -283,6 +301,8 @@ export class SourceMoves {
       return
     }
     if (answer?.phase !== 'Failed') return
+    if ((await lookAt(libvirt, dom, signal)).domain === 'split')
+      return await this.startAnew(binding, dom, SPLIT, signal)
     await records.write(uid, id, 'Failed', {
       reason: answer.reason ?? 'TargetFailed',
       message: answer.message ?? 'the target could not take the machine',

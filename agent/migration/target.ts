@@ -148,8 +148,15 @@ export class TargetMoves {
   settle(uid: string, signal: AbortSignal): Promise<'settled' | 'wait'> {
     return this.#turns.run(uid, async () => {
       const binding = this.#deps.records.get(uid)
-      return binding === null ? 'settled' : await this.#settle(binding, { incoming: null }, signal)
+      return binding === null
+        ? 'settled'
+        : await this.#settle(binding, { incoming: null, lost: isGivenUp(binding) }, signal)
     })
+  }
+
+  /** The scheduler's word that the source sends nothing more: whoever waits for that waits no longer. */
+  heed(binding: MoveBinding): void {
+    if (isGivenUp(binding)) this.#losses.tell(binding.spec.migration.id)
   }
 
   #state(uid: string, id: string): HandoverAnswer {
@@ -263,3 +270,7 @@ const isByPostCopy = (binding: MoveBinding): boolean => {
   const record = recordOf(binding)
   return record?.phase === 'Committed' && !record.endTime && binding.spec.migration.options.postCopy === true
 }
+
+/** It was decided that the machine stays here, whatever is still to come from the source. */
+const isGivenUp = ({ spec: { migration } }: MoveBinding): boolean =>
+  migration.options.postCopy === true && migration.resolution === 'KeepTarget'

@@ -39,6 +39,7 @@ interface Migration {
   readonly from: string
   readonly to: string
   readonly phase: string
+  readonly options?: { readonly postCopy?: boolean }
 }
 
 export async function resolve(
@@ -51,7 +52,9 @@ export async function resolve(
   const call = { signal: io.signal }
   const vm = await client.objects.get<Machine>(catalog.resolve(`virtualmachines.${GROUP}`), { namespace, name }, call)
   const migration = vm.status?.berth?.migration
-  if (migration?.phase !== 'Transferring')
+  // One that has begun to run at the target may wait there for what a post-copy has not sent.
+  const waits = migration?.phase === 'Committed' && migration.options?.postCopy === true && keep === 'target'
+  if (migration === undefined || (migration.phase !== 'Transferring' && !waits))
     throw new Error(
       `${name} has no move whose outcome is unknown${migration === undefined ? '' : `: the last one is ${migration.phase}`}`,
     )

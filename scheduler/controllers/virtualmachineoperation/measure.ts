@@ -12,6 +12,7 @@ const OUTCOMES: readonly (string | undefined)[] = [
   'ProgressTimeout',
   'NotConverging',
   'Interrupted',
+  'PostCopyFailed',
 ]
 
 /** A move that has ended just now. @param told what its target told of it last */

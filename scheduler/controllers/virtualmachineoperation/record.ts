@@ -188,12 +188,27 @@ export const isUnknown = ({
 /** Over when the source has nothing of it and the guest goes on at the target: both do that as parts of the move, which they must know. */
 function committed(facts: RecordFacts): Remembered | null {
   const { source, target } = facts
+  const given = givenUp(facts)
+  if (given !== null) return given
   const isGone = source.told?.phase === 'Cleaned' || (source.inSync && source.told === null) || source.dead !== null
   const goesOn =
     target.told === null ? target.inSync : target.told.phase !== 'Committed' || Boolean(target.told.endTime)
   return isGone && (goesOn || target.dead !== null)
     ? { migration: { ...over(facts, 'Cleaned'), ...lossOf(target) } }
     : null
+}
+
+/** A post-copy whose source does not send any more, and cannot say so itself: the target would wait for it without end. */
+function givenUp({ record, source, target, resolution }: RecordFacts): Remembered | null {
+  const waits = record.options.postCopy === true && target.told?.phase === 'Committed' && !target.told.endTime
+  if (!waits || record.resolution !== undefined) return null
+  const why =
+    source.dead !== null
+      ? `${record.from} is dead (${source.dead})`
+      : resolution === 'KeepTarget'
+        ? 'decided by hand'
+        : null
+  return why === null ? null : { migration: { ...record, resolution: 'KeepTarget', message: why } }
 }
 
 /** With post-copy the machine is the target's from when it begins; what of the guest was still to come may never do so. */

@@ -120,6 +120,8 @@ function failed({ reason, message = '' }: MigrationRecord): OperationReport {
       return report('Failed', 'TargetUnschedulable', message)
     case 'NotConverging':
       return report('Failed', 'NotConverging', message)
+    case 'PostCopyFailed':
+      return report('Failed', 'PostCopyFailed', message)
     default:
       return report('Failed', 'OperationFailed', message)
   }

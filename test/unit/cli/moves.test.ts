@@ -21,7 +21,7 @@ const node = () => bench.server.resources.get<Node>('nodes', { namespace: '', na
 
 it('migrate makes an operation with the target, options and force that were asked for', async () => {
   const going = bench.begin(['migrate', 'vm', 'web', '--to', 'h2', '--no-force', '--post-copy', '--bandwidth', '100Mi'])
-  await expect.poll(() => going.out()).toContain('created')
+  await expect.poll(() => going.out(), { timeout: 8_000 }).toContain('created')
   const { items } = JSON.parse((await bench.berth(['get', 'vmop', '-o', 'json'])).out) as {
     readonly items: KubeObject[]
   }
@@ -58,10 +58,15 @@ it('migrate resolve decides a move that is under way, and only that', async () =
     spec: { type: 'Migrate', virtualMachineName: 'web' },
   })
   const vm = await bench.server.resources.get<VirtualMachine>(VMS, at)
-  const migration = { operation: 'move', from: 'h1', to: 'h2', phase: 'Transferring' }
-  await bench.server.resources.modifyStatus(VMS, { ...at, uid: vm?.metadata.uid ?? '' }, () => ({
-    berth: { migration },
-  }))
+  const moving = (more: object) =>
+    bench.server.resources.modifyStatus(VMS, { ...at, uid: vm?.metadata.uid ?? '' }, () => ({
+      berth: { migration: { operation: 'move', from: 'h1', to: 'h2', ...more } },
+    }))
+  await moving({ phase: 'Committed', options: {} })
+  expect(await resolve()).toMatchObject({ code: 1, err: expect.stringContaining('the last one is Committed') })
+  await moving({ phase: 'Committed', options: { postCopy: true } })
+  expect(await resolve()).toMatchObject({ code: 0 })
+  await moving({ phase: 'Transferring' })
   expect(await resolve()).toMatchObject({ code: 0, out: 'web: its copy on h2 goes on, the one on h1 is given up\n' })
   const operation = await bench.server.resources.get(VMOPS, { namespace: 'default', name: 'move' })
   expect(operation?.metadata.annotations).toEqual({ 'berth/migration-resolution': 'target' })

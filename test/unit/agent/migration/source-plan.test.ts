@@ -83,6 +83,18 @@ describe('the source of a migration', () => {
     ['has nothing left', { phase: 'Committed', domain: 'absent' }, 'end-here Cleaned'],
     ['is done', { phase: 'Cleaned', domain: 'absent' }, 'nothing'],
     ['has failed and still holds the guest', { phase: 'Failed', domain: 'handed' }, 'keep'],
+    [
+      'has a part of the guest, sent by post-copy for an agent that is gone',
+      { phase: 'Transferring', domain: 'split', job: true },
+      'keep Interrupted',
+    ],
+    ['has a part of the guest, and asks', { phase: 'Finishing', domain: 'split', job: true }, 'ask-target'],
+    [
+      'has a part of the guest, and hears No',
+      { phase: 'Finishing', domain: 'split', job: true, target: 'Failed' },
+      'keep TargetFailed',
+    ],
+    ['has failed and holds a part of the guest', { phase: 'Failed', domain: 'split', job: true }, 'keep'],
     ['has failed while libvirt still sends', { phase: 'Failed', job: true }, 'abort-job'],
     ['has failed and runs on', { phase: 'Failed' }, 'nothing'],
   ] as const)('%s', (_title, change, expected) => {

@@ -1,7 +1,7 @@
 // The order in which a target decides: what libvirt is asked, what is on disk, what is told. Against a libvirt that only remembers.
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
-import { Records } from '../../../../agent/migration/records.ts'
+import { type MoveBinding, Records } from '../../../../agent/migration/records.ts'
 import { TargetMoves } from '../../../../agent/migration/target.ts'
 import { systemClock } from '../../../../lib/clock.ts'
 import type { BindingMigrationStatus, HostBinding } from '../../../../schemas/index.ts'
@@ -13,6 +13,7 @@ const PAUSED = { state: 3, reason: 1 }
 
 interface World {
   readonly moves: TargetMoves
+  readonly binding: () => MoveBinding
   /** libvirt's calls and the phases that reached the disk, in their order. */
   readonly order: string[]
   told(): BindingMigrationStatus | undefined
@@ -23,6 +24,7 @@ function world(
   answers: Readonly<Record<string, () => unknown>> = {},
   slowly: string | null = null,
   options: object = {},
+  more: object = {},
 ): World {
   const order: string[] = []
   let binding = {
@@ -31,7 +33,7 @@ function world(
       subject: { resource: 'virtualmachines', namespace: 'default', name: 'web', uid },
       role: 'Target',
       epoch: 2,
-      migration: { id: 'm', side: 'Target', peer: { node: 'h1', url: 'https://h1' }, epoch: 2, options },
+      migration: { id: 'm', side: 'Target', peer: { node: 'h1', url: 'https://h1' }, epoch: 2, options, ...more },
     },
     status: { migration: { id: 'm', phase: 'Prepared' } },
   } as unknown as HostBinding
@@ -84,7 +86,7 @@ function world(
     tls: false,
     address: () => '127.0.0.1',
   })
-  return { moves, order, told: () => binding.status?.migration }
+  return { moves, order, binding: () => binding as MoveBinding, told: () => binding.status?.migration }
 }
 
 const signal = new AbortController().signal
@@ -195,11 +197,18 @@ it('takes back nothing that was decided: one that is called off afterwards runs 
   expect(one.order).not.toContain('Failed')
 })
 
+const BY_POST_COPY = { state: 1, reason: 10 }
+const WHOLE = { state: 1, reason: 2 }
 it.each([
-  ['a guest that waits for the rest of its memory without end', { state: 1, reason: 10 }, 'PostCopyFailed'],
-  ['one that was whole already', { state: 1, reason: 2 }, undefined],
-])('post-copy whose source is gone: %s', async (_title, state, reason) => {
-  const answers = { DomainMigrateFinish3Params: () => new Promise(() => undefined), DomainGetState: () => state }
+  ['a guest that waits for the rest of its memory without end', [BY_POST_COPY], 'PostCopyFailed'],
+  ['one that was whole already', [WHOLE], undefined],
+  ['one that was whole, which libvirt says a moment later', [BY_POST_COPY, WHOLE], undefined],
+])('post-copy whose source is gone: %s', async (_title, states, reason) => {
+  let looks = 0
+  const answers = {
+    DomainMigrateFinish3Params: () => new Promise(() => undefined),
+    DomainGetState: () => states[Math.min(looks++, states.length - 1)],
+  }
   const one = world(answers, null, { postCopy: true })
   const finishing = finish(one)
   await waitFor('libvirt’s wait', 10, () => one.order.includes('DomainMigrateFinish3Params'))
@@ -209,4 +218,18 @@ it.each([
   expect(one.told()?.reason).toBe(reason)
   expect(one.order.includes('DomainDestroyFlags')).toBe(reason !== undefined)
   expect(one.told()?.endTime).toBeDefined()
+})
+
+it.each([
+  ['was given up', { postCopy: true }, { resolution: 'KeepTarget' }, 'PostCopyFailed'],
+  ['may still send', { postCopy: true }, {}, undefined],
+])('a guest that waits for its source, which %s', async (_title, options, more, reason) => {
+  const answers = { DomainMigrateFinish3Params: () => new Promise(() => undefined), DomainGetState: () => BY_POST_COPY }
+  const one = world(answers, null, options, more)
+  const finishing = finish(one)
+  await waitFor('libvirt’s wait', 10, () => one.order.includes('DomainMigrateFinish3Params'))
+  one.moves.heed(one.binding())
+  if (reason !== undefined) expect(await finishing).toMatchObject({ phase: 'Committed' })
+  expect(one.told()?.reason).toBe(reason)
+  expect(one.order.includes('DomainDestroyFlags')).toBe(reason !== undefined)
 })

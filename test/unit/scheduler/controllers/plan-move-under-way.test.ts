@@ -33,6 +33,8 @@ describe('a move under way', () => {
     operations: [move('move', {}, { metadata: { deletionTimestamp: SINCE, finalizers: ['berth/move'] } })],
   }
 
+  const byHand = move('move', {}, { metadata: { annotations: { 'berth/migration-resolution': 'target' } } })
+
   it.each<[string, FactsOverrides, string | null, string | null]>([
     [
       'target silent',
@@ -308,6 +310,32 @@ describe('a move under way', () => {
       }),
       'Cleaned',
       'Failed PostCopyFailed',
+    ],
+    [
+      'a post-copy whose source is dead, while the target waits for the rest',
+      at('Committed', { sides: { h1: { dead: 'fenced' }, h2: told('Committed') } }, { options: { postCopy: true } }),
+      'Committed KeepTarget',
+      'InProgress TargetResumed',
+    ],
+    [
+      'a post-copy whose source was given up by hand, while the target waits for the rest',
+      at(
+        'Committed',
+        { operations: [byHand], sides: { h1: { silent: true, inSync: false }, h2: told('Committed') } },
+        { options: { postCopy: true } },
+      ),
+      'Committed KeepTarget',
+      'InProgress TargetResumed',
+    ],
+    [
+      'a post-copy whose source was given up, and the target has said what became of it',
+      at(
+        'Committed',
+        { sides: { h1: { dead: 'x' }, h2: told('Committed', { endTime: '2026-01-01T00:00:30Z' }) } },
+        { options: { postCopy: true }, resolution: 'KeepTarget' },
+      ),
+      'Cleaned KeepTarget',
+      'Completed null',
     ],
     ['committed, source cleaned', at('Committed', { sides: { h1: told('Cleaned') } }), 'Cleaned', 'Completed null'],
     [

@@ -1,0 +1,102 @@
+// What the source does with a guest of which post-copy has sent a part: nothing can let it go on here, and only its loss may end it there.
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import { type MoveBinding, Records } from '../../../../agent/migration/records.ts'
+import { SourceMoves } from '../../../../agent/migration/source.ts'
+import { toParams } from '../../../../lib/libvirt/index.ts'
+import type { HandoverAsk } from '../../../../schemas/index.ts'
+import { ManualClock } from '../../../support/manual-clock.ts'
+
+const uid = '11111111-2222-4333-8444-555555555555'
+const dom = { name: 'default.web', uuid: new Uint8Array(16), id: -1 } as never
+/** virDomainState and virDomainPausedReason. */
+const HANDED = { state: 3, reason: 2 }
+const BY_POST_COPY = { state: 3, reason: 12 }
+const BROKEN = { state: 3, reason: 13 }
+const OFF = { state: 5, reason: 1 }
+/** virDomainJobOperation. */
+const MIGRATION_OUT = 5
+const signal = new AbortController().signal
+
+/** `sent`: bytes that libvirt counts, look after look; none: no job is under way. */
+function world(state: object, sent: readonly bigint[] = []) {
+  const order: string[] = []
+  const asked: HandoverAsk['ask'][] = []
+  const clock = new ManualClock()
+  let looks = 0
+  let binding = {
+    metadata: { name: uid, uid: 'binding' },
+    spec: {
+      subject: { resource: 'virtualmachines', namespace: 'default', name: 'web', uid },
+      migration: { id: 'm', side: 'Source', peer: { node: 'h2', url: 'https://h2' }, options: { postCopy: true } },
+    },
+    status: { migration: { id: 'm', phase: 'Finishing' } },
+  } as unknown as MoveBinding
+  const call = async (name: string) => {
+    if (name === 'DomainGetState') return state
+    order.push(name)
+    if (name !== 'DomainGetJobStats') return {}
+    const data = sent[Math.min(looks++, sent.length - 1)]
+    return data === undefined
+      ? { type: 0, params: [] }
+      : { type: 2, params: toParams({ operation: MIGRATION_OUT, data_processed: data }) }
+  }
+  const records = new Records({
+    reader: { get: () => binding, list: () => [binding] } as never,
+    clock,
+    resources: {
+      modifyStatus: async (_: string, __: unknown, change: (status: unknown, object: unknown) => unknown) => {
+        const status = change(binding.status, binding) as NonNullable<MoveBinding['status']>
+        binding = { ...binding, status }
+        order.push(`${status.migration?.phase} ${status.migration?.reason}`)
+        return binding as never
+      },
+    } as never,
+  })
+  const moves = new SourceMoves({
+    libvirt: { call } as never,
+    records,
+    peers: {
+      ask: async (_peer, { ask }) => {
+        asked.push(ask)
+        return { phase: 'Failed' }
+      },
+    },
+    clock,
+    log: pino({ level: 'silent' }),
+    tls: false,
+    luggage: async () => ({ disks: [], bytes: 0 }),
+    bandwidthMiBps: 0,
+  })
+  return { moves, order, asked, clock, binding }
+}
+
+describe('the target is asked by a new agent', () => {
+  it.each([
+    ['QEMU is gone', OFF, [], 'lost'],
+    ['all was sent', HANDED, [], 'abort'],
+    ['post-copy sends', BY_POST_COPY, [1n], 'abort'],
+    ['the connection is broken', BROKEN, [], 'lost'],
+    ['the connection is broken, and libvirt waits for another one', BROKEN, [5n, 5n], 'lost'],
+    ['libvirt lost its client, and QEMU sends on', BROKEN, [5n, 6n], 'abort'],
+  ] as const)('%s', async (_title, state, sent, ask) => {
+    const { moves, asked, clock, binding } = world(state, sent)
+    const answer = moves.askTarget(binding, dom, signal)
+    await clock.advance(10_000)
+    expect(await answer).toBe('Failed')
+    expect(asked).toEqual([ask])
+  })
+})
+
+it('ends a guest that is split before it says so: its run policy starts it anew', async () => {
+  const { moves, order, asked, binding } = world(BY_POST_COPY)
+  await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)
+  expect(order).toEqual(['DomainDestroyFlags', 'Failed PostCopyFailed'])
+  expect(asked).toEqual(['abort'])
+})
+
+it('lets a guest go on that is whole', async () => {
+  const { moves, order, binding } = world(HANDED)
+  await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)
+  expect(order).toEqual(['Failed TargetFailed', 'DomainResume'])
+})
