@@ -3,7 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LabHost } from '../support/lab-host.ts'
-import { badSumsIn, countsIn, goodSumsIn } from './counting-guest.ts'
+import { badSumsIn, countsIn, goodSumsIn, otherLinesIn } from './counting-guest.ts'
 
 interface Tail {
   readonly host: string
@@ -54,11 +54,15 @@ export class ConsoleTails {
   faults(torn: number): readonly string[] {
     const counted = [...this.counts()].sort((a, b) => a - b)
     const twice = counted.filter((count, index) => counted[index - 1] === count)
-    const missing = (counted.at(-1) ?? 0) - (counted[0] ?? 0) + 1 - counted.length
+    const [first = 0, last = 0] = [counted[0], counted.at(-1)]
+    const seen = new Set(counted)
+    const missing = Array.from({ length: last - first + 1 }, (_, index) => first + index).filter((n) => !seen.has(n))
     const bad = this.#texts().flatMap(badSumsIn)
     return [
       ...(twice.length > 0 ? [`counted twice: ${twice}`] : []),
-      ...(missing > torn ? [`${missing} numbers are missing`] : []),
+      ...(missing.length > torn
+        ? [`missing: ${missing}; lines that are no numbers: ${JSON.stringify(this.#texts().flatMap(otherLinesIn))}`]
+        : []),
       ...(bad.length > 0 ? [`files that are not as the guest wrote them: ${bad}`] : []),
       ...(this.#texts().some((text) => text.includes('Kernel panic')) ? ['the kernel of the guest panicked'] : []),
     ]

@@ -1,7 +1,8 @@
 // A guest that shows whether it lived on unharmed: it counts on its console, changes its memory, and writes files whose sums it checks.
 
-/** `COUNT n` on the console, five times a second. */
-export const COUNTING = `(
+/** `COUNT n` on the console, five times a second; the kernel, which would write in the middle of a line, says nothing there but why it dies. */
+export const COUNTING = `echo 1 >/proc/sys/kernel/printk
+(
   n=0
   while :; do
     n=$((n + 1))
@@ -44,3 +45,9 @@ const numbers = (text: string, pattern: RegExp): readonly number[] =>
 export const countsIn = (text: string): readonly number[] => numbers(text, /^COUNT (\d+)\r?$/gm)
 export const goodSumsIn = (text: string): readonly number[] => numbers(text, /^SUMS ok (\d+)\r?$/gm)
 export const badSumsIn = (text: string): readonly number[] => numbers(text, /^SUMS bad (\d+)\r?$/gm)
+/** From the first number on: what else was said, such as a number that was torn apart. */
+export const otherLinesIn = (text: string): readonly string[] =>
+  text
+    .slice(Math.max(0, text.search(/^COUNT 1\r?$/m)))
+    .split(/\r?\n/)
+    .filter((line) => line !== '' && !/^(COUNT \d+|SUMS (ok|bad) \d+)$/.test(line))

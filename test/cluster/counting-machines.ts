@@ -128,13 +128,25 @@ export class CountingMachine {
     return name
   }
 
+  operation(name: string): Promise<VirtualMachineOperation> {
+    return this.#get('virtualmachineoperations', name)
+  }
+
+  /** What a host itself says of it by that condition. */
+  async conditionAt(host: LabHost, type: string): Promise<string | undefined> {
+    const { status } = (await host.client.transport.json({
+      path: `${NAMESPACE}/virtualmachines/${this.name}`,
+    })) as VirtualMachine
+    return status?.conditions?.find((one) => one.type === type)?.message
+  }
+
   /** The operation once it has ended. */
   async ended(operation: string, seconds: number): Promise<VirtualMachineOperation> {
     return await waitFor(
       `the end of ${operation}`,
       seconds,
       async () => {
-        const found = await this.#get<VirtualMachineOperation>('virtualmachineoperations', operation)
+        const found = await this.operation(operation)
         return ENDED.includes(found.status?.phase ?? '') ? found : null
       },
       () => this.told(operation),
@@ -146,7 +158,7 @@ export class CountingMachine {
     const bindings = this.#cluster.hosts.map(async (host) => [host.name, (await bindingAt(host, this.uid))?.status])
     const parts = [
       this.machine().then(({ status }) => status),
-      ...(operation === undefined ? [] : [this.#get('virtualmachineoperations', operation)]),
+      ...(operation === undefined ? [] : [this.operation(operation)]),
       ...bindings,
     ]
     return (await Promise.all(parts.map((part) => part.then((one) => JSON.stringify(one), String)))).join('\n')

@@ -114,14 +114,15 @@ it('moves a guest to another host while it goes on', async () => {
 })
 
 it('empties a host that is drained', async () => {
-  const preview = await berth('drain', 'h1', '--dry-run')
-  expect(preview).toMatch(/web-\d +h[23]/)
-  await berth('drain', 'h1')
-  await waitFor('h1 without machines', 120, async () =>
-    (await machines()).every(({ status }) => status?.phase === 'Running' && status.nodeName !== 'h1'),
+  const node = (await machine('web-1'))?.status?.nodeName ?? ''
+  const preview = await berth('drain', node, '--dry-run')
+  expect(preview).toMatch(/web-1 +h\d/)
+  await berth('drain', node)
+  await waitFor(`${node} without machines`, 120, async () =>
+    (await machines()).every(({ status }) => status?.phase === 'Running' && status.nodeName !== node),
   )
-  expect((await cluster.hostOf('h1').virsh('list', '--all', '--uuid')).trim()).toBe('')
-  await berth('uncordon', 'h1')
+  expect((await cluster.hostOf(node).virsh('list', '--all', '--uuid')).trim()).toBe('')
+  await berth('uncordon', node)
 })
 
 it('is told by the metrics of the scheduler, as Prometheus reads them', async () => {
