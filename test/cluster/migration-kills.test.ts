@@ -185,24 +185,38 @@ if (LONG)
 it('the target was asked, may have run the guest, and is powered off: the machine starts anew at the source', async () => {
   const one = guests.guest('shared')
   const { machine, tails } = one
-  await whileAsked(guests, one, async ({ source, target, operation }) => {
+  let mend: () => void = () => undefined
+  let cut = Promise.resolve()
+  // Its agent goes on when nobody hears it any more.
+  const { source, target, operation } = await whileAsked(
+    guests,
+    one,
+    ({ target: host }) =>
+      new Promise((begun) => {
+        cut = guests.cluster.whileCutOff(host, () => {
+          begun()
+          return new Promise((resolve) => {
+            mend = resolve
+          })
+        })
+      }),
+  )
+  try {
     const before = tails.starts(source.name)
-    await guests.cluster.whileCutOff(target, async () => {
-      // The next one waits for no answer to an earlier question.
-      await source.restartAgent()
-      await waitsPaused(machine, operation, { source, target })
-      await guests.cluster.kubectl('wait', 'node', target.name, '--for=condition=HostDead=Unknown', '--timeout=50s')
-      await guests.cluster.kubectl('annotate', 'node', target.name, 'berth/fence=requested')
-      await guests.startsAnew(one, source, before)
-      const { status } = await machine.ended(operation, REST_SECONDS)
-      expect([status?.phase, words(status)]).toEqual([
-        'Failed',
-        expect.stringContaining('it starts anew from its disks'),
-      ])
-      expect(tails.starts(source.name)).toBe(before + 1)
-      expect(await guests.copies.of(machine)).toEqual([source.name])
-    })
-  })
+    // The next one waits for no answer to an earlier question.
+    await source.restartAgent()
+    await waitsPaused(machine, operation, { source, target })
+    await guests.cluster.kubectl('wait', 'node', target.name, '--for=condition=HostDead=Unknown', '--timeout=50s')
+    await guests.cluster.kubectl('annotate', 'node', target.name, 'berth/fence=requested')
+    await guests.startsAnew(one, source, before)
+    const { status } = await machine.ended(operation, REST_SECONDS)
+    expect([status?.phase, words(status)]).toEqual(['Failed', expect.stringContaining('it starts anew from its disks')])
+    expect(tails.starts(source.name)).toBe(before + 1)
+    expect(await guests.copies.of(machine)).toEqual([source.name])
+  } finally {
+    mend()
+    await cut
+  }
 })
 
 /** The scheduler says so, and for whom it waits. */
