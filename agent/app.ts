@@ -37,6 +37,7 @@ import { AGENT_METRICS } from './metrics/catalogue.ts'
 import { leaseCollector } from './metrics/host.ts'
 import { collectAgent, countCalls } from './metrics/index.ts'
 import { handoverKind } from './migration/handover.ts'
+import { httpsPeers } from './migration/peers.ts'
 import { DELETION_ORDER } from './names.ts'
 import { refuseLostDatabase } from './recovery/lost.ts'
 import { NO_SEAMS, type Seams } from './seams.ts'
@@ -74,6 +75,7 @@ export interface Agent {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, log, clock, version, onFailed, seams = NO_SEAMS } = options
   const { stateDir } = config
+  const { onFileStep } = seams
   const { store, reader, metrics, observer, access, audit, ask } = await openFoundation({
     served: servedOf(config),
     component: COMPONENT,
@@ -112,6 +114,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   ]
   const cluster = await openCluster({
     config,
+    onFileStep,
     reader,
     storeId: store.id,
     clock,
@@ -122,6 +125,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   const membership: Membership = await Membership.open({
     config,
+    onFileStep,
     version,
     clock,
     log,
@@ -143,7 +147,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     guards: [cluster.guard],
     virtual: [
       ...cluster.virtual,
-      handoverKind(() => lifeline.handover()),
+      handoverKind(() => seams.handover(lifeline.handover())),
       baselineKind({ libvirt, machineType: () => lifeline.host().facts.machineType }),
       ...membershipRequests(membership),
     ],
@@ -181,11 +185,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     component: COMPONENT,
     instance: config.nodeName,
   })
-  const { onFileStep } = seams
+  const peerTls = () => membership.credentials
   const core: AgentCore = {
     config,
     cluster,
-    peerTls: () => membership.credentials,
+    peerTls,
+    peers: seams.peers(httpsPeers(peerTls)),
     membership,
     log,
     clock,

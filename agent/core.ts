@@ -11,6 +11,7 @@ import type { AgentConfig } from './config.ts'
 import type { PeerTls } from './images/peer-connection.ts'
 import type { Log } from './log.ts'
 import type { Membership } from './membership/membership.ts'
+import type { Peers } from './migration/peers.ts'
 import type { OnFileStep } from './seams.ts'
 
 export interface AgentCore {
@@ -18,6 +19,8 @@ export interface AgentCore {
   readonly cluster: ClusterSide
   /** What this host shows to other hosts; null while it is in no cluster. Asked for each connection: certificates are renewed. */
   readonly peerTls: () => PeerTls | null
+  /** The agents of hosts that machines come from and go to. */
+  readonly peers: Peers
   readonly membership: Membership
   readonly log: Log
   readonly clock: Clock

@@ -30,7 +30,6 @@ import { MachineWatch } from './machine-watch.ts'
 import { ledgerCollector, waitsCollector } from './metrics/host.ts'
 import type { HandoverSide } from './migration/handover.ts'
 import { createMigrationSide } from './migration/index.ts'
-import { httpsPeers } from './migration/peers.ts'
 import { CLUSTER_IMAGES, IMAGES, NODES, VM_CLASSES, VM_OPERATIONS, VMS } from './names.ts'
 import { MainNetwork, type Reach } from './network/main-network.ts'
 import { nodeReconciler } from './node-reconciler.ts'
@@ -176,7 +175,6 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     ...core,
     storage: deps.storage,
     seeds,
-    peers: httpsPeers(core.peerTls),
     address: () => migrationAddress(config.migration.address, config.listen),
     options: config.migration,
   })

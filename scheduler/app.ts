@@ -31,6 +31,7 @@ import { Members } from './membership/members.ts'
 import { SCHEDULER_METRICS } from './metrics/catalogue.ts'
 import { overloadCollector } from './metrics/collectors.ts'
 import { DELETION_ORDER } from './names.ts'
+import { NO_SEAMS, type SchedulerSeams } from './seams.ts'
 
 /** Under this name the scheduler records events and the fields that it owns. */
 const COMPONENT = 'berth-scheduler'
@@ -40,6 +41,8 @@ export interface SchedulerOptions extends ServerStart {
   readonly log: Logger
   readonly clock: Clock
   readonly version: string
+  /** For tests. */
+  readonly seams?: SchedulerSeams
 }
 
 /** Resolves when the API listens. @throws with words for the operator when it cannot */
@@ -49,6 +52,7 @@ export async function startScheduler({
   clock,
   version,
   onFailed,
+  seams = NO_SEAMS,
 }: SchedulerOptions): Promise<RunningServer> {
   const { store, reader, metrics, observer, access, audit, ask } = await openFoundation({
     served: servedOf(config),
@@ -61,10 +65,11 @@ export async function startScheduler({
     log,
     folderMode: 0o700,
     check: refuseLostDatabase,
+    storeSeam: seams.store,
   })
   const resources = new LateResources()
   const events = new EventRecorder({ reader, resources, clock, log, component: COMPONENT, instance: hostname() })
-  const authority = await ClusterAuthority.open(config.stateDir, clock)
+  const authority = await ClusterAuthority.open(config.stateDir, clock, seams.onAuthorityStep)
   const members = new Members({ reader, authority, version })
   const core: SchedulerCore = {
     config,
@@ -77,6 +82,7 @@ export async function startScheduler({
     store,
     authority,
     members,
+    fence: seams.fence,
     metrics,
     observer,
   }

@@ -27,8 +27,8 @@ export interface SchedulerCore {
   readonly authority: ClusterAuthority
   /** The joined hosts and the clients of their agents. */
   readonly members: Members
-  /** For tests: in place of the configured programs that power hosts off. */
-  readonly fence?: FenceCommand
+  /** For tests: how hosts are powered off, given the configured programs. */
+  readonly fence?: (configured: FenceCommand) => FenceCommand
   /** Counts troubles, takes part in scrapes. Metrics are declared in scheduler/metrics/catalogue.ts. */
   readonly metrics: Metrics
   /** For every controller. */

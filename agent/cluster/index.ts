@@ -25,6 +25,7 @@ import { AGENT_EVENTS } from '../events.ts'
 import type { SchedulerSeen } from '../host/node-object.ts'
 import type { Log } from '../log.ts'
 import { HOST_BINDINGS, VMS } from '../names.ts'
+import type { OnFileStep } from '../seams.ts'
 import { VMS_BY_UID } from '../wiring.ts'
 import { bindingAdmission, type Host } from './binding-admission.ts'
 import { bootClock } from './boot-clock.ts'
@@ -67,6 +68,7 @@ export interface ClusterDeps {
   readonly clock: Clock
   readonly log: Log
   readonly events: Pick<EventRecorder, 'record'>
+  readonly onFileStep?: OnFileStep
   /** @throws ApiError ServiceUnavailable, in words, before the host was surveyed */
   readonly host: () => Host
   /** How the host belongs to a cluster; null when it does not. Asked each time: it may join and leave. */
@@ -78,8 +80,8 @@ const PID_FILES = '/run/libvirt/qemu'
 
 /** @throws Error, in words, when what this host knows of schedulers cannot be read */
 export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
-  const { config, reader, clock, log, events, host, membership } = deps
-  const ruler = await RulerMemory.open(config.stateDir)
+  const { config, reader, clock, log, events, host, membership, onFileStep = () => undefined } = deps
+  const ruler = await RulerMemory.open(config.stateDir, () => onFileStep('ruler-kept'))
   const restored = await RestoredMemory.open(config.stateDir, deps.storeId)
   const promised = await PromisedMemory.open(config.stateDir)
   const vmOf = (uid: string) => reader.byIndex<VirtualMachine>(VMS_BY_UID, uid)[0] ?? null
@@ -102,6 +104,7 @@ export async function openCluster(deps: ClusterDeps): Promise<ClusterSide> {
     bootClock,
     log,
     launch: launchFencer,
+    onOrdered: () => onFileStep('fencing-ordered'),
     machines: () =>
       failover().map(({ spec: { subject } }) => ({
         uid: subject.uid,

@@ -44,22 +44,27 @@ const nameOf = ({ instance, term }: Known): string => (term === 0 ? 'none' : `${
 /** One writer at a time; what was answered is on disk. */
 export class RulerMemory {
   readonly #path: string
+  readonly #onKept: () => void
   #known: Known
   /** Hash of the authority of the cluster that it is about; empty before the first one. */
   #cluster: string
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(path: string, { cluster, ...known }: Stored) {
+  private constructor(path: string, { cluster, ...known }: Stored, onKept: () => void) {
     this.#path = path
+    this.#onKept = onKept
     this.#known = known
     this.#cluster = cluster
   }
 
-  /** @throws Error, in words, for a file that cannot be read: without it a superseded scheduler would be obeyed */
-  static async open(stateDir: string): Promise<RulerMemory> {
+  /**
+   * @param onKept called at once when something new is on disk
+   * @throws Error, in words, for a file that cannot be read: without it a superseded scheduler would be obeyed
+   */
+  static async open(stateDir: string, onKept: () => void = () => undefined): Promise<RulerMemory> {
     const path = join(stateDir, FILE)
     const text = await readIfThere(path)
-    return new RulerMemory(path, text === null ? { ...NOBODY, cluster: '' } : parse(text, path))
+    return new RulerMemory(path, text === null ? { ...NOBODY, cluster: '' } : parse(text, path), onKept)
   }
 
   get known(): Known {
@@ -101,6 +106,7 @@ export class RulerMemory {
       return
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
     await writeAtomically(this.#path, `${JSON.stringify({ ...known, cluster })}\n`, 0o600)
+    this.#onKept()
     this.#known = known
     this.#cluster = cluster
   }

@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { certificateIn, keyIn, parsed, removeLeftovers } from '../../lib/apiserver/auth/certificates.ts'
 import { readIfThere, writeAtomically } from '../../lib/files.ts'
+import type { OnFileStep } from '../seams.ts'
 
 /** Below the state folder. */
 const FOLDER = 'cluster'
@@ -38,9 +39,11 @@ export interface Member extends MemberRecord {
 export class MembershipFiles {
   /** Keys are made in it. */
   readonly folder: string
+  readonly #onFileStep: OnFileStep
 
-  constructor(stateDir: string) {
+  constructor(stateDir: string, onFileStep: OnFileStep = () => undefined) {
     this.folder = join(stateDir, FOLDER)
+    this.#onFileStep = onFileStep
   }
 
   /** Null for a host without a cluster. @throws Error with words for the operator when what is there cannot be used */
@@ -63,16 +66,20 @@ export class MembershipFiles {
   async write({ own, qemu, ...record }: Member): Promise<void> {
     await this.writeKeys(own, qemu)
     await writeAtomically(join(this.folder, RECORD), `${JSON.stringify(record, null, 2)}\n`, 0o600)
+    this.#onFileStep('member-recorded')
   }
 
   async writeKeys(own: KeyPair, qemu: KeyPair): Promise<void> {
     await writeAtomically(join(this.folder, QEMU), qemu.key + qemu.cert, 0o600)
     await writeAtomically(join(this.folder, NODE), own.key + own.cert, 0o600)
+    this.#onFileStep('member-keyed')
   }
 
   /** The record goes first. */
   async remove(): Promise<void> {
-    for (const name of [RECORD, NODE, QEMU]) await rm(join(this.folder, name), { force: true })
+    await rm(join(this.folder, RECORD), { force: true })
+    this.#onFileStep('member-removed')
+    for (const name of [NODE, QEMU]) await rm(join(this.folder, name), { force: true })
   }
 
   async #pair(name: string): Promise<KeyPair | null> {

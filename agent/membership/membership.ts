@@ -13,6 +13,7 @@ import { Backoff } from '../../lib/reconcile/backoff.ts'
 import type { JoinRequestAsk, LeaveRequestAsk, MembershipAnswer } from '../../schemas/cluster/membership.ts'
 import type { AgentConfig } from '../config.ts'
 import type { Log } from '../log.ts'
+import type { OnFileStep } from '../seams.ts'
 import { type Member, MembershipFiles } from './files.ts'
 import { depart, join, renew, schedulerClient } from './join.ts'
 import { placeQemuFiles } from './qemu-files.ts'
@@ -30,6 +31,7 @@ export interface MembershipDeps {
   readonly version: string
   readonly clock: Clock
   readonly log: Log
+  readonly onFileStep?: OnFileStep
   /** In words, why this host cannot leave now: what it has of the scheduler's. Null when it can. */
   readonly holds: () => string | null
   /** The host is about to be a member of the cluster with that authority (hash). Before it is written down. */
@@ -56,7 +58,7 @@ export class Membership {
 
   private constructor(deps: MembershipDeps) {
     this.#deps = deps
-    this.#files = new MembershipFiles(deps.config.stateDir)
+    this.#files = new MembershipFiles(deps.config.stateDir, deps.onFileStep)
   }
 
   /** @throws Error with words for the operator when what is on disk cannot be used */
@@ -188,11 +190,13 @@ export class Membership {
 
   /** Machines move without it only in clear, which is refused; the host is a member all the same. */
   async #placed(member: Member): Promise<void> {
-    const { config, log } = this.#deps
+    const { config, log, onFileStep } = this.#deps
     const { certDir } = config.migration
     try {
-      if (await placeQemuFiles(certDir, member))
+      if (await placeQemuFiles(certDir, member)) {
+        onFileStep?.('qemu-certificates-placed')
         log.info({ certDir }, 'the certificates for moving machines are in place')
+      }
     } catch (error) {
       log.warn(
         { err: error },

@@ -49,7 +49,8 @@ export function createFailover(deps: FailoverPartDeps): FailoverPart {
     timeoutCounts,
     spareOthers: fencing.others === 'spare',
   }
-  const fence = deps.fence ?? fenceBy({ ...rest, ...(command === undefined ? {} : { command }) })
+  const configured = fenceBy({ ...rest, ...(command === undefined ? {} : { command }) })
+  const fence = deps.fence?.(configured) ?? configured
   const fencings = new Fencings(fence, clock, (_node, outcome) => {
     metrics?.inc(FENCINGS, { outcome })
     controller.enqueue(HOSTS_KEY)

@@ -19,6 +19,7 @@ import type { ClusterCredentials } from '../../lib/cluster/target.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { readIfThere, writeAtomically } from '../../lib/files.ts'
 import type { Log } from '../log.ts'
+import type { OnAuthorityStep } from '../seams.ts'
 
 /** Below the state folder. */
 export const CLUSTER_FOLDER = 'cluster'
@@ -41,30 +42,46 @@ export interface NodeSubject {
   readonly addresses: readonly string[]
 }
 
+interface Opened {
+  readonly folder: string
+  readonly clock: Clock
+  /** Keys and certificates, PEM. */
+  readonly ca: string
+  readonly own: string
+  readonly onStep: OnAuthorityStep
+}
+
 export class ClusterAuthority {
   readonly #folder: string
   readonly #clock: Clock
   readonly #ca: string
+  readonly #onStep: OnAuthorityStep
   readonly #listeners = new Set<() => void>()
   #own: string
   #identity: ClusterIdentity | null = null
 
-  private constructor(folder: string, clock: Clock, ca: string, own: string) {
+  private constructor({ folder, clock, ca, own, onStep }: Opened) {
     this.#folder = folder
     this.#clock = clock
     this.#ca = ca
     this.#own = own
+    this.#onStep = onStep
   }
 
   /** Made at the first start. @throws Error with words for the operator */
-  static async open(stateDir: string, clock: Clock): Promise<ClusterAuthority> {
+  static async open(
+    stateDir: string,
+    clock: Clock,
+    onStep: OnAuthorityStep = () => undefined,
+  ): Promise<ClusterAuthority> {
     const folder = join(stateDir, CLUSTER_FOLDER)
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await removeLeftovers(folder)
-    const ca = await openCa(folder)
+    const ca = await openCa(folder, onStep)
     const present = await readIfThere(join(folder, OWN_FILE))
     const good = present !== null && isOf(present, ca) && lasts(present, clock)
-    return new ClusterAuthority(folder, clock, ca, good ? present : await makeOwn(folder, ca))
+    const own = good ? present : await makeOwn(folder, ca, onStep)
+    return new ClusterAuthority({ folder, clock, ca, own, onStep })
   }
 
   /** PEM of its certificate. */
@@ -127,7 +144,7 @@ export class ClusterAuthority {
   /** One look. @returns whether there is a new one */
   async look(): Promise<boolean> {
     if (lasts(this.#own, this.#clock)) return false
-    this.#own = await makeOwn(this.#folder, this.#ca)
+    this.#own = await makeOwn(this.#folder, this.#ca, this.#onStep)
     this.#identity = null
     for (const listener of this.#listeners) listener()
     return true
@@ -141,6 +158,7 @@ export class ClusterAuthority {
     const { asymmetricKeyType: type, asymmetricKeyDetails: details } = new X509Certificate(pem).publicKey
     if (type !== 'ec' || details?.namedCurve !== 'prime256v1')
       throw new Error('the key of the request must be on the curve P-256')
+    this.#onStep('certificate-signed')
     return pem
   }
 }
@@ -154,12 +172,13 @@ const facts = (pem: string) => {
   return { serial: serialNumber, validTo }
 }
 
-async function openCa(folder: string): Promise<string> {
+async function openCa(folder: string, onStep: OnAuthorityStep): Promise<string> {
   const path = join(folder, CA_FILE)
   const present = await readIfThere(path)
   if (present === null) {
     const made = await makeCa(folder, 'Berth cluster CA')
     await writeAtomically(path, made, 0o600)
+    onStep('authority-made')
     return made
   }
   if (parsed(present) === null)
@@ -169,7 +188,7 @@ async function openCa(folder: string): Promise<string> {
   return present
 }
 
-async function makeOwn(folder: string, ca: string): Promise<string> {
+async function makeOwn(folder: string, ca: string, onStep: OnAuthorityStep): Promise<string> {
   const { key, csr } = await makeRequest(folder)
   const cert = await signRequest(folder, ca, csr, {
     user: SCHEDULER_USER,
@@ -179,6 +198,7 @@ async function makeOwn(folder: string, ca: string): Promise<string> {
   })
   const pem = `${key}${cert}`
   await writeAtomically(join(folder, OWN_FILE), pem, 0o600)
+  onStep('own-certificate-made')
   return pem
 }
 

@@ -2,7 +2,7 @@
 # The agent of a lab host: its configuration, its supervisor, its readiness. Needs common.sh, libvirtd.sh, lab-names.sh and lab-host.sh.
 
 # What `scripts/lab up` was told: ALLOW (host:port list, "gateway:PORT" is the lab's own address), ACCELERATOR, and whether
-# hosts get AGENTS; which AGENT that is, and how many seconds after its end the next one starts (AGENT_PAUSE).
+# hosts get AGENTS; which AGENT that is, and how many seconds after its end the next one (or the next scheduler) starts (AGENT_PAUSE).
 # shellcheck disable=SC2034
 AGENTS=1
 ALLOW=()

@@ -2,6 +2,10 @@
 # The scheduler of a lab: a network namespace of its own on the lab's bridge, its supervisor, and the hosts' joining.
 # Needs common.sh, lab-names.sh, lab-host.sh and lab-agent.sh.
 
+# The program that is run.
+# shellcheck disable=SC2034
+SCHEDULER_PROGRAM=$ROOT/bin/berth-scheduler
+
 scheduler_dir() { echo "$LAB/scheduler"; }
 scheduler_netns() { echo "berth-$RUN-scheduler"; }
 scheduler_veth() { echo "bl${RUN}s"; }
@@ -42,7 +46,7 @@ scheduler_start() {
   scheduler_config >"$dir/scheduler.yaml"
   (
     become_daemon "$dir/scheduler-loop.pid"
-    exec setsid "$ROOT/scripts/lib/lab-loop.sh" "netns:$(scheduler_netns)" "$dir" scheduler "$ROOT/bin/berth-scheduler" 1
+    exec setsid "$ROOT/scripts/lib/lab-loop.sh" "netns:$(scheduler_netns)" "$dir" scheduler "$SCHEDULER_PROGRAM" "$AGENT_PAUSE"
   ) </dev/null >>"$dir/scheduler.log" 2>&1 &
   daemon_recorded "$dir/scheduler-loop.pid" $!
 }

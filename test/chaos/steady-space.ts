@@ -15,6 +15,24 @@ const AGAIN_MS = 30
 export const isOpen = (error: unknown): boolean =>
   error instanceof UnreachableError || isApiError(error, 'Timeout') || isApiError(error, 'ServiceUnavailable')
 
+/** @param afterAll what an answer means that only a request before this one can have caused */
+export async function steadily<T>(
+  work: () => Promise<T>,
+  afterAll: (error: unknown) => Promise<T> | null = () => null,
+): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (let open = false; ; open = true) {
+    try {
+      return await work()
+    } catch (error) {
+      const done = open ? afterAll(error) : null
+      if (done !== null) return await done
+      if (!isOpen(error) || performance.now() > deadline) throw error
+      await pause(AGAIN_MS)
+    }
+  }
+}
+
 export class SteadySpace extends Space {
   #names = 0
 
@@ -22,39 +40,24 @@ export class SteadySpace extends Space {
     const { generateName, ...metadata } = draft.metadata
     const name = metadata.name ?? `${generateName ?? ''}${this.#names++}`
     const whole = { ...draft, metadata: { ...metadata, name } }
-    return await this.#steadily(
+    return await steadily(
       () => super.create<T>(whole),
       (error) => (isApiError(error, 'AlreadyExists') ? this.get<T>(draft.kind, name) : null),
     )
   }
 
   override async get<T extends KubeObject = VirtualMachine>(kind: string, name: string): Promise<T> {
-    return await this.#steadily(() => super.get<T>(kind, name))
+    return await steadily(() => super.get<T>(kind, name))
   }
 
   override async patch<T extends KubeObject = VirtualMachine>(kind: string, name: string, patch: unknown): Promise<T> {
-    return await this.#steadily(() => super.patch<T>(kind, name, patch))
+    return await steadily(() => super.patch<T>(kind, name, patch))
   }
 
   override async delete(kind: string, name: string): Promise<void> {
-    await this.#steadily(
+    await steadily(
       () => super.delete(kind, name),
       (error) => (isApiError(error, 'NotFound') ? Promise.resolve() : null),
     )
-  }
-
-  /** @param afterAll what an answer means that only a request before this one can have caused */
-  async #steadily<T>(work: () => Promise<T>, afterAll: (error: unknown) => Promise<T> | null = () => null): Promise<T> {
-    const deadline = performance.now() + PATIENCE_MS
-    for (let open = false; ; open = true) {
-      try {
-        return await work()
-      } catch (error) {
-        const done = open ? afterAll(error) : null
-        if (done !== null) return await done
-        if (!isOpen(error) || performance.now() > deadline) throw error
-        await pause(AGAIN_MS)
-      }
-    }
   }
 }

@@ -6,9 +6,12 @@ import { pino } from 'pino'
 import { startAgent } from '../../agent/app.ts'
 import { loadConfig } from '../../agent/config.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { readVersion } from '../../lib/server/program.ts'
+import { memberPoint } from './member-points.ts'
 import { Orders } from './orders.ts'
-import { commitPoint, filePoint } from './points.ts'
+import { filePoint } from './points.ts'
 import { Trap } from './trap.ts'
+import { watchedPeers, watchedSide } from './watched-moves.ts'
 import { WatchedPool } from './watched-pool.ts'
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
@@ -22,7 +25,7 @@ const agent = await startAgent({
   config,
   log,
   clock: systemClock,
-  version: 'crash-test',
+  version: readVersion(),
   onFailed: (error) => {
     log.fatal({ err: error }, 'the agent ends: a new process has to look at what is on disk')
     process.exit(1)
@@ -31,12 +34,14 @@ const agent = await startAgent({
     store: (store) => {
       // Called at once after the commit, before anybody else hears of it.
       store.subscribe((changes) => {
-        for (const change of changes) pass(commitPoint(change))
+        for (const change of changes) pass(memberPoint(change))
       })
       return store
     },
     libvirt: (options) => new WatchedPool(options, pass),
     onFileStep: (step) => pass(filePoint(step)),
+    peers: (peers) => watchedPeers(peers, pass),
+    handover: (side) => watchedSide(side, pass),
   },
 })
 process.once('SIGTERM', () => void agent.stop().finally(() => process.exit(0)))

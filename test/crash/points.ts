@@ -1,5 +1,6 @@
 // The named points at which an agent of tests can be killed: after each kind of commit, while each libvirt call that changes something
-// is under way and after it, and after each step on files. What comes before a step is what comes after the one before it.
+// is under way and after it, and after each step on files. What comes before a step is what comes after the one before it. Those of a
+// cluster are in member-points.ts and scheduler-points.ts.
 import { FILE_STEPS } from '../../agent/seams.ts'
 import type { CallName } from '../../lib/libvirt/protocol.ts'
 import type { KubeObject } from '../../lib/object.ts'
@@ -22,6 +23,19 @@ export const CALLS = {
   NetworkCreate: 'start-network',
 } as const satisfies Partial<Record<CallName, string>>
 
+export type Call = (typeof CALLS)[keyof typeof CALLS]
+
+/** Those of a move. */
+export const MOVE_CALLS = {
+  DomainMigrateBegin3Params: 'migrate-begin',
+  DomainMigratePrepare3Params: 'migrate-prepare',
+  DomainMigratePerform3Params: 'migrate-perform',
+  DomainMigrateFinish3Params: 'migrate-finish',
+  DomainMigrateConfirm3Params: 'migrate-confirm',
+  DomainResume: 'resume',
+  DomainAbortJob: 'abort-job',
+} as const satisfies Partial<Record<CallName, string>>
+
 /** What a commit did to an object. `held` and `let-go`: a finalizer came or went. `doomed`: its deletion was asked for. */
 export type Deed = 'created' | 'changed' | 'status' | 'held' | 'let-go' | 'doomed' | 'gone'
 
@@ -37,9 +51,9 @@ const COMMITS: Readonly<Record<string, readonly Deed[]>> = {
   virtualmachineoperations: ['created', 'status', 'gone'],
 }
 
-const callPoint = (what: string, when: 'sent' | 'done'): string => `libvirt/${what}/${when}`
-const commitName = (kind: string, deed: Deed): string => `store/${kind}/${deed}`
-const filePoint = (step: string): string => `files/${step}`
+export const callPoint = (what: string, when: 'sent' | 'done'): string => `libvirt/${what}/${when}`
+export const commitName = (kind: string, deed: string): string => `store/${kind}/${deed}`
+export const filePoint = (step: string): string => `files/${step}`
 
 /** All of them. */
 export const CRASH_POINTS: readonly string[] = [
@@ -48,7 +62,7 @@ export const CRASH_POINTS: readonly string[] = [
   ...FILE_STEPS.map(filePoint),
 ]
 
-const WHAT: Readonly<Partial<Record<CallName, string>>> = CALLS
+const WHAT: Readonly<Partial<Record<CallName, string>>> = { ...CALLS, ...MOVE_CALLS }
 
 /** The points of one libvirt call; null for one that only looks. */
 export function callPoints(name: CallName): { readonly sent: string; readonly done: string } | null {
@@ -56,13 +70,13 @@ export function callPoints(name: CallName): { readonly sent: string; readonly do
   return what === undefined ? null : { sent: callPoint(what, 'sent'), done: callPoint(what, 'done') }
 }
 
-export { filePoint }
-
 /** The point after a commit. Kinds that no list names have points too, which nobody waits for. */
 export function commitPoint(change: Change): string {
-  const [kind = ''] = keyOf(change).resource.split('.')
-  return commitName(kind, deedOf(change))
+  return commitName(kindOf(change), deedOf(change))
 }
+
+/** As in `kubectl get`: `virtualmachines`. */
+export const kindOf = (change: Change): string => keyOf(change).resource.split('.')[0] ?? ''
 
 function deedOf(change: Change): Deed {
   if (change.type === 'delete') return 'gone'

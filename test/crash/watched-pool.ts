@@ -1,5 +1,5 @@
 // A pool of connections to libvirt that tells of each call that changes something: when it has left for libvirtd, and when it is answered.
-import { type CallOptions, LibvirtPool, type LibvirtPoolOptions } from '../../lib/libvirt/index.ts'
+import { type CallOptions, type Dedicated, LibvirtPool, type LibvirtPoolOptions } from '../../lib/libvirt/index.ts'
 import type { ArgsOf, CallName, ResultOf } from '../../lib/libvirt/protocol.ts'
 import { callPoints } from './points.ts'
 
@@ -12,11 +12,22 @@ export class WatchedPool extends LibvirtPool {
   }
 
   override async call<N extends CallName>(name: N, args: ArgsOf<N>, options?: CallOptions): Promise<ResultOf<N>> {
-    const points = callPoints(name)
-    if (points === null) return await super.call(name, args, options)
+    if (callPoints(name) === null) return await super.call(name, args, options)
     // Afterwards there is a connection, and the frame below leaves within a turn of the loop: libvirtd carries it out whoever dies.
     await super.call('ConnectGetLibVersion', {}, options)
-    const answer = super.call(name, args, options)
+    return await this.#told(name, super.call(name, args, options))
+  }
+
+  override async dedicated(options?: Parameters<LibvirtPool['dedicated']>[0]): Promise<Dedicated> {
+    const connection = await super.dedicated(options)
+    const call = connection.call.bind(connection)
+    connection.call = (name, args, more) => this.#told(name, call(name, args, more))
+    return connection
+  }
+
+  async #told<T>(name: CallName, answer: Promise<T>): Promise<T> {
+    const points = callPoints(name)
+    if (points === null) return await answer
     setImmediate(() => setImmediate(() => this.#pass(points.sent)))
     const result = await answer
     this.#pass(points.done)

@@ -192,7 +192,7 @@ export class SchedulerProcess {
     const core: SchedulerCore = {
       ...{ config, version: 'sim', log, clock, reader, resources, events, store, metrics, observer, members },
       authority: NO_AUTHORITY,
-      fence: this.#options.fence,
+      fence: () => this.#options.fence,
     }
     const cluster = createCluster(core)
     const { admission, completions, ...added } = cluster.api

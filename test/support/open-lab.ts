@@ -14,7 +14,9 @@ const GUEST_FOLDER = join(ROOT, '.cache/guest')
 export interface LabOptions {
   /** A program in the place of berth-agent. */
   readonly agent?: string
-  /** Seconds between an agent's end and the next one's start; 1 as in production when left out. */
+  /** A program in the place of berth-scheduler. */
+  readonly schedulerProgram?: string
+  /** Seconds between the end of an agent or scheduler and the next one's start; 1 as in production when left out. */
   readonly pauseSeconds?: number
   /** A scheduler too, which the hosts join. */
   readonly scheduler?: boolean
@@ -70,8 +72,16 @@ export async function openLab(count: number, place?: LabPlace, options: LabOptio
   return { dir, run, gateway, hosts, host, served, close, down }
 }
 
-const flagsOf = ({ agent, pauseSeconds, scheduler, unlocked }: LabOptions): readonly string[] => [
+/** Those of `scripts/lab up`. */
+export const flagsOf = ({
+  agent,
+  schedulerProgram,
+  pauseSeconds,
+  scheduler,
+  unlocked,
+}: LabOptions): readonly string[] => [
   ...(agent === undefined ? [] : ['--agent', agent]),
+  ...(schedulerProgram === undefined ? [] : ['--scheduler-program', schedulerProgram]),
   ...(pauseSeconds === undefined ? [] : ['--agent-pause', String(pauseSeconds)]),
   ...(scheduler ? ['--scheduler'] : []),
   ...(unlocked ? ['--unlocked'] : []),

@@ -13,6 +13,8 @@ export async function powerSwitch(lab: string): Promise<string> {
 const text = (lab: string): string => `#!/bin/bash
 set -e
 read -r outer <"${lab}/hosts/$1/host.pid"
+# One that is off stays off.
+[ -e "/proc/$outer" ] || exit 0
 read -r init _ <"/proc/$outer/task/$outer/children" || [ -n "$init" ]
 kill -9 "$init"
 for _ in {1..50}; do

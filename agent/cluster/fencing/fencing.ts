@@ -48,6 +48,8 @@ export interface FencingDeps {
   readonly log: Log
   /** Starts a fencer on the orders. Resolves when it was asked for. */
   readonly launch: (ordersPath: string) => Promise<void>
+  /** Called at once when orders are in place. */
+  readonly onOrdered?: () => void
   /** Machines that may be failed over, whether they run or not. */
   readonly machines: () => readonly FencedMachine[]
   /** Hears of a machine that the fencer ended. */
@@ -181,6 +183,7 @@ export class Fencing {
       const orders: Orders = { ...next, revision: same ? revision : revision + 1 }
       await writeFile(`${this.#path}.new`, JSON.stringify(orders), { mode: 0o600 })
       await rename(`${this.#path}.new`, this.#path)
+      this.#deps.onOrdered?.()
       this.#orders = orders
     }
     await this.#hear()

@@ -3,7 +3,7 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KubeObject } from '../../../lib/object.ts'
 import { toBytes } from '../../../lib/quantity.ts'
-import type { VirtualDisk } from '../../../schemas/index.ts'
+import { isShared, type VirtualDisk } from '../../../schemas/index.ts'
 import { differences, labelOf, type Objects } from './seen.ts'
 
 /** Names in a folder; none when there is no such folder. */
@@ -33,9 +33,13 @@ export async function wrongFiles(stateDir: string, objects: Objects): Promise<re
   ]
 }
 
-async function wrongDiskFiles(stateDir: string, { disks }: Objects): Promise<readonly string[]> {
+/** Of a disk in a folder that several hosts have, each has the sidecar alone among its own. */
+async function wrongDiskFiles(stateDir: string, { disks, classes }: Objects): Promise<readonly string[]> {
   const names = (await namesIn(stateDir, 'disks')).filter((name) => !name.startsWith('.'))
-  const expected = uidsOf(disks).flatMap((uid) => [`${uid}.json`, `${uid}.qcow2`])
+  const shared = new Set(classes.filter(isShared).map(({ metadata }) => metadata.name))
+  const expected = disks.flatMap(({ metadata: { uid }, spec }) =>
+    shared.has(spec.persistentVolumeClaim?.storageClassName ?? '') ? [`${uid}.json`] : [`${uid}.json`, `${uid}.qcow2`],
+  )
   return [
     ...differences('files of disks', ['objects have', expected], ['disks/ has', names]),
     ...(await Promise.all(disks.map((disk) => wrongSize(join(stateDir, 'disks'), disk)))).flat(),

@@ -12,7 +12,7 @@ const SETTLED: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Those that are under way, in words. */
-export function moving(objects: Objects): readonly string[] {
+export function moving({ classes: _, ...objects }: Objects): readonly string[] {
   const all: readonly KubeObject[] = Object.values(objects).flat()
   return all
     .filter((one) => one.metadata.deletionTimestamp !== undefined || !SETTLED[one.kind]?.includes(phaseOf(one)))

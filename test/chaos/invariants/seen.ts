@@ -3,6 +3,7 @@ import { type Observed, observeDomain } from '../../../lib/domain/index.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import type {
   ClusterVirtualImage,
+  StorageClass,
   VirtualDisk,
   VirtualImage,
   VirtualMachine,
@@ -16,6 +17,7 @@ export interface Objects {
   readonly images: readonly (VirtualImage | ClusterVirtualImage)[]
   readonly operations: readonly VirtualMachineOperation[]
   readonly namespaces: readonly KubeObject[]
+  readonly classes: readonly StorageClass[]
 }
 
 export interface Domain {
@@ -30,15 +32,16 @@ export async function listed<T extends KubeObject>(host: LabHost, kind: string):
 }
 
 export async function objectsOf(host: LabHost): Promise<Objects> {
-  const [vms, disks, images, clusterImages, operations, namespaces] = await Promise.all([
+  const [vms, disks, images, clusterImages, operations, namespaces, classes] = await Promise.all([
     listed<VirtualMachine>(host, 'VirtualMachine'),
     listed<VirtualDisk>(host, 'VirtualDisk'),
     listed<VirtualImage>(host, 'VirtualImage'),
     listed<ClusterVirtualImage>(host, 'ClusterVirtualImage'),
     listed<VirtualMachineOperation>(host, 'VirtualMachineOperation'),
     listed<KubeObject>(host, 'Namespace'),
+    listed<StorageClass>(host, 'StorageClass'),
   ])
-  return { vms, disks, images: [...images, ...clusterImages], operations, namespaces }
+  return { vms, disks, images: [...images, ...clusterImages], operations, namespaces, classes }
 }
 
 const lines = (text: string): readonly string[] => text.split('\n').filter(Boolean)

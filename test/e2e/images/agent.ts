@@ -9,6 +9,7 @@ import { STORAGE_INDEXES } from '../../../agent/controllers/virtualdisk/users.ts
 import type { AgentCore } from '../../../agent/core.ts'
 import { Membership } from '../../../agent/membership/membership.ts'
 import { AGENT_METRICS } from '../../../agent/metrics/catalogue.ts'
+import { PeerSilent } from '../../../agent/migration/peers.ts'
 import { NAMESPACES, STORAGE_CLASSES } from '../../../agent/names.ts'
 import { NO_SEAMS } from '../../../agent/seams.ts'
 import type { Storage } from '../../../agent/storage/index.ts'
@@ -105,6 +106,7 @@ export async function startAgent({ stateDir, importer = {} }: TestAgentOptions):
     config,
     cluster,
     peerTls: () => null,
+    peers: { ask: () => Promise.reject(new PeerSilent('there is no other host')) },
     membership,
     log,
     clock,

@@ -33,7 +33,7 @@ const image = {
   spec: {},
   status: { phase: 'Ready' },
 } as unknown as VirtualImage
-const objects: Objects = { vms: [vm], disks: [disk], images: [image], operations: [], namespaces: [] }
+const objects: Objects = { vms: [vm], disks: [disk], images: [image], operations: [], namespaces: [], classes: [] }
 
 describe('rest', () => {
   it('is when all have come to an end', () => {

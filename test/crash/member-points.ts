@@ -1,0 +1,95 @@
+// The named points of an agent whose host is a member of a cluster: words of the scheduler and what becomes of them, both sides of a move,
+// and what is kept in files beside the database.
+import { FILE_STEPS, MEMBER_STEPS } from '../../agent/seams.ts'
+import type { Change } from '../../lib/store/store.ts'
+import type { HandoverAsk, HostBinding } from '../../schemas/index.ts'
+import { type Call, callPoint, commitName, commitPoint, filePoint, kindOf, MOVE_CALLS } from './points.ts'
+
+const BINDINGS = 'hostbindings'
+
+/** What the scheduler says of an object, by what is new in it; then what the host says that it has of it. */
+const WORDS = [
+  'taken-Owner',
+  'taken-Target',
+  'to-Owner',
+  'to-Target',
+  'to-Released',
+  'go',
+  'cancel',
+  'moved',
+  'doomed',
+  'changed',
+  'Accepted',
+  'Releasing',
+  'Released',
+  'forgotten',
+] as const
+
+/** What is decided of a move, by the side that writes it down; `told`: how far it is, and what was made for it. */
+const MOVES = {
+  Source: ['Transferring', 'Finishing', 'Committed', 'Cleaned', 'Failed', 'told'],
+  Target: ['Preparing', 'Prepared', 'Committed', 'Failed', 'told'],
+} as const
+
+/** Objects that come along with a word, and their end with the last one that asks for them. */
+const COPIES: Readonly<Record<string, readonly string[]>> = {
+  namespaces: ['created'],
+  secrets: ['created', 'changed', 'gone'],
+  storageclasses: ['created', 'gone'],
+  virtualmachineclasses: ['created', 'gone'],
+  virtualmachines: ['created', 'status', 'changed', 'doomed', 'gone'],
+  virtualdisks: ['created', 'held', 'status', 'let-go', 'doomed', 'gone'],
+  virtualimages: ['created', 'held', 'status', 'let-go', 'doomed', 'gone'],
+  virtualmachineoperations: ['created', 'status', 'gone'],
+}
+
+/** Of libvirt's other calls those in each machine's life. */
+const LIFE_CALLS = ['define', 'start', 'shutdown', 'destroy', 'undefine'] satisfies readonly Call[]
+
+const ASKS: readonly HandoverAsk['ask'][] = ['manifest', 'prepare', 'load', 'finish', 'abort']
+
+/** A disk that grows, and an image of another format, are as on a host of its own. */
+const FILES = FILE_STEPS.filter((step) => !['disk-grown', 'disk-size-recorded', 'image-converted'].includes(step))
+
+export const peerPoint = (ask: HandoverAsk['ask'], when: 'asked' | 'answered' | 'admitted'): string =>
+  `peer/${ask}/${when}`
+const moveName = (side: 'Source' | 'Target', what: string): string => `move/${side}/${what}`
+
+/** All of them. */
+export const MEMBER_POINTS: readonly string[] = [
+  ...WORDS.map((deed) => commitName(BINDINGS, deed)),
+  ...(['Source', 'Target'] as const).flatMap((side) => MOVES[side].map((what) => moveName(side, what))),
+  ...Object.entries(COPIES).flatMap(([kind, deeds]) => deeds.map((deed) => commitName(kind, deed))),
+  ...[...LIFE_CALLS, ...Object.values(MOVE_CALLS)].flatMap((what) => [
+    callPoint(what, 'sent'),
+    callPoint(what, 'done'),
+  ]),
+  ...ASKS.flatMap((ask) => (['asked', 'answered', 'admitted'] as const).map((when) => peerPoint(ask, when))),
+  ...[...FILES, ...MEMBER_STEPS].map(filePoint),
+]
+
+/** The point after a commit to an agent's store. */
+export function memberPoint(change: Change): string {
+  if (kindOf(change) !== BINDINGS) return commitPoint(change)
+  if (change.type === 'delete') return commitName(BINDINGS, 'forgotten')
+  return bindingPoint(change.entry.value as HostBinding, change.previous as HostBinding | null)
+}
+
+function bindingPoint(after: HostBinding, before: HostBinding | null): string {
+  if (before === null) return commitName(BINDINGS, `taken-${after.spec.role}`)
+  if (before.metadata.generation !== after.metadata.generation)
+    return commitName(BINDINGS, wordOf(after.spec, before.spec))
+  const [was, is] = [before.status, after.status]
+  const side = after.spec.migration?.side
+  if (side !== undefined && JSON.stringify(was?.migration) !== JSON.stringify(is?.migration))
+    return moveName(side, was?.migration?.phase === is?.migration?.phase ? 'told' : (is?.migration?.phase ?? 'gone'))
+  return commitName(BINDINGS, was?.phase === is?.phase ? 'status' : (is?.phase ?? 'status'))
+}
+
+function wordOf(is: HostBinding['spec'], was: HostBinding['spec']): string {
+  if (is.role !== was.role) return `to-${is.role}`
+  if (is.deleted === true && was.deleted !== true) return 'doomed'
+  if (is.migration?.cancel === true && was.migration?.cancel !== true) return 'cancel'
+  if (is.migration?.go === true && was.migration?.id !== is.migration.id) return 'go'
+  return is.migration === undefined && was.migration !== undefined ? 'moved' : 'changed'
+}
