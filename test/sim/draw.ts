@@ -42,6 +42,27 @@ const WEIGHTS = {
 
 type Kind = keyof typeof WEIGHTS
 
+/** What happens close together, which single draws hardly ever bring. */
+const TALES = {
+  /** A move is interrupted where its outcome may stay unknown, and somebody decides. */
+  'interrupted move': ({ vm, host, random }: Drawn, at: number, add: Add): void => {
+    const troubles = ['off', 'freeze', 'remove', 'isolate', 'mute', 'mute', 'mute'] as const
+    const [trouble, then] = [itemAt(troubles, random.next()), at + random.between(1, 5)]
+    add(at, `migrate ${vm} to ${host}`)
+    add(then, trouble === 'mute' ? `mute ${host} on` : `${trouble} ${host}`)
+    // It takes the guest, and nobody hears of it.
+    if (trouble === 'mute') add(then, `cut ${host} scheduler`)
+    add(at + random.between(20, 150), `resolve ${vm} wisely ${itemAt(['source', 'disk'], random.next())}`)
+  },
+  /** The annotation goes and comes while the host is cut off. */
+  'flickering failover': ({ vm, host, random }: Drawn, at: number, add: Add): void => {
+    add(at, `set ${vm} berth/failover=disabled`)
+    add(at + random.between(0, 6), `isolate ${host}`)
+    add(at + random.between(1, 30), `set ${vm} berth/failover=enabled`)
+    add(at + random.between(40, 200), `on ${host}`)
+  },
+} as const
+
 /** Seconds. */
 export const TROUBLE = 600
 /** Longer than every deadline of a migration, a lease and a backoff together. */
@@ -75,6 +96,10 @@ export function drawRun(seed: number): Scenario {
     if (kind === 'scheduler dies') add(at + random.between(5, 120), 'scheduler start')
     add(at, textOf(kind, { host: pick(names), vm: pick(machines), other: pick([...names, 'scheduler']), random }))
   }
+  const told = (tale: (typeof TALES)[keyof typeof TALES]) =>
+    tale({ host: pick(names), vm: pick(machines), other: '', random }, random.between(20, 500), add)
+  for (let left = random.between(0, 5); left > 0; left--) told(TALES['interrupted move'])
+  for (let left = random.between(0, 3); left > 0; left--) told(TALES['flickering failover'])
   const past = pick([undefined, undefined, undefined, undefined, 'restored', 'doubled'] as const)
   if (past !== undefined) addPast(past, random, add)
   mend(TROUBLE + 5, names, add)
@@ -111,7 +136,7 @@ function drawMachines(random: Random): Record<string, VmText> {
     vms[`vm-${index}`] = {
       cores: random.between(1, 2),
       fraction: pick(['100%', '50%', '10%']),
-      memory: `${random.between(1, 4) * 512}Mi`,
+      memory: `${random.between(1, 8) * 512}Mi`,
       shared,
       failover: shared && chance(0.5),
       later: chance(0.3),
