@@ -204,13 +204,13 @@ export class SimHost implements Party {
     const look = () => {
       const now = machine.clock.boottime()
       const stuck = this.#stuckSince !== null
-      const fenced = this.#fencedHere()
+      const ordered = this.#ordered()
       if (!stuck && now >= this.#leaseUntil + killAfter * 1000)
-        for (const uid of fenced) machine.killByPidfd(uid, 'the lease is over')
+        for (const uid of ordered) machine.killByPidfd(uid, 'the lease is over')
       // It bites a little before the promise ends.
       const fedUntil = Math.min(this.#stuckSince ?? this.#leaseUntil, this.#leaseUntil)
       const bites = kind === 'watchdog' && now >= fedUntil + seconds * 1000 - FENCER_MS
-      if (bites && (stuck || whole) && fenced.length > 0) {
+      if (bites && (stuck || whole) && ordered.length > 0) {
         this.#options.say('is reset by its watchdog')
         return this.reboot()
       }
@@ -219,12 +219,12 @@ export class SimHost implements Party {
     machine.life.after(FENCER_MS, look)
   }
 
-  #fencedHere(): readonly string[] {
-    const { machine, disk } = this
-    return disk
+  /** The watchdog is fed for them whether they run or not; without a lease in this boot there are none. */
+  #ordered(): readonly string[] {
+    if (this.#leaseUntil === 0) return []
+    return this.disk
       .bindings()
       .filter(({ metadata, spec }) => spec.failover === true || this.#claimed.has(metadata.name))
       .map(({ metadata }) => metadata.name)
-      .filter((uid) => machine.domain(uid)?.state === 'running')
   }
 }
