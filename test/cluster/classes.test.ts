@@ -1,4 +1,5 @@
-// A class of the CPU type Discovery on a real cluster: its CPU comes from a host's libvirt, a guest runs with it, and moves with it.
+// Classes on a real cluster. Of the CPU type Discovery: its CPU comes from a host's libvirt, a guest runs with it, and moves with it. Of
+// storage: what hosts tell of them, and a shared folder that is not the same on all hosts.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -36,6 +37,35 @@ spec:
   blockDeviceRefs: [{kind: VirtualDisk, name: root}]
 `
 
+/** Common to all hosts, but for the last one. */
+const UNEVEN = '/var/lib/berth-shared/uneven'
+
+const UNEVEN_CLASS = `
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: uneven}
+provisioner: berth/dir
+parameters: {path: ${UNEVEN}, shared: "true"}
+`
+
+const ON_UNEVEN = `
+apiVersion: virtualization.deckhouse.io/v1alpha2
+kind: VirtualDisk
+metadata: {name: uneven, namespace: default}
+spec: {persistentVolumeClaim: {size: 1Mi, storageClassName: uneven}}
+---
+apiVersion: virtualization.deckhouse.io/v1alpha2
+kind: VirtualMachine
+metadata: {name: uneven, namespace: default}
+spec:
+  virtualMachineClassName: generic
+  terminationGracePeriodSeconds: 1
+  cpu: {cores: 1, coreFraction: 10%}
+  memory: {size: 64Mi}
+  nodeSelector: {kubernetes.io/hostname: h3}
+  blockDeviceRefs: [{kind: VirtualDisk, name: uneven}]
+`
+
 let cluster: Cluster
 
 beforeAll(async () => {
@@ -45,6 +75,9 @@ beforeEach((context) => keepClusterEvidence(context, cluster))
 afterAll(async () => {
   await cluster.kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=50s')
   await cluster.kubectl('delete', 'vmclass', NAMESPACE, '--ignore-not-found', '--timeout=30s')
+  for (const kind of ['vm', 'vd', 'storageclass'])
+    await cluster.kubectl('delete', kind, 'uneven', '--ignore-not-found', '--timeout=30s')
+  await cluster.hostOf('h3').exec('umount', UNEVEN)
 })
 
 const object = async <T>(...args: readonly string[]): Promise<T> =>
@@ -94,4 +127,34 @@ it('has a guest run, and move, with the CPU that libvirt finds for all hosts', a
 it('tells on each Node which storage classes it has, with their room, and which images', async () => {
   const described = await cluster.kubectl('describe', 'node', 'h1')
   expect(described).toMatch(/StorageReady +True .*dir: [\d.]+ [GT]iB of [\d.]+ [GT]iB free/)
+})
+
+it('gives no machine to a host on which the folder of a shared class is another one, and says so', async () => {
+  const last = cluster.hostOf('h3')
+  await last.exec('mkdir', '-p', UNEVEN)
+  await last.exec('mount', '-t', 'tmpfs', 'uneven', UNEVEN)
+  const apply = async (objects: string) => {
+    const file = join(cluster.dir, 'uneven.yaml')
+    await writeFile(file, objects)
+    await cluster.kubectl('apply', '-f', file)
+  }
+  await apply(UNEVEN_CLASS)
+  const words = `the folder ${UNEVEN} is another one than on h1, h2`
+  await waitFor('the word of the folder', 30, async () =>
+    (await cluster.kubectl('describe', 'node', 'h3')).includes(words),
+  )
+  await apply(ON_UNEVEN)
+  expect(await cluster.berth('explain', 'vm', 'uneven')).toContain(words)
+  await waitFor('its wait', 30, async () => (await object<VirtualMachine>('vm', 'uneven')).status?.phase === 'Pending')
+
+  const anywhere = '[{"op": "remove", "path": "/spec/nodeSelector"}]'
+  await cluster.kubectl('patch', 'vm', 'uneven', '--type=json', '-p', anywhere)
+  const { status } = await waitFor('the machine elsewhere', 30, async () => {
+    const found = await object<VirtualMachine>('vm', 'uneven')
+    return found.status?.phase === 'Running' ? found : null
+  })
+  expect(['h1', 'h2']).toContain(status?.nodeName)
+  const files = (host: string) => cluster.hostOf(host).exec('find', UNEVEN, '-name', '*.qcow2')
+  expect(await files('h3')).toBe('')
+  expect(await files('h1')).not.toBe('')
 })
