@@ -237,7 +237,8 @@ describe.each([
     expect(told.message).toContain('stays paused here')
     expect(await here.state(vm.domain, vm.uid)).toBe('3/2')
     await there.start()
-    await moves(move)
+    // How long the guest was paused may have gone with the agent that had measured it.
+    await moves(move, false)
     await neverTwo()
     await vm.expectAlive(here, there)
   })
