@@ -22,7 +22,7 @@ const ALL: readonly (readonly [Party, string])[] = [
   ...SCHEDULER_POINTS.map((point) => ['scheduler', point] as const),
   ...HOSTS.flatMap((host) => MEMBER_POINTS.map((point) => [host, point] as const)),
 ]
-const KILLS = Number(process.env.BERTH_KILLS ?? (process.env.BERTH_LONG ? ALL.length : 20))
+const KILLS = Number(process.env.BERTH_KILLS ?? (process.env.BERTH_LONG ? ALL.length : 10))
 const DEADLY = new Random(SEED, 'cluster-points').some(ALL, KILLS)
 const deadlyOf = (party: Party): readonly string[] => DEADLY.flatMap(([one, point]) => (one === party ? [point] : []))
 const MOST_TURNS = 3
