@@ -180,6 +180,7 @@ export async function importImages(tree: Tree): Promise<void> {
 }
 
 export const untilRunning = (tree: Tree, vm: string) => untilPhase(tree, ['vm', vm], 'Running')
+export const untilStopped = (tree: Tree, vm: string) => untilPhase(tree, ['vm', vm], 'Stopped')
 
 async function untilPhase(tree: Tree, words: readonly string[], phase: string): Promise<void> {
   let last: unknown

@@ -24,6 +24,7 @@ import {
   service,
   untilRunning,
   untilSays,
+  untilStopped,
 } from './package.ts'
 import { startTree, type Tree } from './tree.ts'
 
@@ -76,7 +77,7 @@ describe('the package on a host with systemd', () => {
     await bareVm(tree, 'by-hand', 'Manual')
     await untilRunning(tree, 'stays')
     guest = await qemuOf(tree, 'stays')
-    expect((await get(tree, 'vm', 'by-hand')).status.phase).toBe('Stopped')
+    await untilStopped(tree, 'by-hand')
     await tree.sh('berth screenshot stays -o /root/screen.png')
     expect(await tree.sh('head -c 4 /root/screen.png | tail -c 3')).toBe('PNG')
   })
@@ -133,7 +134,9 @@ describe('the package on a host with systemd', () => {
     expect((await tree.try('systemctl restart berth-agent')).exitCode).not.toBe(0)
     const { active, restarts } = await service(tree)
     expect({ active, restarts }).toEqual({ active: 'failed', restarts: 0 })
-    expect(await tree.sh('journalctl -u berth-agent -p crit -o cat -n 1')).toContain('nonsense: unknown key')
+    await waitFor('the journal has it', 30, async () =>
+      (await tree.sh('journalctl -u berth-agent -p crit -o cat -n 1')).includes('nonsense: unknown key'),
+    )
     await configure(CONFIG)
     await tree.sh('systemctl restart berth-agent')
     await guestRunsOn()
