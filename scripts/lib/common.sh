@@ -6,9 +6,13 @@
 
 shopt -s inherit_errexit
 set -o errtrace
-# No silent end: the first command that failed unforeseen is named. Code 99 says that `fail` has spoken already.
-unforeseen() { [ "$1" = 99 ] || echo "error: $2 ended with $1 (${3##*/}:$4)" >&2; }
+# No silent end: the first command that failed unforeseen is named. Code 99 says that `fail` has spoken already, 130 that it was Ctrl-C.
+unforeseen() { [ "$1" = 99 ] || [ "$1" = 130 ] || echo "error: $2 ended with $1 (${3##*/}:$4)" >&2; }
 trap 'unforeseen $? "$BASH_COMMAND" "${BASH_SOURCE[0]}" $LINENO' ERR
+# Ctrl-C always ends a script. Without a trap bash goes on when the command it waits for ended well at that very moment, as short ones
+# often do. A subshell loses its traps: one that works for long calls this first.
+end_at_interrupt() { trap 'exit 130' INT; }
+end_at_interrupt
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export LC_ALL=C.UTF-8
 # Called from cron, CI or a bare init there may be no HOME; npm and apt want one.

@@ -11,6 +11,7 @@ GUEST_CMDLINE='console=tty0 console=ttyS0,115200 quiet no_timer_check scsi_mod.s
 # guest_image DIR: makes DIR/guest.qcow2 unless it is there and up to date; prints its path
 guest_image() {
   local out key
+  end_at_interrupt
   mkdir -p "$1"
   out=$(cd "$1" && pwd -P)
   # shellcheck disable=SC2153
@@ -21,6 +22,7 @@ guest_image() {
 
 guest_image_locked() {
   local out=$1 key=$2 work
+  end_at_interrupt
   if [ -s "$out/guest.qcow2" ] && [ "$(cat "$out/.guest.key" 2>/dev/null)" = "$key" ]; then return 0; fi
   [ "$(uname -m)" = x86_64 ] || fail "the guest image is made for x86_64, this is $(uname -m)"
   need_packages "${IMAGE_PACKAGES[@]}"

@@ -23,7 +23,7 @@ export interface UpMachine {
   sh(line: string): Promise<string>
   /**
    * Starts scripts/up and, once it has said `words`, sends it a signal: SIGINT to its whole process group as Ctrl-C does, others to its
-   * first process alone. Resolves with what it had said, once that process is gone.
+   * first process alone. Resolves with what it had said on both outputs, once that process is gone.
    */
   interrupt(words: string, signal: 'INT' | 'TERM' | 'KILL'): Promise<string>
   /** Processes and interfaces that scripts/up has started and nothing has ended; empty when it is clean. */
@@ -49,7 +49,8 @@ export function upMachine(): UpMachine {
       const target = signal === 'INT' ? '-- -$up' : '$up'
       // With job control a background job has a process group of its own and does not ignore SIGINT.
       const line = `set -m
-        "$0" </dev/null >/dev/null 2>/run/up.said & up=$!
+        : >/run/up.said
+        "$0" </dev/null >>/run/up.said 2>&1 & up=$!
         until grep -qF "$1" /run/up.said; do kill -0 $up || exit 3; sleep 0.02; done
         kill -${signal} ${target}
         wait $up

@@ -1,0 +1,29 @@
+// Ctrl-C at the moment at which the command that a script waits for ends well: bash alone would go on with the next line.
+
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { expect, it } from 'vitest'
+
+const COMMON = fileURLToPath(new URL('../../../scripts/lib/common.sh', import.meta.url))
+
+/** A command that is waiting, takes SIGINT and ends with 0. */
+const ENDS_WELL = `bash -c 'trap "exit 0" INT; echo waiting; while :; do read -rt 1 < <(:) || true; done'`
+
+async function interrupted(line: string) {
+  const script = execa('bash', ['-euo', 'pipefail', '-c', line, COMMON], {
+    detached: true,
+    reject: false,
+    timeout: 20_000,
+    forceKillAfterDelay: 1000,
+  })
+  script.stdout.once('data', () => process.kill(-(script.pid as number), 'SIGINT'))
+  return await script
+}
+
+it.each([
+  ['a script', `. "$0"; ${ENDS_WELL}; echo went on`],
+  ['its subshell that says so', `. "$0"; (end_at_interrupt; ${ENDS_WELL}; echo went on)`],
+])('ends %s', async (_, line) => {
+  const { exitCode, stdout, stderr } = await interrupted(line)
+  expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 130, stdout: 'waiting', stderr: '' })
+})
