@@ -99,7 +99,11 @@ it('moves a guest to another host while it goes on', async () => {
     return found?.status?.nodeName === to && found.status.phase === 'Running' ? found : null
   })
   expect(moved.status?.migrationState).toMatchObject({ result: 'Succeeded', endTimestamp: expect.any(String) })
-  expect(await cluster.hostOf(from).virsh('list', '--all', '--uuid')).not.toContain(moved.metadata.uid)
+  await waitFor(
+    'the source without it',
+    30,
+    async () => !(await cluster.hostOf(from).virsh('list', '--all', '--uuid')).includes(moved.metadata.uid),
+  )
   expect(await cluster.hostOf(to).virsh('list', '--uuid')).toContain(moved.metadata.uid)
   // Its address is kept for it here, or it says why that cannot be; the guest has asked for nothing.
   const there = await waitFor('the address of web-1, or a word', 30, async () => {
@@ -121,7 +125,11 @@ it('empties a host that is drained', async () => {
   await waitFor(`${node} without machines`, 120, async () =>
     (await machines()).every(({ status }) => status?.phase === 'Running' && status.nodeName !== node),
   )
-  expect((await cluster.hostOf(node).virsh('list', '--all', '--uuid')).trim()).toBe('')
+  await waitFor(
+    `${node} without domains`,
+    30,
+    async () => (await cluster.hostOf(node).virsh('list', '--all', '--uuid')).trim() === '',
+  )
   await berth('uncordon', node)
 })
 
@@ -146,7 +154,7 @@ it('is told by the metrics of the scheduler, as Prometheus reads them', async ()
 
 it('stops and starts by operations, and the scheduler’s death in between changes nothing', async () => {
   await berth('stop', 'web-2', '--wait')
-  expect((await machine('web-2'))?.status?.phase).toBe('Stopped')
+  await waitFor('web-2 that is off', 30, async () => (await machine('web-2'))?.status?.phase === 'Stopped')
   await berth('start', 'web-2')
   await cluster.scheduler.restart()
   await waitFor('web-2 that runs', BOOT_SECONDS, async () => (await machine('web-2'))?.status?.phase === 'Running')

@@ -12,7 +12,6 @@ import {
   buildPackage,
   copyIn,
   exposure,
-  get,
   hang,
   IMAGE_ADDRESS,
   importImages,
@@ -145,7 +144,7 @@ describe('the package on a host with systemd', () => {
   it('brings the guests back after a reboot, as their policies say', async () => {
     await tree.reboot()
     await untilRunning(tree, 'stays')
-    expect((await get(tree, 'vm', 'by-hand')).status.phase).toBe('Stopped')
+    await untilStopped(tree, 'by-hand')
     guest = await qemuOf(tree, 'stays')
   })
 

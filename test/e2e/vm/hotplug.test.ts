@@ -194,8 +194,9 @@ it.concurrent('a disk that libvirt does not let go of stays in use, is said, and
   await untilReady('other')
   await setDevices('busy', refs('other', 'busy'))
   await untilAttached('busy', 'other')
-  const deleted = await space.get<VirtualDisk>('VirtualDisk', 'copied')
-  expect(condition(deleted, 'Terminating').message).toContain('attached to the virtual machine hotplug/busy')
+  await space.until<VirtualDisk>('VirtualDisk', 'copied', (disk) =>
+    condition(disk, 'Terminating').message.includes('attached to the virtual machine hotplug/busy'),
+  )
 
   await host.virsh('blockjob', space.domain('busy'), 'sdb', '--abort')
   const free = await untilDetached('busy', 'copied')

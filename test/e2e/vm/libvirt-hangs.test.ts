@@ -7,7 +7,7 @@ import { condition, Space } from '../../support/space.ts'
 /** How long it hangs after everything has said so; a minute is longer than the heartbeat's patience. */
 const HANGS_MS = process.env.BERTH_LONG === undefined ? 0 : 60_000
 /** Far below the deadline of any call to libvirt, and above what a busy machine makes of a read. */
-const READ_MS = 2_000
+const READ_MS = 5_000
 
 let lab: Lab
 let space: Space
