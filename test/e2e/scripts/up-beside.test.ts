@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { waitFor } from '../../support/wait.ts'
 import { ROOT } from './lab-tool.ts'
 import { UP_SECONDS, upMachine } from './up-tool.ts'
 
@@ -38,7 +39,7 @@ describe('scripts/up beside a libvirtd of the machine', { timeout: 3 * UP_SECOND
 
   it('starts a first machine that somebody has stopped', async () => {
     await sh('berth stop first-vm --wait')
-    expect(await phase()).toBe('Stopped')
+    await waitFor('first-vm that is off', 30, async () => (await phase()) === 'Stopped')
     const up = await script('up')
     expect(up.exitCode, up.stderr).toBe(0)
     expect(up.stderr).toContain('first-vm was stopped by hand: starting it')
