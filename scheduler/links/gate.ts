@@ -4,7 +4,7 @@ import { UnreachableError } from '../../lib/client/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { linkedAbort } from '../../lib/linked-abort.ts'
-import { Turns } from './turns.ts'
+import { Semaphore } from './semaphore.ts'
 
 export interface GateOptions {
   readonly node: string
@@ -24,14 +24,14 @@ const LONGEST_PAUSE_MS = 30_000
 
 export class Gate {
   readonly #options: GateOptions
-  readonly #turns: Turns
+  readonly #turns: Semaphore
   #silences = 0
   /** Monotonic milliseconds until which nothing is asked. */
   #pausedUntil = 0
 
   constructor(options: GateOptions) {
     this.#options = options
-    this.#turns = new Turns(options.parallel ?? PARALLEL)
+    this.#turns = new Semaphore(options.parallel ?? PARALLEL)
   }
 
   /** @throws what `work` throws, or UnreachableError when it, or its turn, did not come in time or the agent is left alone */

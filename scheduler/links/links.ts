@@ -11,7 +11,7 @@ import type { AgentClients } from './clients.ts'
 import { Gate } from './gate.ts'
 import { Link } from './link.ts'
 import type { ClaimWord, Ruler } from './ruler.ts'
-import { Turns } from './turns.ts'
+import { Semaphore } from './semaphore.ts'
 import type { Told } from './view.ts'
 import { BINDINGS } from './watched.ts'
 
@@ -42,8 +42,8 @@ interface Member {
 export class Links implements Agents {
   readonly #deps: LinksDeps
   readonly #members = new Map<string, Member>()
-  readonly #reading = new Turns(READING)
-  readonly #asking = new Turns(CLAIMING)
+  readonly #reading = new Semaphore(READING)
+  readonly #asking = new Semaphore(CLAIMING)
   readonly #changes = new Set<ChangeListener>()
   readonly #events = new Set<EventListener>()
   /** Nodes by uid of the subject of a binding that they have. */

@@ -27,6 +27,28 @@ export interface Moment extends Sides {
   readonly operation: string
 }
 
+/** Asks for a move. Resolves with its operation when memory is being sent: what libvirt is told earlier it takes for how it always was. */
+async function beginMove({ machine }: MovingGuest, source: LabHost, annotations?: typeof CAPPED): Promise<string> {
+  const operation = await machine.ask(annotations)
+  await waitFor('a transfer', REST_SECONDS, () => sends(source, machine.domain))
+  return operation
+}
+
+/** Once libvirt of the host says that the guest is so. */
+const untilState = (what: string, guests: MovingGuests, { machine }: MovingGuest, at: Seen) =>
+  waitFor(
+    what,
+    REST_SECONDS,
+    async () => `${await guests.copies.stateAt(at.host.name, machine)}` === `${at.state}`,
+    () => machine.told(at.operation),
+  )
+
+interface Seen {
+  readonly host: LabHost
+  readonly state: readonly number[]
+  readonly operation: string
+}
+
 /** The guest runs at the target, most of its memory is at the source, and comes so slowly that it stays so. */
 export async function inPostCopy(guests: MovingGuests, one: MovingGuest): Promise<Moment> {
   const { machine } = one
@@ -37,12 +59,7 @@ export async function inPostCopy(guests: MovingGuests, one: MovingGuest): Promis
     return await sends(source, machine.domain)
   })
   await source.virsh('migrate-postcopy', machine.domain)
-  await waitFor(
-    'a post-copy',
-    REST_SECONDS,
-    async () => `${await guests.copies.stateAt(target.name, machine)}` === `${BY_POST_COPY}`,
-    () => machine.told(operation),
-  )
+  await untilState('a post-copy', guests, one, { host: target, state: BY_POST_COPY, operation })
   return { source, target, operation }
 }
 
@@ -56,16 +73,9 @@ export async function whileStoppedHalfway(
   const { source, target } = await guests.sides(one)
   await source.exec('tc', 'qdisc', 'add', 'dev', 'eth0', 'root', 'tbf', ...SLOW_LINE)
   try {
-    const operation = await machine.ask()
-    // Not before it is under way: libvirt would think afterwards that it was always so.
-    await waitFor('a transfer', REST_SECONDS, () => sends(source, machine.domain))
+    const operation = await beginMove(one, source)
     await source.virsh('migrate-setmaxdowntime', machine.domain, ANY_DOWNTIME_MS)
-    await waitFor(
-      'a guest that is stopped',
-      REST_SECONDS,
-      async () => `${await guests.copies.stateAt(source.name, machine)}` === `${HANDED}`,
-      () => machine.told(operation),
-    )
+    await untilState('a guest that is stopped', guests, one, { host: source, state: HANDED, operation })
     expect(await phaseAt(source, machine.uid)).toBe('Transferring')
     const moment = { source, target, operation }
     await work(moment)
@@ -83,8 +93,7 @@ export async function whileAsked(
 ): Promise<Moment> {
   const { machine } = one
   const { source, target } = await guests.sides(one)
-  const operation = await machine.ask(CAPPED)
-  await waitFor('a transfer', REST_SECONDS, () => sends(source, machine.domain))
+  const operation = await beginMove(one, source, CAPPED)
   const moment = { source, target, operation }
   await target.whileAgentFrozen(async () => {
     await waitFor('a source that asks', REST_SECONDS, async () => (await phaseAt(source, machine.uid)) === 'Finishing')

@@ -4,7 +4,7 @@ import type { Client } from '../../lib/client/client.ts'
 import { isApiError } from '../../lib/errors.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { steadily } from '../chaos/steady-space.ts'
-import { waitFor } from '../support/wait.ts'
+import { until, waitFor } from '../support/wait.ts'
 
 export interface Draft {
   readonly apiVersion: string
@@ -88,17 +88,7 @@ export class SteadyObjects {
     wanted: (object: T) => boolean,
     seconds: number,
   ): Promise<T> {
-    let last: unknown
-    return await waitFor(
-      `${kind} ${name}: ${wanted}`,
-      seconds,
-      async () => {
-        const object = await this.get<T>(kind, name)
-        last = object
-        return wanted(object) ? object : null
-      },
-      () => JSON.stringify(last),
-    )
+    return await until(`${kind} ${name}`, seconds, () => this.get<T>(kind, name), wanted)
   }
 
   /** A question of the group `cluster.berth`, which may be asked twice. */

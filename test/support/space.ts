@@ -16,7 +16,7 @@ import type {
 import { GuestConsole } from './guest-console.ts'
 import type { LabHost } from './lab-host.ts'
 import type { Lab } from './open-lab.ts'
-import { waitFor } from './wait.ts'
+import { until, waitFor } from './wait.ts'
 
 const V1ALPHA2 = 'virtualization.deckhouse.io/v1alpha2'
 export const IMAGE = 'guest'
@@ -161,17 +161,7 @@ export class Space {
     wanted: (object: T) => boolean,
     seconds = 90,
   ): Promise<T> {
-    let last: unknown
-    return await waitFor(
-      `${kind} ${name}: ${wanted}`,
-      seconds,
-      async () => {
-        const object = await this.get<T>(kind, name)
-        last = object.status
-        return wanted(object) ? object : null
-      },
-      () => JSON.stringify(last, null, 1),
-    )
+    return await until(`${kind} ${name}`, seconds, () => this.get<T>(kind, name), wanted)
   }
 
   async untilPhase(vm: string, phase: string, seconds = 90): Promise<VirtualMachine> {

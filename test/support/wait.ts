@@ -1,5 +1,6 @@
 // Waiting for what real programs do, with a deadline and words for what was missing.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { KubeObject } from '../../lib/object.ts'
 
 const EVERY_MS = 50
 
@@ -28,6 +29,25 @@ export async function waitFor<T>(
   }
   const instead = await Promise.resolve(describe()).catch(() => '')
   throw new Error(`not within ${seconds} s: ${what}${instead === '' ? '' : `\nseen instead: ${instead}`}`, { cause })
+}
+
+/** The object that `look` gives, once it is as wanted. A server that is away meanwhile is waited for. */
+export async function until<T extends KubeObject>(
+  what: string,
+  seconds: number,
+  look: () => Promise<T>,
+  wanted: (object: T) => boolean,
+): Promise<T> {
+  let last: T | undefined
+  return await waitFor(
+    `${what}: ${wanted}`,
+    seconds,
+    async () => {
+      last = await look()
+      return wanted(last) ? last : null
+    },
+    () => JSON.stringify(last?.status ?? last, null, 1),
+  )
 }
 
 /** `look` must stay true for so long; for "nothing happens". */

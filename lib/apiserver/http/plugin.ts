@@ -7,10 +7,10 @@ import type { Exchange } from '../auth/observe.ts'
 import { type Answer, json } from './answer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
 import { sendContent } from './content.ts'
+import { Pacer } from './pacer.ts'
 import { responseSink } from './response-sink.ts'
 import type { Router } from './router.ts'
 import { httpFault, statusOf } from './status.ts'
-import { Turns } from './turns.ts'
 import type { Watch } from './watch.ts'
 
 export interface PluginOptions {
@@ -39,7 +39,7 @@ interface Known {
 
 export function addRoutes(app: FastifyInstance, options: PluginOptions): void {
   const { router, guard, closing } = options
-  const openings = new Turns(WATCHES_PER_TURN)
+  const openings = new Pacer(WATCHES_PER_TURN)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),

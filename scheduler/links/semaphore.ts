@@ -1,6 +1,6 @@
 // So many at a time, in the order in which they came.
 
-export class Turns {
+export class Semaphore {
   #free: number
   readonly #waiting = new Set<() => void>()
 

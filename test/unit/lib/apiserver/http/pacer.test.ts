@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { Turns } from '../../../../../lib/apiserver/http/turns.ts'
+import { Pacer } from '../../../../../lib/apiserver/http/pacer.ts'
 
 it('lets a few go on at once, and a crowd a few per turn, in order', async () => {
-  const turns = new Turns(10)
+  const pacer = new Pacer(10)
   const gone: number[] = []
   const all = Promise.all(
     Array.from({ length: 35 }, async (_, index) => {
-      await turns.next()
+      await pacer.next()
       gone.push(index)
     }),
   )
@@ -25,10 +25,10 @@ it('lets a few go on at once, and a crowd a few per turn, in order', async () =>
 })
 
 it('is ready again after a rest', async () => {
-  const turns = new Turns(1)
+  const pacer = new Pacer(1)
   for (let round = 0; round < 3; round++) {
     let done = false
-    void turns.next().then(() => {
+    void pacer.next().then(() => {
       done = true
     })
     await turn()

@@ -1,6 +1,6 @@
 // Work that comes in crowds, spread over turns of the event loop, so that others get theirs in between.
 
-export class Turns {
+export class Pacer {
   readonly #perTurn: number
   readonly #waiting: (() => void)[] = []
   #left: number
