@@ -13,19 +13,9 @@ import type { KubeObject } from '../../../../lib/object.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { ManualClock, settle } from '../../../support/manual-clock.ts'
 import { type StreamServer, startStreamServer } from '../../../support/stream-server.ts'
+import { machineIn } from './machine.ts'
 
-const MACHINE: KubeObject = {
-  apiVersion: 'virtualization.deckhouse.io/v1alpha2',
-  kind: 'VirtualMachine',
-  metadata: {
-    name: 'web',
-    namespace: 'default',
-    uid: 'u1',
-    resourceVersion: '1',
-    creationTimestamp: '2026-01-01T00:00:00Z',
-  },
-  status: { phase: 'Running' },
-}
+const MACHINE = machineIn('Running')
 
 /** One domain whose console is driven by the test. */
 class FakeLibvirt {

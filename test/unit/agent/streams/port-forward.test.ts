@@ -10,24 +10,11 @@ import type { ConnectTarget } from '../../../../lib/apiserver/connect.ts'
 import { openStream } from '../../../../lib/client/streams.ts'
 import { socketTarget } from '../../../../lib/client/target.ts'
 import type { Clock } from '../../../../lib/clock.ts'
-import type { KubeObject } from '../../../../lib/object.ts'
 import type { Change } from '../../../../lib/store/store.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { type StreamServer, startStreamServer } from '../../../support/stream-server.ts'
-
-const machine = (phase: string): KubeObject => ({
-  apiVersion: 'virtualization.deckhouse.io/v1alpha2',
-  kind: 'VirtualMachine',
-  metadata: {
-    name: 'web',
-    namespace: 'default',
-    uid: 'u1',
-    resourceVersion: '1',
-    creationTimestamp: '2026-01-01T00:00:00Z',
-  },
-  status: { phase },
-})
+import { machineIn } from './machine.ts'
 
 const LOOPBACK = { address: '127.0.0.1', from: '127.0.0.1' }
 
@@ -58,7 +45,7 @@ function make(clock?: Clock): PortForward {
   const deps = {
     libvirt: { call: async () => ({ dom: { name: 'default.web', uuid: 'u1', id: 1 } }) },
     reader: {
-      get: () => machine('Running'),
+      get: () => machineIn('Running'),
       onChange: (listener: typeof tell) => {
         tell = listener
         return () => undefined
@@ -88,10 +75,10 @@ const put = (before: string, after: string): Change => ({
   type: 'put',
   entry: {
     key: { resource: 'virtualmachines', namespace: 'default', name: 'web' },
-    value: machine(after),
+    value: machineIn(after),
     revision: 2n,
   },
-  previous: machine(before),
+  previous: machineIn(before),
 })
 
 describe('what a request names', () => {

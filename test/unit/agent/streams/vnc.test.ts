@@ -15,15 +15,9 @@ import { ConnectionLost, ErrorNumber, LibvirtError } from '../../../../lib/libvi
 import { eventually } from '../../../support/eventually.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { type StreamServer, startStreamServer } from '../../../support/stream-server.ts'
+import { machineIn } from './machine.ts'
 
-const metadata = {
-  name: 'web',
-  namespace: 'default',
-  uid: 'u1',
-  resourceVersion: '1',
-  creationTimestamp: '2026-01-01T00:00:00Z',
-}
-const reader = { get: () => ({ apiVersion: 'v', kind: 'VirtualMachine', metadata, status: { phase: 'Running' } }) }
+const reader = { get: () => machineIn('Running') }
 
 let folder: string
 let path: string

@@ -1,32 +1,18 @@
 // Any configuration of any kind applied on top of any other: an answer in words, and what is stored can be read, written back and applied again.
 import fc from 'fast-check'
-import { pino } from 'pino'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ApiServer, createApiServer } from '../../../../lib/apiserver/index.ts'
-import { systemClock } from '../../../../lib/clock.ts'
 import { KINDS } from '../../../../schemas/index.ts'
 import { fromSchema } from '../../../support/arbitraries.ts'
 import { startServer, type TestServer } from './server.ts'
 
 let base: TestServer
-let server: ApiServer
 beforeAll(async () => {
-  base = await startServer()
-  server = await createApiServer({
-    store: base.store,
-    kinds: KINDS,
-    clock: systemClock,
-    log: pino({ level: 'silent' }),
-    version: '0',
-  })
+  base = await startServer({ kinds: KINDS })
 })
-afterAll(async () => {
-  await server.close(100)
-  await base.stop()
-})
+afterAll(() => base.stop())
 
 const call = (method: 'GET' | 'PUT' | 'PATCH', url: string, payload?: string) =>
-  server.app.inject({
+  base.server.app.inject({
     method,
     url,
     ...(payload === undefined

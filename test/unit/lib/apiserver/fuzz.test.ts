@@ -1,33 +1,15 @@
 // Any JSON at any place of any kind's object gets an answer in words: never a fault of the server, never a stored half.
 import fc from 'fast-check'
-import { pino } from 'pino'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ApiServer, createApiServer } from '../../../../lib/apiserver/index.ts'
-import { systemClock } from '../../../../lib/clock.ts'
-import type { Store } from '../../../../lib/store/store.ts'
 import { KINDS, type KindDef } from '../../../../schemas/index.ts'
 import { fromSchema } from '../../../support/arbitraries.ts'
 import { startServer, type TestServer } from './server.ts'
 
 let base: TestServer
-let store: Store
-let server: ApiServer
 beforeAll(async () => {
-  // Its store is enough of a store; the kinds are the real ones.
-  base = await startServer()
-  store = base.store
-  server = await createApiServer({
-    store,
-    kinds: KINDS,
-    clock: systemClock,
-    log: pino({ level: 'silent' }),
-    version: '0',
-  })
+  base = await startServer({ kinds: KINDS })
 })
-afterAll(async () => {
-  await server.close(100)
-  await base.stop()
-})
+afterAll(() => base.stop())
 
 /** Other objects each time; many of them with scripts/test --long. */
 const RUNS = process.env.BERTH_LONG ? 2_000 : 50
@@ -48,7 +30,7 @@ it.each(served)('%s %s', { timeout: 240_000 }, async (_kind, version, kind, sche
       const payload = JSON.stringify(
         typeof body === 'object' && !Array.isArray(body) ? { ...body, metadata: { name: 'a' } } : body,
       )
-      const reply = await server.app.inject({
+      const reply = await base.server.app.inject({
         method: 'POST',
         url,
         headers: { 'content-type': 'application/json' },
