@@ -1,5 +1,5 @@
 // The parts of the scheduler's configuration that are about moves, drains, lost hosts and rebalancing.
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { closed } from '../lib/server/config.ts'
 import { DEFAULT_MIGRATION_LIMITS as DVP } from './controllers/virtualmachineoperation/facts.ts'
 
@@ -58,8 +58,6 @@ export const MigrationConfigSchema = Type.Object(
   { ...closed, default: {} },
 )
 
-export type MigrationConfig = Static<typeof MigrationConfigSchema>
-
 const Command = (description: string) =>
   Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 64, description })
 
@@ -106,8 +104,6 @@ export const FailoverConfigSchema = Type.Object(
   },
   { ...closed, default: {} },
 )
-
-export type FailoverConfig = Static<typeof FailoverConfigSchema>
 
 export const RebalanceConfigSchema = Type.Object(
   {

@@ -18,7 +18,7 @@ import { VIRTUAL_MACHINE_OPERATION } from './virtualmachineoperation/kind.ts'
 
 export type { AccessToken } from './access/token.ts'
 export { BOUND, isBound, ORPHANED, SCHEDULER_USER, SCHEDULERS_GROUP } from './cluster/bound.ts'
-export { CLAIM, type Claim, type ClaimAnswer, type ClaimAsk } from './cluster/claim.ts'
+export { CLAIM, type ClaimAnswer, type ClaimAsk } from './cluster/claim.ts'
 export { CPU_BASELINE, type CpuBaseline, type CpuBaselineAsk } from './cluster/cpubaseline.ts'
 export {
   HANDOVER_ASKS,
@@ -45,7 +45,6 @@ export {
   type LeaseAnswer,
   type LeaseAsk,
   type LeaseEvidence,
-  type LeaseRenewal,
   RENEW_EVERY_MS,
   type ToldClass,
   toldClass,
@@ -74,7 +73,7 @@ export { clusterStatusOf, lastEpoch, nextEpoch, openMigration } from './cluster/
 export type { ConfigMap } from './core/configmap.ts'
 export type { Event } from './core/event.ts'
 export type { Namespace } from './core/namespace.ts'
-export type { Node, NodeSpec, NodeStatus, Taint } from './core/node.ts'
+export type { Node, NodeSpec, NodeStatus } from './core/node.ts'
 export type { Secret } from './core/secret.ts'
 export { GROUP } from './group.ts'
 export type {
@@ -89,11 +88,15 @@ export type { Checksum, DataSource } from './image/source.ts'
 export type { KindDef, PrinterColumn, Rule, VersionDef } from './kind.ts'
 export type { PriorityClass } from './priorityclass/kind.ts'
 export type { Binding, ClusterRole, PolicyRule, Role, RoleRef, Subject } from './rbac/shapes.ts'
-export { isShared, type StorageClass, waitsForConsumer } from './storageclass/kind.ts'
+export {
+  defaultStorageClass,
+  isShared,
+  type StorageClass,
+  waitsForConsumer,
+} from './storageclass/kind.ts'
 export type { VirtualDisk, VirtualDiskSpec, VirtualDiskStatus } from './virtualdisk/schema.ts'
 export type {
   BlockDeviceRef,
-  Provisioning,
   RunPolicy,
   VirtualMachine,
   VirtualMachineSpec,
@@ -101,7 +104,6 @@ export type {
 export type {
   GuestOSInfo,
   RestartAwaitingChange,
-  VirtualMachinePhase,
   VirtualMachineStatus,
 } from './virtualmachine/status.ts'
 export {

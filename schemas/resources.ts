@@ -22,8 +22,10 @@ export const PRIORITY_CLASSES = 'priorityclasses.scheduling.k8s.io'
 export const VM_CLEANUP = `${GROUP}/vm-cleanup`
 /** Holds a class while virtual machines name it. */
 export const VM_CLASS_IN_USE = `${GROUP}/vmclass-protection`
-/** DVP's annotation of the class that is used when none other is meant. */
+/** DVP's annotation (value `true`) of the class of virtual machines that name none. At most one class has it. */
 export const DEFAULT_CLASS_ANNOTATION = `virtualmachineclass.${GROUP}/is-default-class`
+/** Kubernetes' annotation (value `true`) of the class of disks that name none. */
+export const DEFAULT_STORAGE_CLASS_ANNOTATION = 'storageclass.kubernetes.io/is-default-class'
 
 export const HOST_BINDINGS = 'hostbindings.cluster.berth'
 

@@ -14,8 +14,6 @@ export const EXIT_PORT = 0xf4
 /** Written before and after the loop. */
 export const LOOP_BEGIN = 'S'
 export const LOOP_END = 'E'
-/** Exit code of QEMU after the program ended by itself. */
-export const EXIT_CODE = 1
 
 const ITERATIONS = 1_000_000
 /** Where multiboot kernels usually live: the first address above the PC's 1 MiB. */

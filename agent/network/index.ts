@@ -1,5 +1,4 @@
 /** The host's NAT network, the addresses of guests in it, and their MACs. */
-export { leasedAddress, leasedAddresses, reportedAddress } from './leases.ts'
 export type { LibvirtCall } from './libvirt-call.ts'
 export { macAddress } from './mac.ts'
 export {

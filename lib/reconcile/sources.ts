@@ -1,6 +1,6 @@
 // From changes of objects to keys of a controller.
 import { isDeepStrictEqual } from 'node:util'
-import { type KubeObject, nameOf, toKey } from '../object.ts'
+import { type KubeObject, toKey } from '../object.ts'
 import { keyOf } from '../store/change.ts'
 import type { Change } from '../store/store.ts'
 import type { Reader } from './reader.ts'
@@ -26,14 +26,6 @@ export const referredBy =
   (keysOf: (object: KubeObject) => Iterable<string>): KeysOf =>
   (change) =>
     new Set(objectsOf(change).flatMap((object) => [...keysOf(object)]))
-
-/** The keys of the owners of `kind`, in the object's own namespace. */
-export const ownersOf = (kind: string): KeysOf =>
-  referredBy((object) =>
-    (object.metadata.ownerReferences ?? [])
-      .filter((owner) => owner.kind === kind)
-      .map(({ name }) => toKey({ namespace: nameOf(object).namespace, name })),
-  )
 
 /**
  * Only changes of what `facts` gives, and objects that come or go. What others write into a status must not wake those who

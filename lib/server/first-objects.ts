@@ -2,7 +2,13 @@
 // Remembered outside the objects, so that what an operator deleted stays deleted.
 import { access, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DEFAULT_CLASS_ANNOTATION, NAMESPACES, STORAGE_CLASSES, VM_CLASSES } from '../../schemas/resources.ts'
+import {
+  DEFAULT_CLASS_ANNOTATION,
+  DEFAULT_STORAGE_CLASS_ANNOTATION,
+  NAMESPACES,
+  STORAGE_CLASSES,
+  VM_CLASSES,
+} from '../../schemas/resources.ts'
 import type { Resources } from '../apiserver/resources.ts'
 import { isApiError } from '../errors.ts'
 
@@ -25,7 +31,7 @@ const FIRST_OBJECTS = [
     {
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',
-      metadata: { name: 'dir', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+      metadata: { name: 'dir', annotations: { [DEFAULT_STORAGE_CLASS_ANNOTATION]: 'true' } },
       provisioner: 'berth/dir',
     },
   ],

@@ -3,6 +3,7 @@ import { type KubeObject, type NamespacedName, nameOf, toKey } from '../../lib/o
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import {
   carryingDiscovered,
+  defaultStorageClass,
   type StorageClass,
   type VirtualDisk,
   type VirtualMachine,
@@ -14,7 +15,6 @@ import { OPERATIONS_BY_VM } from '../indexes.ts'
 
 type Find = Pick<Reader, 'get' | 'list' | 'byIndex'>
 
-const DEFAULT_STORAGE_CLASS = 'storageclass.kubernetes.io/is-default-class'
 /** These are done by the host; others by the scheduler. */
 const OF_THE_HOST: readonly string[] = ['Start', 'Stop', 'Restart']
 const ENDED: readonly string[] = ['Completed', 'Failed', 'Superseded']
@@ -33,8 +33,7 @@ export function disksOf(vm: VirtualMachine, reader: Pick<Reader, 'get'>): readon
 export function storageClassOf(disk: VirtualDisk, reader: Pick<Reader, 'get' | 'list'>): StorageClass | null {
   const name = disk.spec.persistentVolumeClaim?.storageClassName ?? ''
   if (name !== '') return reader.get<StorageClass>(STORAGE_CLASSES, { namespace: '', name })
-  const marked = ({ metadata }: StorageClass) => metadata.annotations?.[DEFAULT_STORAGE_CLASS] === 'true'
-  return reader.list<StorageClass>(STORAGE_CLASSES).find(marked) ?? null
+  return defaultStorageClass(reader.list<StorageClass>(STORAGE_CLASSES))
 }
 
 /** Start, Stop and Restart of the machine that are not done. */

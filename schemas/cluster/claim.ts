@@ -1,6 +1,5 @@
 // A scheduler's question to a host: do you obey me? Asked, not stored; what the host knows of schedulers it keeps in a file.
 import Type from 'typebox'
-import type { KubeObject } from '../../lib/object.ts'
 import type { KindDef } from '../kind.ts'
 import { CLUSTER_GROUP } from './hostbinding.ts'
 
@@ -23,8 +22,6 @@ export interface ClaimAnswer {
   /** Why not, in words; empty when accepted. */
   readonly message: string
 }
-
-export type Claim = KubeObject & ClaimAsk & Partial<ClaimAnswer>
 
 export const CLAIM: KindDef = {
   group: CLUSTER_GROUP,

@@ -1,7 +1,6 @@
 // A host's sign of life to the scheduler, every 5 s. Asked, not stored.
 // The lease is counted by the host from the moment at which it sent the question, on the clock that no step of the time of day moves.
 import Type from 'typebox'
-import type { KubeObject } from '../../lib/object.ts'
 import type { KindDef } from '../kind.ts'
 import { Choice, type DeepReadonly, Name } from '../shapes.ts'
 import { isShared, type StorageClass } from '../storageclass/kind.ts'
@@ -105,8 +104,6 @@ export const toldClass = (storageClass: StorageClass): ToldClass => {
     shared: isShared(storageClass),
   }
 }
-
-export type LeaseRenewal = KubeObject & LeaseAsk & Partial<LeaseAnswer>
 
 export const LEASE_RENEWAL: KindDef = {
   group: CLUSTER_GROUP,

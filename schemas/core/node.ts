@@ -75,7 +75,6 @@ const Status = Type.Object(
 
 export type NodeSpec = DeepReadonly<Type.Static<typeof Spec>>
 export type NodeStatus = DeepReadonly<Type.Static<typeof Status>>
-export type Taint = DeepReadonly<Type.Static<typeof Taint>>
 
 export interface Node extends KubeObject {
   readonly spec?: NodeSpec

@@ -7,11 +7,6 @@ import { dnsSubdomain } from '../names.ts'
 import { StringMap } from '../shapes.ts'
 import { SECRET_RULES } from './secret-rules.ts'
 
-/** Type of a Secret with cloud-init's user data under the key `userData`. */
-export const CLOUD_INIT_SECRET_TYPE = 'provisioning.virtualization.deckhouse.io/cloud-init'
-/** Key of the user data in such a Secret. */
-export const CLOUD_INIT_KEY = 'userData'
-
 export interface Secret extends KubeObject {
   readonly type: string
   /** Base64 by key. */

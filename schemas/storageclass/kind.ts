@@ -4,11 +4,9 @@ import type { KubeObject } from '../../lib/object.ts'
 import { AGE, column } from '../columns.ts'
 import type { KindDef } from '../kind.ts'
 import { dnsSubdomain } from '../names.ts'
+import { DEFAULT_STORAGE_CLASS_ANNOTATION } from '../resources.ts'
 import { Choice, type DeepReadonly, StringMap } from '../shapes.ts'
 import { STORAGE_CLASS_RULES } from './rules.ts'
-
-/** The annotation (value `true`) that marks the class of disks that don't name one. */
-export const DEFAULT_STORAGE_CLASS_ANNOTATION = 'storageclass.kubernetes.io/is-default-class'
 
 const Fields = Type.Object({
   provisioner: Type.String({ minLength: 1 }),
@@ -34,6 +32,13 @@ export const isShared = ({ parameters }: Pick<StorageClass, 'parameters'>): bool
 /** Its disks are made when a machine that names them is about to run, where that machine runs. */
 export const waitsForConsumer = ({ volumeBindingMode }: Pick<StorageClass, 'volumeBindingMode'>): boolean =>
   volumeBindingMode === 'WaitForFirstConsumer'
+
+/** The class of disks that name none: of several that are marked the newest, as in Kubernetes; null when none is. */
+export function defaultStorageClass(classes: readonly StorageClass[]): StorageClass | null {
+  const marked = classes.filter(({ metadata }) => metadata.annotations?.[DEFAULT_STORAGE_CLASS_ANNOTATION] === 'true')
+  const age = ({ metadata }: StorageClass) => metadata.creationTimestamp
+  return marked.toSorted((a, b) => (age(a) < age(b) ? 1 : age(a) > age(b) ? -1 : 0))[0] ?? null
+}
 
 export interface StorageClass extends KubeObject, DeepReadonly<Type.Static<typeof Fields>> {}
 

@@ -88,9 +88,3 @@ const COMPARISONS = [
 /** All changes from what runs to what is asked for. Parts of specs do as well. */
 export const compareSpecs = (current: SpecFragment, desired: SpecFragment): readonly SpecChange[] =>
   COMPARISONS.flatMap((compare) => compare(current, desired))
-
-const RANK: readonly ApplyAction[] = ['None', 'ApplyImmediate', 'Restart']
-
-/** The strongest of the actions asked for. */
-export const strongestAction = (changes: readonly SpecChange[]): ApplyAction =>
-  RANK.findLast((action) => changes.some((change) => change.action === action)) ?? 'None'

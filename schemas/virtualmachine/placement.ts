@@ -50,5 +50,3 @@ export const TopologySpreadConstraints = () =>
       whenUnsatisfiable: Type.String(),
     }),
   )
-
-export type TopologySpreadConstraint = DeepReadonly<Type.Static<ReturnType<typeof TopologySpreadConstraints>>>[number]

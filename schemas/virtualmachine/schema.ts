@@ -120,7 +120,6 @@ export type VirtualMachineSpec = DeepReadonly<
 >
 export type RunPolicy = VirtualMachineSpec['runPolicy']
 export type BlockDeviceRef = VirtualMachineSpec['blockDeviceRefs'][number]
-export type Provisioning = NonNullable<VirtualMachineSpec['provisioning']>
 
 export interface VirtualMachine extends KubeObject {
   readonly spec: VirtualMachineSpec

@@ -141,4 +141,3 @@ export const Status = Type.Object(
 )
 
 export type VirtualMachineStatus = DeepReadonly<Type.Static<typeof Status>>
-export type VirtualMachinePhase = NonNullable<VirtualMachineStatus['phase']>

@@ -12,9 +12,6 @@ import {
   Tolerations,
 } from '../shapes.ts'
 
-/** The annotation that marks the class for VMs that don't name one. At most one class has it. */
-export const DEFAULT_CLASS_ANNOTATION = 'virtualmachineclass.virtualization.deckhouse.io/is-default-class'
-
 const Cpu = Type.Object({
   discovery: Type.Optional(Type.Object({ nodeSelector: Type.Optional(LabelSelector({ atomic: 'all' })) })),
   features: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),

@@ -1,5 +1,6 @@
 // What a VirtualDisk's conditions may say. Types and reasons are DVP's (vdcondition).
 import { type ConditionOf, defineConditions } from '../../../lib/conditions.ts'
+import { DEFAULT_STORAGE_CLASS_ANNOTATION } from '../../../schemas/resources.ts'
 import { IMPORT_REASONS, TERMINATING } from '../virtualimage/conditions.ts'
 
 const WAIT_FOR_IMAGE = 'The disk goes on by itself when the image is ready: see the image with `berth describe`.'
@@ -34,7 +35,7 @@ export const DISK_CONDITIONS = defineConditions('VirtualDisk', {
       StorageClassNotReady: {
         status: 'False',
         means: 'The class that the disk names does not exist, or it names none and no class is the default.',
-        todo: 'Create it, or annotate one with `storageclass.kubernetes.io/is-default-class: "true"`.',
+        todo: `Create it, or annotate one with \`${DEFAULT_STORAGE_CLASS_ANNOTATION}: "true"\`.`,
       },
     },
   },

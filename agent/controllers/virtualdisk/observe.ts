@@ -3,6 +3,7 @@ import { toBytes } from '../../../lib/quantity.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import {
   type ClusterVirtualImage,
+  defaultStorageClass,
   type HostBinding,
   isBound,
   isShared,
@@ -153,13 +154,11 @@ async function observeImageRef(
   return { kind: 'image', ref, found: image === null ? 'not-ready' : 'ready', phase, uid, image }
 }
 
-const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
-
 function observeClass(vd: VirtualDisk, { reader, stateDir }: DiskObserveDeps): ClassHave {
   const named = vd.spec.persistentVolumeClaim?.storageClassName
   const found = named
     ? reader.get<StorageClass>(STORAGE_CLASSES, { namespace: '', name: named })
-    : defaultClass(reader.list<StorageClass>(STORAGE_CLASSES))
+    : defaultStorageClass(reader.list<StorageClass>(STORAGE_CLASSES))
   if (found === null) return named ? { kind: 'missing', name: named } : { kind: 'no-default' }
   return {
     kind: 'found',
@@ -169,11 +168,4 @@ function observeClass(vd: VirtualDisk, { reader, stateDir }: DiskObserveDeps): C
     // A scheduler has chosen this host already.
     waits: waitsForConsumer(found) && !isBound(vd),
   }
-}
-
-/** Of several defaults Kubernetes takes the newest. */
-export function defaultClass(classes: readonly StorageClass[]): StorageClass | null {
-  const defaults = classes.filter(({ metadata }) => metadata.annotations?.[DEFAULT_CLASS] === 'true')
-  const age = ({ metadata }: StorageClass) => metadata.creationTimestamp
-  return defaults.toSorted((a, b) => (age(a) < age(b) ? 1 : age(a) > age(b) ? -1 : 0))[0] ?? null
 }

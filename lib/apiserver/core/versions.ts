@@ -2,7 +2,7 @@
 import type { KindDef } from '../../../schemas/kind.ts'
 import type { KubeObject } from '../../object.ts'
 import type { Entry, StoreKey } from '../../store/store.ts'
-import { apiVersionOf, type ServedKind } from '../registry.ts'
+import type { ServedKind } from '../registry.ts'
 import type { Core } from './core.ts'
 import { fromStore } from './refusals.ts'
 
@@ -48,8 +48,6 @@ export function servedKind(core: Core, kind: KindDef, version: string): ServedKi
   if (served === undefined) throw new Error(`${kind.resource} is not served as ${version}`)
   return served
 }
-
-export const storageApiVersion = (kind: KindDef): string => apiVersionOf(kind.group, kind.storageVersion)
 
 /** An entry with its value in the storage version. */
 export async function read(core: Core, kind: KindDef, namespace: string, name: string): Promise<Entry | null> {

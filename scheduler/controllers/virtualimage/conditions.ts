@@ -1,5 +1,5 @@
 // What a scheduler says of an image while no host speaks of it.
-import { type ConditionOf, defineConditions } from '../../../lib/conditions.ts'
+import { defineConditions } from '../../../lib/conditions.ts'
 
 export const CLUSTER_IMAGE_CONDITIONS = defineConditions('VirtualImage, ClusterVirtualImage (said by a scheduler)', {
   Ready: {
@@ -14,5 +14,3 @@ export const CLUSTER_IMAGE_CONDITIONS = defineConditions('VirtualImage, ClusterV
     },
   },
 })
-
-export type ClusterImageCondition = ConditionOf<typeof CLUSTER_IMAGE_CONDITIONS.table>

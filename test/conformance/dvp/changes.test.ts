@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { compareSpecs, strongestAction } from '../../../schemas/virtualmachine/changes.ts'
+import { compareSpecs, type SpecChange } from '../../../schemas/virtualmachine/changes.ts'
 import type { SpecFragment } from '../../../schemas/virtualmachine/changes-values.ts'
 
 const FOLDER = new URL('../../fixtures/dvp-documents/changes/', import.meta.url)
@@ -30,6 +30,12 @@ function readPair(file: string) {
     desired: (parse(desired) ?? {}) as SpecFragment,
   }
 }
+
+const RANK = ['None', 'ApplyImmediate', 'Restart']
+
+/** DVP says one action for all changes together. */
+const strongestAction = (changes: readonly SpecChange[]): string =>
+  RANK.findLast((action) => changes.some((change) => change.action === action)) ?? 'None'
 
 const pairs = readdirSync(FOLDER).map(readPair)
 

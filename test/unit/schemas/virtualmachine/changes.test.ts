@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type ApplyAction,
-  compareSpecs,
-  type SpecChange,
-  strongestAction,
-} from '../../../../schemas/virtualmachine/changes.ts'
+import { type ApplyAction, compareSpecs, type SpecChange } from '../../../../schemas/virtualmachine/changes.ts'
 import type { SpecFragment } from '../../../../schemas/virtualmachine/changes-values.ts'
 import { virtualMachine } from '../samples.ts'
 
@@ -167,12 +162,4 @@ it('tells both places of two devices that changed places', () => {
     { path: 'blockDeviceRefs.0', operation: 'replace', currentValue: a, desiredValue: b, action: 'ApplyImmediate' },
     { path: 'blockDeviceRefs.1', operation: 'replace', currentValue: b, desiredValue: a, action: 'ApplyImmediate' },
   ])
-})
-
-it('takes the strongest action', () => {
-  const change = (action: ApplyAction): SpecChange => ({ path: 'x', operation: 'replace', action })
-  expect(strongestAction([])).toBe('None')
-  expect(strongestAction([change('None')])).toBe('None')
-  expect(strongestAction([change('None'), change('ApplyImmediate')])).toBe('ApplyImmediate')
-  expect(strongestAction([change('Restart'), change('ApplyImmediate')])).toBe('Restart')
 })

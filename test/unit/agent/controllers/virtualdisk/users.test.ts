@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { goDuration } from '../../../../../agent/controllers/virtualdisk/duration.ts'
-import { defaultClass } from '../../../../../agent/controllers/virtualdisk/observe.ts'
 import { deviceKey, imageOf, someOf, usedDevices, useOf } from '../../../../../agent/controllers/virtualdisk/users.ts'
-import type { StorageClass, VirtualDisk, VirtualMachine } from '../../../../../schemas/index.ts'
+import type { VirtualDisk, VirtualMachine } from '../../../../../schemas/index.ts'
 
 type Device = { readonly kind: string; readonly name: string; readonly attached?: boolean; readonly target?: string }
 
@@ -94,24 +93,5 @@ describe('small words', () => {
       '1h0m0s',
       '2h0m5s',
     ])
-  })
-
-  it('of several default classes takes the newest', () => {
-    const named = (name: string, created: string, mark?: string): StorageClass =>
-      ({
-        metadata: {
-          name,
-          creationTimestamp: created,
-          annotations: mark === undefined ? {} : { 'storageclass.kubernetes.io/is-default-class': mark },
-        },
-      }) as unknown as StorageClass
-    const classes = [
-      named('a', '2026-01-01T00:00:00Z', 'true'),
-      named('b', '2026-01-02T00:00:00Z', 'true'),
-      named('c', '2026-01-03T00:00:00Z', 'false'),
-      named('d', '2026-01-04T00:00:00Z'),
-    ]
-    expect(defaultClass(classes)?.metadata.name).toBe('b')
-    expect(defaultClass(classes.slice(2))).toBeNull()
   })
 })
