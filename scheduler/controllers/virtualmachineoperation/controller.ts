@@ -11,20 +11,18 @@ import type { Counts } from '../../../lib/metrics/metrics.ts'
 import { fromKey, nameOf } from '../../../lib/object.ts'
 import { again, DONE, type Outcome, type Reconciler } from '../../../lib/reconcile/types.ts'
 import {
-  type ClusterDiskStatus,
   type ClusterVmStatus,
   clusterStatusOf,
   type MigrationRecord,
-  nextEpoch,
   openMigration,
-  type VirtualDisk,
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../../schemas/index.ts'
-import { DISKS, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import { VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
 import { isExpired, isMove } from '../../../schemas/virtualmachineoperation/applies.ts'
 import { disksOf } from '../../binder/needs.ts'
 import { OPERATIONS_BY_VM } from '../../indexes.ts'
+import { diskFollows } from '../../placement/disk-follows.ts'
 import { MOVE_CONDITIONS, type MoveCondition } from './conditions.ts'
 import { MOVE_EVENTS } from './events.ts'
 import { type GatherDeps, gather } from './gather.ts'
@@ -148,26 +146,9 @@ export class MoveReconciler implements Reconciler {
   async #moveDisks(vm: VirtualMachine, record: MigrationRecord | undefined): Promise<void> {
     const { reader, resources, clock } = this.#deps
     if (record?.phase !== 'Committed') return
-    for (const disk of disksOf(vm, reader))
-      await resources.modifyStatus<VirtualDisk>(
-        DISKS,
-        { ...nameOf(disk), uid: disk.metadata.uid },
-        (status, current) => {
-          const berth = clusterStatusOf<ClusterDiskStatus>(current)
-          const { placement, leaving = [] } = berth
-          if (placement?.node !== record.from) return status
-          const since = timestamp(clock.now())
-          const next: ClusterDiskStatus = {
-            ...berth,
-            placement: { ...placement, node: record.to, epoch: nextEpoch(berth), since },
-            leaving: [
-              ...leaving.filter(({ node }) => node !== record.from && node !== record.to),
-              { node: placement.node, epoch: placement.epoch, since, until: record.id },
-            ],
-          }
-          return { ...status, berth: next } as unknown as NonNullable<VirtualDisk['status']>
-        },
-      )
+    const { from, to, id } = record
+    const handOver = { to, since: timestamp(clock.now()), until: id }
+    for (const disk of disksOf(vm, reader)) await diskFollows(disk, from, handOver, resources)
   }
 
   async #report(operation: VirtualMachineOperation, report: OperationReport): Promise<void> {

@@ -1,5 +1,5 @@
 // What a scheduler says of a machine that is being moved. Type and reason are DVP's (vmcondition).
-import { type ConditionOf, defineConditions } from '../../../lib/conditions.ts'
+import { defineConditions } from '../../../lib/conditions.ts'
 
 export const MOVING_CONDITIONS = defineConditions('VirtualMachine (while it is moved)', {
   Migrating: {
@@ -12,5 +12,3 @@ export const MOVING_CONDITIONS = defineConditions('VirtualMachine (while it is m
     },
   },
 })
-
-export type MovingCondition = ConditionOf<typeof MOVING_CONDITIONS.table>
