@@ -30,7 +30,7 @@ const STOP_TIMEOUT_MS = 20_000
 export const UMASK = 0o066
 
 /** The column in which a line of help says what the command does. */
-export const USAGE_COLUMN = 49
+export const USAGE_COLUMN = 50
 
 /** Lines of help: what to type after the program's name, and what it does. */
 export const usageLines = ({ name }: ServerProgram, lines: readonly (readonly [string, string])[]): string =>
