@@ -60,6 +60,23 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
     return found?.parameters?.path ?? stateDir
   }
 
+  const makeDisks = async (binding: MoveBinding, disks: Manifest['disks'], signal: AbortSignal) => {
+    for (const disk of disks) {
+      const object = ofKind<VirtualDisk>(binding, 'VirtualDisk').find(({ metadata }) => metadata.uid === disk.uid)
+      const note = object === undefined ? null : recorded(object)
+      if (disk.base !== null) await bring(binding, disk.base, baseClaim(disk.uid), note, signal)
+      const sizeBytes = BigInt(disk.sizeBytes)
+      const made = await driver.create(
+        { uid: disk.uid, folder: folderOf(binding, object), sizeBytes, base: disk.base, object: note },
+        signal,
+      )
+      await content.release(baseClaim(disk.uid))
+      if (made === null) throw new Error(`the image below the disk ${disk.uid} was not there when it was made`)
+      if (made.sizeBytes !== sizeBytes)
+        throw new Error(`the disk ${disk.uid} is here with ${made.sizeBytes} bytes, and has ${sizeBytes} at the source`)
+    }
+  }
+
   return {
     prepare: async (binding, willMake, signal) => {
       const uid = binding.metadata.name
@@ -69,28 +86,16 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
       const moving = new Set(goAlong(xml, shared).flatMap(({ path = '' }) => uidOfDisk(path) ?? []))
       const making = disks.filter((disk) => moving.has(disk.uid))
       if (making.length > 0) await willMake(making.map((disk) => disk.uid))
-      for (const disk of making) {
-        const object = ofKind<VirtualDisk>(binding, 'VirtualDisk').find(({ metadata }) => metadata.uid === disk.uid)
-        const note = object === undefined ? null : recorded(object)
-        if (disk.base !== null) await bring(binding, disk.base, baseClaim(disk.uid), note, signal)
-        const sizeBytes = BigInt(disk.sizeBytes)
-        const made = await driver.create(
-          { uid: disk.uid, folder: folderOf(binding, object), sizeBytes, base: disk.base, object: note },
-          signal,
-        )
-        await content.release(baseClaim(disk.uid))
-        if (made === null) throw new Error(`the image below the disk ${disk.uid} was not there when it was made`)
-        if (made.sizeBytes !== sizeBytes)
-          throw new Error(
-            `the disk ${disk.uid} is here with ${made.sizeBytes} bytes, and has ${sizeBytes} at the source`,
-          )
-      }
+      const userData = userDataOf(binding)
+      // Programs of their own make the two: side by side. Neither is left under way when the other one fails.
+      const seeding =
+        userData !== null && hasSeed(xml)
+          ? seeds.ensure({ uid, hostname: binding.spec.subject.name, userData }, signal)
+          : Promise.resolve()
+      await allDone([makeDisks(binding, making, signal), seeding])
       for (const { path = '' } of observeDomain(xml).disks)
         if (shared(path) && !(await isThere(path)))
           throw new Error(`the disk ${path} of a shared class is not there on this host: is its folder mounted?`)
-      const userData = userDataOf(binding)
-      if (userData !== null && hasSeed(xml))
-        await seeds.ensure({ uid, hostname: binding.spec.subject.name, userData }, signal)
     },
     locate: (binding, path) => {
       const file = fileAt(path)
@@ -118,6 +123,11 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
       }
     },
   }
+}
+
+/** All have ended. @throws what the first of them failed with */
+async function allDone(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const one of await Promise.allSettled(works)) if (one.status === 'rejected') throw one.reason
 }
 
 const ofKind = <T extends KubeObject>({ objects = [] }: MoveBinding, kind: string): readonly T[] =>

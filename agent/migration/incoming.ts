@@ -70,9 +70,9 @@ export class Incoming {
   }
 
   /**
-   * libvirt's Finish, asked once. `cookie`: of Perform, empty when it is told before Perform has ended: what libvirt does to have the guest ready
-   * goes on while the rest comes. Not when disks come along: it ends their way, which is named in the cookie. Resolves to libvirt's cookie when
-   * the guest is whole.
+   * libvirt's Finish, asked once. `cookie`: of Perform, or what stands for it when it is told before Perform has ended: what libvirt does to have
+   * the guest ready goes on while the rest of the memory comes. Of disks that come along nothing may be missing by then, and the cookie must name
+   * their way, which is ended. Resolves to libvirt's cookie when the guest is whole.
    * @throws LibvirtError when it did not come
    */
   arrive(cookie: Uint8Array): Promise<Uint8Array> {

@@ -12,6 +12,7 @@ import { type Dedicated, isNoDomain, type LibvirtPool, Names } from '../../lib/l
 import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
+import { arrivalCookie } from './arrival-cookie.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
 import { abortJob, end, erase, lookAt, resume, sentBytes } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
@@ -171,6 +172,8 @@ export class SourceMoves {
     const packing = luggage(uid, dom, signal)
     packing.catch(() => undefined)
     const opening = libvirt.dedicated({ signal, timeoutMs: CALL_MS })
+    // Whatever it says: the connection over which it will be asked is made meanwhile.
+    void this.#ask(binding, 'state', {}, signal, ASK_MS).catch(() => undefined)
     // What is asked of libvirt meanwhile changes nothing.
     await records.write(uid, id, 'Transferring', { progress: { percent: 3 } }).catch(async (error: unknown) => {
       await opening.then((unused) => unused.close()).catch(() => undefined)
@@ -217,11 +220,15 @@ export class SourceMoves {
         { dom, dconnuri: null, params, cookieIn: fromBase64(ready.cookie), flags: calls.source },
         { signal, timeoutMs: PERFORM_MS },
       )
-      const load = (cookie?: string) => void this.#load(binding, cookie, signal)
-      // With disks libvirt has to be told when they are there: it ends their way.
-      const onStopped = disks.length > 0 ? () => undefined : load
-      const sent = await watchTransfer(this.#deps, { binding, dom, performing, bytes, onStopped, signal })
-      if (disks.length > 0 && !isPostCopy(binding)) load(toBase64(sent.cookie))
+      let isLoading = isPostCopy(binding)
+      const load = (cookie: Uint8Array | null) => {
+        if (isLoading || cookie === null) return
+        isLoading = true
+        void this.#load(binding, cookie, signal)
+      }
+      const onLast = () => load(disks.length > 0 ? arrivalCookie(begun.cookieOut) : NO_COOKIE)
+      const sent = await watchTransfer(this.#deps, { binding, dom, performing, bytes, disks, onLast, signal })
+      load(sent.cookie)
       return { calls, begunAt, ...sent }
     } catch (error) {
       if (signal.aborted || error instanceof Stopped) throw error
@@ -294,7 +301,8 @@ export class SourceMoves {
             log.warn({ uid, err: error }, `migration: libvirt did not close it: ${messageOf(error)}`)
         })
     if (answer?.phase === 'Committed' || answer?.phase === 'Cleaned') {
-      await Promise.all([records.write(uid, id, 'Committed'), confirm(0, fromBase64(answer.cookie))])
+      // What takes long goes first.
+      await Promise.all([confirm(0, fromBase64(answer.cookie)), records.write(uid, id, 'Committed')])
       // A domain that is still here is ended by the next pass.
       const { domain } = await lookAt(libvirt, dom, signal)
       if (domain === 'absent') await this.endHere(binding, dom, 'Cleaned', signal)
@@ -312,8 +320,8 @@ export class SourceMoves {
   }
 
   /** Only to have the target ready sooner: it decides nothing by it, and does without. */
-  async #load(binding: MoveBinding, cookie: string | undefined, signal: AbortSignal): Promise<void> {
-    await this.#ask(binding, 'load', cookie === undefined ? {} : { cookie }, signal, ASK_MS).catch((error: unknown) =>
+  async #load(binding: MoveBinding, cookie: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#ask(binding, 'load', { cookie: toBase64(cookie) }, signal, ASK_MS).catch((error: unknown) =>
       this.#deps.log.debug({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`),
     )
   }

@@ -211,7 +211,7 @@ export class TargetMoves {
     return { ...this.#state(uid, id), phase: 'Committed', cookie: toBase64(ended) }
   }
 
-  /** It is decided: the guest runs, and the source is told, whatever becomes of what is left to do. */
+  /** It is decided: the guest is let run, and the source is told at once, whatever becomes of what is left to do here. */
   async #letRun(binding: MoveBinding, incoming: Incoming, ask: FinishAsk, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps
     const uid = binding.metadata.name
@@ -219,8 +219,10 @@ export class TargetMoves {
     if (binding.spec.migration.options.postCopy === true)
       return void (await this.#settle(binding, { incoming }, signal).catch(warn))
     const resumed = resume(incoming.connection, incoming.dom, signal)
-    const times = await resumed.then(() => timesOf(ask, clock.monotonic() - ask.askedAt), warn)
-    void this.#turns.run(uid, () => this.#settle(binding, { incoming, times: times ?? {} }, signal)).catch(warn)
+    const took = resumed.then(() => timesOf(ask, clock.monotonic() - ask.askedAt), warn)
+    // Its turn is the next one: nobody else touches the guest before it runs.
+    const settling = async () => this.#settle(binding, { incoming, times: (await took) ?? {} }, signal)
+    void this.#turns.run(uid, settling).catch(warn)
   }
 
   #settle(binding: MoveBinding, arrival: Arrival, signal: AbortSignal): Promise<'settled' | 'wait'> {

@@ -3,7 +3,12 @@
 // by many. An agent that ends in between leaves Transferring, and a guest that goes on here without asking anybody.
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
-import { DomainEventType, type LibvirtPool } from '../../lib/libvirt/index.ts'
+import {
+  ConnectDomainEventBlockJobStatus as DiskJob,
+  DomainEventType,
+  type LibvirtEvent,
+  type LibvirtPool,
+} from '../../lib/libvirt/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { abortJob, outgoingJob } from './domain.ts'
@@ -13,6 +18,8 @@ import type { MoveBinding, Records } from './records.ts'
 const TICK_MS = 1_000
 /** VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED. */
 const SUSPENDED_MIGRATED = 1
+/** A disk's way to the target is called off, by libvirt, when nothing is missing there. */
+const OVER: readonly number[] = [DiskJob.COMPLETED, DiskJob.CANCELED]
 /** Passes over the memory before post-copy: a guest that calms down needs none. */
 const POST_COPY_AFTER = 2
 
@@ -40,8 +47,10 @@ export interface Transfer {
   readonly performing: Promise<{ readonly cookieOut: Uint8Array }>
   /** The guest's memory and the disks that go along. */
   readonly bytes: number
-  /** Told once, when the guest was stopped for the last of it; must not throw. Not told with post-copy. */
-  readonly onStopped: () => void
+  /** Targets (`sda`) of disks that go along. */
+  readonly disks: readonly string[]
+  /** Told once, when the guest was stopped for the last of its memory and all of its disks are there; must not throw. Not told with post-copy. */
+  readonly onLast: () => void
   readonly signal: AbortSignal
 }
 
@@ -55,7 +64,7 @@ export interface Sent {
 /** Resolves when everything was sent; nothing is written by the watch any more then. @throws Stopped when it was ended, or failed by itself */
 export async function watchTransfer(
   { clock, libvirt, records, log }: TransferDeps,
-  { binding, dom, performing, bytes, onStopped, signal }: Transfer,
+  { binding, dom, performing, bytes, disks, onLast, signal }: Transfer,
 ): Promise<Sent> {
   const uid = binding.metadata.name
   const { id, options } = binding.spec.migration
@@ -69,15 +78,13 @@ export async function watchTransfer(
   let stoppedAt: number | null = null
   const stopped = async () => {
     if (options.postCopy === true) return
-    for await (const event of libvirt.events('lifecycle', { dom, signal: until }))
-      if (
-        event.kind === 'lifecycle' &&
-        event.event === DomainEventType.SUSPENDED &&
-        event.detail === SUSPENDED_MIGRATED
-      ) {
-        stoppedAt = clock.monotonic()
-        return onStopped()
-      }
+    const coming = new Set(disks)
+    const kinds = disks.length > 0 ? (['lifecycle', 'blockJob'] as const) : (['lifecycle'] as const)
+    for await (const event of libvirt.events<'lifecycle' | 'blockJob'>(kinds, { dom, signal: until })) {
+      if (event.kind === 'lifecycle' && isStop(event)) stoppedAt = clock.monotonic()
+      if (event.kind === 'blockJob' && OVER.includes(event.status)) coming.delete(event.dst)
+      if (stoppedAt !== null && coming.size === 0) return onLast()
+    }
   }
   const stopping = stopped().catch((error: unknown) => {
     if (!until.aborted) log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)
@@ -118,3 +125,6 @@ export async function watchTransfer(
     await Promise.all([ticking, stopping])
   }
 }
+
+const isStop = ({ event, detail }: LibvirtEvent<'lifecycle'>): boolean =>
+  event === DomainEventType.SUSPENDED && detail === SUSPENDED_MIGRATED

@@ -174,7 +174,7 @@ describe.each([
 
   it.each([
     ['the agent of the source during the transfer', 'source', 'prepare', 'after'],
-    ...(whole ? TARGETS : []),
+    ...TARGETS.filter(([, , ask]) => whole || ask === 'load'),
   ] as const)('stays, killed: %s', async (_who, side, ask, when) => {
     watch(vm)
     let killed: Promise<void> | undefined

@@ -111,6 +111,23 @@ it('lets the guest run only after the decision is on disk, and answers then', as
   }
 })
 
+it('tells the source while libvirt lets the guest run: nobody else comes to it before that', async () => {
+  let runs: () => void = () => undefined
+  const running = new Promise<void>((resolve) => {
+    runs = resolve
+  })
+  const one = world({ DomainResume: () => running, DomainGetState: () => ({ state: 1, reason: 1 }) })
+  expect(await finish(one)).toMatchObject({ phase: 'Committed', cookie: 'Bw==' })
+  const settling = one.moves.settle(uid, signal)
+  await systemClock.sleep(20)
+  expect(one.order.at(-1)).toBe('DomainResume')
+  expect(one.told()?.endTime).toBeUndefined()
+  runs()
+  await settling
+  expect(one.told()).toMatchObject({ phase: 'Committed', progress: { percent: 100 } })
+  expect(one.told()?.progress?.downtimeMs).toBeGreaterThanOrEqual(60)
+})
+
 it('writes the rest down after it has answered', async () => {
   const one = world()
   await finish(one)

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { MoveBinding, Records } from '../../../../agent/migration/records.ts'
 import { Stopped, watchTransfer } from '../../../../agent/migration/transfer.ts'
 import { systemClock } from '../../../../lib/clock.ts'
-import { DomainEventType } from '../../../../lib/libvirt/index.ts'
+import { ConnectDomainEventBlockJobStatus as DiskJob, DomainEventType } from '../../../../lib/libvirt/index.ts'
 import { waitFor } from '../../../support/wait.ts'
 
 const uid = '11111111-2222-4333-8444-555555555555'
@@ -16,7 +16,7 @@ const STATS = [
 ]
 
 /** Ticks come every few milliseconds. */
-function transfer(options: object = {}) {
+function transfer(options: object = {}, disks: readonly string[] = []) {
   const phases: string[] = []
   const calls: string[] = []
   let tell: (event: object) => void = () => undefined
@@ -62,7 +62,8 @@ function transfer(options: object = {}) {
       dom,
       performing,
       bytes: 1_000,
-      onStopped: () => phases.push('stopped'),
+      disks,
+      onLast: () => phases.push('last'),
       signal: new AbortController().signal,
     },
   )
@@ -72,6 +73,7 @@ function transfer(options: object = {}) {
     phases,
     calls,
     suspend: (detail: number) => tell({ kind: 'lifecycle', event: DomainEventType.SUSPENDED, detail }),
+    disk: (dst: string, status: number) => tell({ kind: 'blockJob', dst, status }),
     sent: () => end?.resolve({ cookieOut: new Uint8Array([1]) }),
     fails: () => end?.reject(new Error('the line is cut')),
     cancel: () => {
@@ -84,12 +86,32 @@ it('tells that the guest was stopped for the last of it, and writes nothing afte
   const one = transfer()
   await waitFor('progress', 10, () => one.phases.length > 0)
   one.suspend(1)
-  await waitFor('the word', 10, () => one.phases.includes('stopped'))
+  await waitFor('the word', 10, () => one.phases.includes('last'))
   const looks = one.calls.length
   await waitFor('more looks', 10, () => one.calls.length > looks + 2)
-  expect(one.phases.indexOf('stopped')).toBe(one.phases.length - 1)
+  expect(one.phases.indexOf('last')).toBe(one.phases.length - 1)
   one.sent()
   expect(await one.watching).toMatchObject({ cookie: new Uint8Array([1]), stoppedAt: expect.any(Number) })
+})
+
+it('tells it with disks when these are there as well', async () => {
+  const one = transfer({}, ['sda', 'sdb'])
+  await waitFor('progress', 10, () => one.phases.length > 0)
+  const events = [
+    () => one.disk('sda', DiskJob.READY),
+    () => one.suspend(1),
+    () => one.disk('sdb', DiskJob.COMPLETED),
+    () => one.disk('sda', DiskJob.FAILED),
+  ]
+  for (const event of events) {
+    event()
+    await systemClock.sleep(20)
+    expect(one.phases).not.toContain('last')
+  }
+  one.disk('sda', DiskJob.COMPLETED)
+  await waitFor('the word', 10, () => one.phases.includes('last'))
+  one.sent()
+  expect(await one.watching).toMatchObject({ stoppedAt: expect.any(Number) })
 })
 
 it('takes a guest that somebody else has paused for no such thing', async () => {
@@ -98,7 +120,7 @@ it('takes a guest that somebody else has paused for no such thing', async () => 
   await waitFor('progress', 10, () => one.phases.length > 3)
   one.sent()
   expect(await one.watching).toMatchObject({ stoppedAt: null })
-  expect(one.phases).not.toContain('stopped')
+  expect(one.phases).not.toContain('last')
 })
 
 it('does not tell it with post-copy, whose guest runs at the target long before the end', async () => {
@@ -107,7 +129,7 @@ it('does not tell it with post-copy, whose guest runs at the target long before 
   await waitFor('progress', 10, () => one.phases.length > 3)
   one.sent()
   await one.watching
-  expect(one.phases).not.toContain('stopped')
+  expect(one.phases).not.toContain('last')
 })
 
 it('ends what is called off, and passes on what failed by itself', async () => {

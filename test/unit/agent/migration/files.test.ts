@@ -1,0 +1,77 @@
+// What a target makes for a machine that comes: its local disks and its user data.
+import { expect, it } from 'vitest'
+import { targetFiles } from '../../../../agent/migration/files.ts'
+import type { MoveBinding } from '../../../../agent/migration/records.ts'
+
+const UID = '0d9f4a52-8f4e-4b8e-9d7c-0b9f6a1c2d3e'
+const DISK = '11111111-2222-4333-8444-555555555555'
+const xml = `<domain type='qemu'><name>default.web</name><uuid>${UID}</uuid><memory unit='KiB'>1024</memory><devices>
+<disk type='file' device='disk'><source file='/a/disks/${DISK}.qcow2'/><target dev='sda' bus='scsi'/></disk>
+<disk type='file' device='cdrom'><source file='/a/seeds/${UID}.0123456789abcdef.iso'/><target dev='sdz' bus='scsi'/><readonly/></disk>
+</devices></domain>`
+const binding = {
+  metadata: { name: UID },
+  spec: { subject: { name: 'web' }, migration: { peer: { node: 'h1', url: 'https://h1' } } },
+  objects: [{ kind: 'VirtualMachine', spec: { provisioning: { type: 'UserData', userData: '#!/bin/sh' } } }],
+} as unknown as MoveBinding
+
+/** A promise, and what ends it. */
+function later<T>() {
+  let end: { readonly resolve: (value: T) => void; readonly reject: (error: Error) => void } | undefined
+  const promise = new Promise<T>((resolve, reject) => {
+    end = { resolve, reject }
+  })
+  return { promise, resolve: (value: T) => end?.resolve(value), reject: (error: Error) => end?.reject(error) }
+}
+
+function world() {
+  const begun: string[] = []
+  const [disk, seed] = [later<{ readonly sizeBytes: bigint }>(), later<string>()]
+  const begin = <T>(what: string, end: Promise<T>) => {
+    begun.push(what)
+    return end
+  }
+  const files = targetFiles({
+    reader: { list: () => [] } as never,
+    driver: { create: () => begin('disk', disk.promise) } as never,
+    content: { release: async () => undefined } as never,
+    peers: {} as never,
+    seeds: { ensure: () => begin('seed', seed.promise) },
+    manifest: async () => ({ xml, disks: [{ uid: DISK, sizeBytes: '1024', base: null }], images: [] }),
+    stateDir: '/b',
+  })
+  const ended: string[] = []
+  const signal = new AbortController().signal
+  const preparing = files
+    .prepare(binding, async () => begun.push('noted'), signal)
+    .then(
+      () => ended.push('done'),
+      (error: Error) => ended.push(error.message),
+    )
+  return { begun, ended, disk, seed, preparing }
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, 10))
+
+it('makes disk and user data side by side, when the disk is noted', async () => {
+  const { begun, ended, disk, seed, preparing } = world()
+  await settled()
+  expect(begun[0]).toBe('noted')
+  expect([...begun.slice(1)].sort()).toEqual(['disk', 'seed'])
+  disk.resolve({ sizeBytes: 1024n })
+  await settled()
+  expect(ended).toEqual([])
+  seed.resolve('/b/seeds/x.iso')
+  await preparing
+  expect(ended).toEqual(['done'])
+})
+
+it('has ended both when one of them fails', async () => {
+  const { ended, disk, seed, preparing } = world()
+  seed.reject(new Error('no program makes an ISO'))
+  await settled()
+  expect(ended).toEqual([])
+  disk.resolve({ sizeBytes: 1024n })
+  await preparing
+  expect(ended).toEqual(['no program makes an ISO'])
+})
