@@ -77,25 +77,36 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
     }
   }
 
+  /** All but the user data; what the machine has, as libvirt's XML. */
+  const makeFiles = async (
+    binding: MoveBinding,
+    willMake: (disks: readonly string[]) => Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<string> => {
+    const { disks, images, xml } = await manifest(binding, signal)
+    const shared = inShared(classesOf(binding))
+    for (const image of images) await bring(binding, image.digest, image.uid, image.object, signal)
+    const moving = new Set(goAlong(xml, shared).flatMap(({ path = '' }) => uidOfDisk(path) ?? []))
+    const making = disks.filter((disk) => moving.has(disk.uid))
+    if (making.length > 0) await willMake(making.map((disk) => disk.uid))
+    await makeDisks(binding, making, signal)
+    for (const { path = '' } of observeDomain(xml).disks)
+      if (shared(path) && !(await isThere(path)))
+        throw new Error(`the disk ${path} of a shared class is not there on this host: is its folder mounted?`)
+    return xml
+  }
+
   return {
     prepare: async (binding, willMake, signal) => {
-      const uid = binding.metadata.name
-      const { disks, images, xml } = await manifest(binding, signal)
-      const shared = inShared(classesOf(binding))
-      for (const image of images) await bring(binding, image.digest, image.uid, image.object, signal)
-      const moving = new Set(goAlong(xml, shared).flatMap(({ path = '' }) => uidOfDisk(path) ?? []))
-      const making = disks.filter((disk) => moving.has(disk.uid))
-      if (making.length > 0) await willMake(making.map((disk) => disk.uid))
       const userData = userDataOf(binding)
-      // Programs of their own make the two: side by side. Neither is left under way when the other one fails.
-      const seeding =
-        userData !== null && hasSeed(xml)
-          ? seeds.ensure({ uid, hostname: binding.spec.subject.name, userData }, signal)
-          : Promise.resolve()
-      await allDone([makeDisks(binding, making, signal), seeding])
-      for (const { path = '' } of observeDomain(xml).disks)
-        if (shared(path) && !(await isThere(path)))
-          throw new Error(`the disk ${path} of a shared class is not there on this host: is its folder mounted?`)
+      const { name: uid } = binding.metadata
+      // A program of its own makes it, while the source says what the machine has. Neither is left under way when the other one fails.
+      const [made, seed] = await Promise.allSettled([
+        makeFiles(binding, willMake, signal),
+        userData === null ? null : seeds.ensure({ uid, hostname: binding.spec.subject.name, userData }, signal),
+      ])
+      if (made.status === 'rejected') throw made.reason
+      if (seed.status === 'rejected' && hasSeed(made.value)) throw seed.reason
     },
     locate: (binding, path) => {
       const file = fileAt(path)
@@ -123,11 +134,6 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
       }
     },
   }
-}
-
-/** All have ended. @throws what the first of them failed with */
-async function allDone(works: readonly Promise<unknown>[]): Promise<void> {
-  for (const one of await Promise.allSettled(works)) if (one.status === 'rejected') throw one.reason
 }
 
 const ofKind = <T extends KubeObject>({ objects = [] }: MoveBinding, kind: string): readonly T[] =>

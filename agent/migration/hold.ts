@@ -6,7 +6,7 @@ export interface Hold {
   readonly side: 'Source' | 'Target'
   readonly peer: string
   readonly phase: MigrationPhase
-  /** In words, for the condition. */
+  /** In words, for the condition. The same through all that is over in moments: a status that says each of them is written and read while the guest is paused. */
   readonly message: string
   /** RFC 3339; when the transfer began, as far as this host knows. */
   readonly startTime?: string
@@ -29,11 +29,11 @@ export function holdOf(binding: HostBinding | null): Hold | null {
       : null
   if (known !== undefined && ARRIVED.includes(known.phase) && known.endTime !== undefined) return null
   const phase = known?.phase ?? 'Preparing'
-  return { ...rest, phase, message: say || `it is coming from ${peer} (${phase})` }
+  return { ...rest, phase, message: say || `it is coming from ${peer}` }
 }
 
 function atSource(phase: MigrationPhase, peer: string): string {
-  if (phase === 'Transferring') return `its memory is being sent to ${peer}`
-  if (phase === 'Finishing') return `${peer} has all of it and is asked to take it`
-  return `it runs on ${peer}`
+  return phase === 'Transferring' || phase === 'Finishing'
+    ? `its memory is being sent to ${peer}, which then takes it over`
+    : `it runs on ${peer}`
 }

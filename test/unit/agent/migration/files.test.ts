@@ -5,10 +5,12 @@ import type { MoveBinding } from '../../../../agent/migration/records.ts'
 
 const UID = '0d9f4a52-8f4e-4b8e-9d7c-0b9f6a1c2d3e'
 const DISK = '11111111-2222-4333-8444-555555555555'
-const xml = `<domain type='qemu'><name>default.web</name><uuid>${UID}</uuid><memory unit='KiB'>1024</memory><devices>
+const xmlWith = (
+  seed: string,
+) => `<domain type='qemu'><name>default.web</name><uuid>${UID}</uuid><memory unit='KiB'>1024</memory><devices>
 <disk type='file' device='disk'><source file='/a/disks/${DISK}.qcow2'/><target dev='sda' bus='scsi'/></disk>
-<disk type='file' device='cdrom'><source file='/a/seeds/${UID}.0123456789abcdef.iso'/><target dev='sdz' bus='scsi'/><readonly/></disk>
-</devices></domain>`
+${seed}</devices></domain>`
+const SEED = `<disk type='file' device='cdrom'><source file='/a/seeds/${UID}.0123456789abcdef.iso'/><target dev='sdz' bus='scsi'/><readonly/></disk>`
 const binding = {
   metadata: { name: UID },
   spec: { subject: { name: 'web' }, migration: { peer: { node: 'h1', url: 'https://h1' } } },
@@ -24,7 +26,7 @@ function later<T>() {
   return { promise, resolve: (value: T) => end?.resolve(value), reject: (error: Error) => end?.reject(error) }
 }
 
-function world() {
+function world(xml = xmlWith(SEED)) {
   const begun: string[] = []
   const [disk, seed] = [later<{ readonly sizeBytes: bigint }>(), later<string>()]
   const begin = <T>(what: string, end: Promise<T>) => {
@@ -37,7 +39,10 @@ function world() {
     content: { release: async () => undefined } as never,
     peers: {} as never,
     seeds: { ensure: () => begin('seed', seed.promise) },
-    manifest: async () => ({ xml, disks: [{ uid: DISK, sizeBytes: '1024', base: null }], images: [] }),
+    manifest: async () => {
+      begun.push('asked')
+      return { xml, disks: [{ uid: DISK, sizeBytes: '1024', base: null }], images: [] }
+    },
     stateDir: '/b',
   })
   const ended: string[] = []
@@ -53,11 +58,11 @@ function world() {
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 10))
 
-it('makes disk and user data side by side, when the disk is noted', async () => {
+it('makes user data beside all else, and a disk when it is noted', async () => {
   const { begun, ended, disk, seed, preparing } = world()
   await settled()
-  expect(begun[0]).toBe('noted')
-  expect([...begun.slice(1)].sort()).toEqual(['disk', 'seed'])
+  expect(begun.filter((what) => what !== 'seed')).toEqual(['asked', 'noted', 'disk'])
+  expect(begun).toContain('seed')
   disk.resolve({ sizeBytes: 1024n })
   await settled()
   expect(ended).toEqual([])
@@ -74,4 +79,12 @@ it('has ended both when one of them fails', async () => {
   disk.resolve({ sizeBytes: 1024n })
   await preparing
   expect(ended).toEqual(['no program makes an ISO'])
+})
+
+it('does not fail for user data that the guest was not started with', async () => {
+  const { ended, disk, seed, preparing } = world(xmlWith(''))
+  seed.reject(new Error('no program makes an ISO'))
+  disk.resolve({ sizeBytes: 1024n })
+  await preparing
+  expect(ended).toEqual(['done'])
 })

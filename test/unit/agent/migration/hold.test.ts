@@ -42,6 +42,18 @@ it.each([
   expect(holdOf(object) !== null).toBe(held)
 })
 
+it.each([
+  ['Source', 'Transferring', 'Finishing'],
+  ['Target', 'Prepared', 'Committed'],
+] as const)(
+  'says the same at the %s while the guest is handed over: nothing is written for it',
+  (side, before, after) => {
+    const words = [before, after].map((phase) => holdOf(binding(side, phase))?.message)
+    expect(words[0]).toBe(words[1])
+    expect(words[0]).toContain('h2')
+  },
+)
+
 it('no binding, no hold', () => {
   expect(holdOf(null)).toBeNull()
 })
