@@ -172,8 +172,6 @@ export class SourceMoves {
     const packing = luggage(uid, dom, signal)
     packing.catch(() => undefined)
     const opening = libvirt.dedicated({ signal, timeoutMs: CALL_MS })
-    // Whatever it says: the connection over which it will be asked is made meanwhile.
-    void this.#ask(binding, 'state', {}, signal, ASK_MS).catch(() => undefined)
     // What is asked of libvirt meanwhile changes nothing.
     await records.write(uid, id, 'Transferring', { progress: { percent: 3 } }).catch(async (error: unknown) => {
       await opening.then((unused) => unused.close()).catch(() => undefined)
