@@ -13,8 +13,10 @@ const HANDED = 2
 const SPLIT = [12, 13]
 /** virDomainJobOperation; a migration that goes out. */
 const MIGRATION_OUT = 5
-/** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
-const UNDEFINE_ALL = 1 | 2 | 4 | 16
+/** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | CHECKPOINTS_METADATA. */
+const UNDEFINE = 1 | 2 | 16
+/** VIR_DOMAIN_UNDEFINE_NVRAM, _KEEP_NVRAM. */
+const VARIABLES = { erased: 4, kept: 8 } as const
 const DESTROY_MS = 60_000
 
 type Calls = LibvirtCalls | Pick<Dedicated, 'call'>
@@ -74,10 +76,15 @@ export async function end(libvirt: LibvirtCalls, dom: DomainRef, signal: AbortSi
   await libvirt.call('DomainDestroyFlags', { dom, flags: 0 }, { signal, timeoutMs: DESTROY_MS }).catch(tolerate)
 }
 
-/** Its QEMU is gone afterwards, and its definition. */
-export async function erase(libvirt: LibvirtCalls, dom: DomainRef, signal: AbortSignal): Promise<void> {
+/** Its QEMU is gone afterwards, and its definition; and its firmware's variables, unless it is started anew here. */
+export async function erase(
+  libvirt: LibvirtCalls,
+  dom: DomainRef,
+  signal: AbortSignal,
+  variables: keyof typeof VARIABLES = 'erased',
+): Promise<void> {
   await end(libvirt, dom, signal)
-  await libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_ALL }, { signal }).catch(tolerate)
+  await libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE | VARIABLES[variables] }, { signal }).catch(tolerate)
 }
 
 function tolerate(error: unknown): void {

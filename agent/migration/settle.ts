@@ -15,6 +15,8 @@ const DEFINE_MS = 30_000
 const LOADED_MS = 1_000
 /** virDomainRunningReason: post-copy under way, broken; virDomainPausedReason: broken. */
 const RUNS_BY_POST_COPY = 10
+/** virDomainShutoffReason. */
+const SHUT_DOWN_BY_ITSELF = 1
 const POST_COPY_BROKEN = { running: 11, paused: 13 } as const
 
 export interface SettleDeps {
@@ -49,8 +51,8 @@ export async function settle(
   const byPostCopy = isByPostCopy(seen)
   if (byPostCopy && incoming === null && !lost) return 'wait'
   const end = { endTime: new Date(clock.now()).toISOString() }
-  if (isBroken(seen) || (lost && (byPostCopy || seen.domain === 'absent' || seen.domain === 'off'))) {
-    await erase(libvirt, dom, signal)
+  if (isBroken(seen) || (lost && byPostCopy) || (goesByPostCopy(binding) && isGone(seen))) {
+    await erase(libvirt, dom, signal, 'kept')
     guests.release(uid)
     const message =
       'the connection broke while parts of the guest were on both hosts: it is started anew by its run policy'
@@ -67,6 +69,15 @@ export async function settle(
   guests.release(uid)
   return 'settled'
 }
+
+const goesByPostCopy = ({ spec }: MoveBinding): boolean => spec.migration.options.postCopy === true
+
+/**
+ * It ended before all of it was here: by post-copy Committed is on disk before libvirt is told to let it run, and libvirt ends it with the agent
+ * that died in between. One that powered itself off was whole.
+ */
+const isGone = ({ domain, reason }: Seen): boolean =>
+  domain === 'absent' || (domain === 'off' && reason !== SHUT_DOWN_BY_ITSELF)
 
 const isByPostCopy = ({ domain, reason }: Seen): boolean => domain === 'running' && reason === RUNS_BY_POST_COPY
 

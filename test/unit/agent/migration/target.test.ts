@@ -4,15 +4,18 @@ import { expect, it } from 'vitest'
 import { type MoveBinding, Records } from '../../../../agent/migration/records.ts'
 import { TargetMoves } from '../../../../agent/migration/target.ts'
 import { systemClock } from '../../../../lib/clock.ts'
+import { DomainUndefineFlagsValues } from '../../../../lib/libvirt/index.ts'
 import type { BindingMigrationStatus, HostBinding } from '../../../../schemas/index.ts'
 import { waitFor } from '../../../support/wait.ts'
 
 const uid = '11111111-2222-4333-8444-555555555555'
 const XML = `<domain type='qemu'><name>default.web</name><uuid>${uid}</uuid><memory unit='KiB'>1024</memory><devices/></domain>`
+const { KEEP_NVRAM } = DomainUndefineFlagsValues
 const PAUSED = { state: 3, reason: 1 }
 
 interface World {
   readonly moves: TargetMoves
+  readonly records: Records
   readonly binding: () => MoveBinding
   /** libvirt's calls and the phases that reached the disk, in their order. */
   readonly order: string[]
@@ -43,8 +46,9 @@ function world(
     DomainGetState: () => PAUSED,
     DomainGetJobStats: () => ({ type: 0, params: [] }),
   }
-  const call = async (name: string, args: { readonly cookieIn?: Uint8Array }) => {
+  const call = async (name: string, args: { readonly cookieIn?: Uint8Array; readonly flags?: number }) => {
     order.push(name)
+    if (name === 'DomainUndefineFlags') order.push(`keeps variables: ${((args.flags ?? 0) & KEEP_NVRAM) !== 0}`)
     if (name === 'DomainMigrateFinish3Params') order.push(`cookie ${args.cookieIn?.join(' ') ?? ''}`)
     return ((answers[name] ?? usual[name])?.() ?? {}) as never
   }
@@ -86,7 +90,7 @@ function world(
     tls: false,
     address: () => '127.0.0.1',
   })
-  return { moves, order, binding: () => binding as MoveBinding, told: () => binding.status?.migration }
+  return { moves, records, order, binding: () => binding as MoveBinding, told: () => binding.status?.migration }
 }
 
 const signal = new AbortController().signal
@@ -234,6 +238,8 @@ it.each([
   expect(await finishing).toMatchObject({ phase: 'Committed' })
   expect(one.told()?.reason).toBe(reason)
   expect(one.order.includes('DomainDestroyFlags')).toBe(reason !== undefined)
+  // It is started anew here, from its disks and with the variables of its firmware.
+  expect(one.order.includes('keeps variables: true')).toBe(reason !== undefined)
   expect(one.told()?.endTime).toBeDefined()
 })
 
@@ -249,4 +255,17 @@ it.each([
   if (reason !== undefined) expect(await finishing).toMatchObject({ phase: 'Committed' })
   expect(one.told()?.reason).toBe(reason)
   expect(one.order.includes('DomainDestroyFlags')).toBe(reason !== undefined)
+})
+
+it.each([
+  ['is gone', { state: 5, reason: 2 }, 'PostCopyFailed'],
+  ['runs, and is whole', WHOLE, undefined],
+  ['has powered itself off since, and was whole', { state: 5, reason: 1 }, undefined],
+])('a post-copy that an agent left as Committed, whose guest %s', async (_title, state, reason) => {
+  const one = world({ DomainGetState: () => state }, null, { postCopy: true })
+  await one.records.write(uid, 'm', 'Committed')
+  expect(await one.moves.settle(uid, signal)).toBe('settled')
+  expect(one.told()).toMatchObject({ phase: 'Committed', ...(reason === undefined ? {} : { reason }) })
+  expect(one.told()?.reason).toBe(reason)
+  expect(one.told()?.endTime).toBeDefined()
 })
