@@ -8,6 +8,9 @@ import type { TargetDomain } from './target-plan.ts'
 /** virDomainState: running, blocked; paused. */
 const RUNNING = [1, 2]
 const PAUSED = 3
+/** virDomainState, and its virDomainShutoffReason. */
+const SHUTOFF = 5
+const MIGRATED = 4
 /** virDomainPausedReason: migration; post-copy, and one that failed. */
 const HANDED = 2
 const SPLIT = [12, 13]
@@ -33,6 +36,8 @@ export async function lookAt(libvirt: LibvirtCalls, dom: DomainRef, signal: Abor
     if (RUNNING.includes(state)) return { domain: 'running', reason }
     if (state === PAUSED)
       return { domain: reason === HANDED ? 'handed' : SPLIT.includes(reason) ? 'split' : 'paused', reason }
+    // A post-copy that lost its client and came to its end: all of the guest is at the target, which may not have been told to let it run.
+    if (state === SHUTOFF && reason === MIGRATED) return { domain: 'split', reason }
     return { domain: state === 4 || state === 7 ? 'paused' : 'off', reason }
   } catch (error) {
     if (isNoDomain(error)) return { domain: 'absent', reason: 0 }

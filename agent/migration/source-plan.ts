@@ -6,7 +6,10 @@
 //                 dead and cannot say it any more, what the guest held here may be older than its disks, and is given up.
 import type { BindingMigration, MigrationPhase } from '../../schemas/index.ts'
 
-/** Paused by libvirt: `handed` when all of it was sent, `split` when post-copy sends the rest of it: nothing but the target can let it go on. */
+/**
+ * Paused by libvirt: `handed` when all of it was sent, `split` when post-copy sends the rest of it, or has sent it and ended: nothing but the
+ * target can let it go on.
+ */
 export type SourceDomain = 'running' | 'handed' | 'split' | 'paused' | 'off' | 'absent'
 
 export interface SourceSeen {

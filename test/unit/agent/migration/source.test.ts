@@ -14,6 +14,8 @@ const HANDED = { state: 3, reason: 2 }
 const BY_POST_COPY = { state: 3, reason: 12 }
 const BROKEN = { state: 3, reason: 13 }
 const OFF = { state: 5, reason: 1 }
+/** virDomainShutoffReason: migrated. */
+const SENT = { state: 5, reason: 4 }
 /** virDomainJobOperation. */
 const MIGRATION_OUT = 5
 const signal = new AbortController().signal
@@ -75,6 +77,7 @@ describe('the target is asked by a new agent', () => {
   it.each([
     ['QEMU is gone', OFF, [], 'lost'],
     ['all was sent', HANDED, [], 'abort'],
+    ['post-copy has sent all of it, and its QEMU is gone', SENT, [], 'abort'],
     ['post-copy sends', BY_POST_COPY, [1n], 'abort'],
     ['the connection is broken', BROKEN, [], 'lost'],
     ['the connection is broken, and libvirt waits for another one', BROKEN, [5n, 5n], 'lost'],
@@ -88,8 +91,11 @@ describe('the target is asked by a new agent', () => {
   })
 })
 
-it('ends a guest that is split before it says so: its run policy starts it anew', async () => {
-  const { moves, order, asked, binding } = world(BY_POST_COPY)
+it.each([
+  ['ends a guest that is split', BY_POST_COPY],
+  ['looks for no guest when post-copy has sent all of it', SENT],
+])('%s before it says so: its run policy starts it anew', async (_title, state) => {
+  const { moves, order, asked, binding } = world(state)
   await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)
   expect(order).toEqual(['DomainDestroyFlags', 'Failed PostCopyFailed'])
   expect(asked).toEqual(['abort'])
