@@ -1,5 +1,6 @@
 // Objects by name, kept in the order of namespace and name.
 import type { KubeObject, NamespacedName } from '../object.ts'
+import { SortedIds } from './sorted-ids.ts'
 
 /** NUL sorts before every character of a name, so that `a` comes before `a-b` whatever follows. */
 const SEPARATOR = '\0'
@@ -9,7 +10,7 @@ const idOf = ({ namespace, name }: NamespacedName): string => namespace + SEPARA
 
 export class SortedObjects {
   readonly #objects = new Map<string, KubeObject>()
-  readonly #ids: string[] = []
+  readonly #ids = new SortedIds()
 
   get(name: NamespacedName): KubeObject | null {
     return this.#objects.get(idOf(name)) ?? null
@@ -17,13 +18,13 @@ export class SortedObjects {
 
   set(name: NamespacedName, object: KubeObject): void {
     const id = idOf(name)
-    if (!this.#objects.has(id)) this.#ids.splice(this.#place(id), 0, id)
+    if (!this.#objects.has(id)) this.#ids.add(id)
     this.#objects.set(id, object)
   }
 
   delete(name: NamespacedName): void {
     const id = idOf(name)
-    if (this.#objects.delete(id)) this.#ids.splice(this.#place(id), 1)
+    if (this.#objects.delete(id)) this.#ids.delete(id)
   }
 
   get size(): number {
@@ -32,13 +33,14 @@ export class SortedObjects {
 
   /** So many at most, in order. */
   first(most: number): KubeObject[] {
-    return this.#of(this.#ids.slice(0, most))
+    return this.#of(this.#ids.first(most))
   }
 
   /** In order; only of one namespace when given. */
   list(namespace?: string): KubeObject[] {
-    if (namespace === undefined) return this.#of(this.#ids)
-    return this.#of(this.#ids.slice(this.#place(namespace + SEPARATOR), this.#place(namespace + AFTER_SEPARATOR)))
+    return this.#of(
+      namespace === undefined ? this.#ids.all() : this.#ids.all(namespace + SEPARATOR, namespace + AFTER_SEPARATOR),
+    )
   }
 
   #of(ids: readonly string[]): KubeObject[] {
@@ -48,17 +50,5 @@ export class SortedObjects {
       if (object !== undefined) found.push(object)
     }
     return found
-  }
-
-  /** Index of the first id that is not before `id`. */
-  #place(id: string): number {
-    let low = 0
-    let high = this.#ids.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#ids[middle] ?? '') < id) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 }

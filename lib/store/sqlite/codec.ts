@@ -1,6 +1,6 @@
-// Objects as the text that is stored: JSON, with secret parts sealed. Each text is parsed once and the value shared, frozen.
+// Objects as the text that is stored: JSON, with secret parts sealed. Values are shared, frozen.
 import type { KubeObject } from '../../object.ts'
-import { deepFreeze } from '../frozen.ts'
+import { deepFreeze, frozenPlain } from '../frozen.ts'
 import type { Sealer } from '../sealer.ts'
 import { MAX_OBJECT_BYTES, type Revision, StoreError, type StoreKey } from '../store.ts'
 
@@ -52,12 +52,13 @@ export class Codec {
 
   /** The object as of `revision`: as shared value and as text. @throws StoreError `too-large` */
   encode(key: StoreKey, object: KubeObject, revision: Revision): Encoded {
-    const text = JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
+    const stamped = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
+    const text = JSON.stringify(stamped)
     const bytes = Buffer.byteLength(text)
     if (bytes > MAX_OBJECT_BYTES) {
       throw new StoreError('too-large', `the object has ${bytes} bytes; at most ${MAX_OBJECT_BYTES} are stored`, key)
     }
-    const value = deepFreeze(JSON.parse(text) as KubeObject)
+    const value = frozenPlain(stamped)
     const fields = this.#sealing?.fields[key.resource]
     if (this.#sealing === undefined || fields === undefined) return { value, text }
     const { sealer } = this.#sealing

@@ -2,6 +2,9 @@
 import type { Database } from 'better-sqlite3'
 import type { Revision, StoreKey } from '../store.ts'
 
+/** Which object has a name, and its revision. */
+export type Head = Pick<ObjectRow, 'uid' | 'revision'>
+
 export interface ObjectRow {
   readonly namespace: string
   readonly name: string
@@ -28,8 +31,8 @@ export interface MetaRow {
   readonly key_check: string | null
 }
 
-/** A page's row: `previous` values of later changes have no revision column, it is inside their text. */
-export type PageRow = Pick<ObjectRow, 'namespace' | 'name' | 'value'>
+/** A page's row. `previous` values of later changes have no revision column: it is null, and inside their text. */
+export type PageRow = Pick<ObjectRow, 'namespace' | 'name' | 'value'> & { readonly revision: Revision | null }
 
 interface Position {
   readonly namespace: string
@@ -42,15 +45,16 @@ const asOf = (namespaceFilter: string): string => `
     SELECT min(revision) AS revision FROM changes WHERE resource = @resource AND revision > @revision ${namespaceFilter}
     GROUP BY namespace, name
   )
-  SELECT namespace, name, value FROM objects
+  SELECT namespace, name, revision, value FROM objects
    WHERE resource = @resource AND revision <= @revision ${namespaceFilter} AND (namespace, name) > (@afterNamespace, @afterName)
   UNION ALL
-  SELECT namespace, name, previous AS value FROM changes
+  SELECT namespace, name, NULL AS revision, previous AS value FROM changes
    WHERE revision IN (SELECT revision FROM first) AND previous IS NOT NULL AND (namespace, name) > (@afterNamespace, @afterName)
   ORDER BY namespace, name LIMIT @limit`
 
 export class Rows {
   readonly #get
+  readonly #head
   readonly #listAll
   readonly #listIn
   readonly #countAll
@@ -73,6 +77,9 @@ export class Rows {
     this.#get = db.prepare<[string, string, string], ObjectRow>(
       `SELECT ${columns} FROM objects WHERE resource = ? AND namespace = ? AND name = ?`,
     )
+    this.#head = db.prepare<[string, string, string], Head>(
+      'SELECT uid, revision FROM objects WHERE resource = ? AND namespace = ? AND name = ?',
+    )
     const page = `WHERE resource = ? ORDER BY namespace, name LIMIT ?`
     const pageIn = `WHERE resource = ? AND namespace = ? ORDER BY name LIMIT ?`
     this.#listAll = db.prepare<[string, number], ObjectRow>(`SELECT ${columns} FROM objects ${page}`)
@@ -90,8 +97,10 @@ export class Rows {
     this.#remove = db.prepare<[string, string, string]>(
       'DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?',
     )
-    this.#log = db.prepare<[Revision, number, string, string, string, string, string | null, string | null]>(
-      'INSERT INTO changes (revision, at, resource, namespace, name, type, value, previous) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    // What it was stays in the database on its way into the log.
+    this.#log = db.prepare<[Revision, number, string, string, string, string, string | null, string, string, string]>(
+      `INSERT INTO changes (revision, at, resource, namespace, name, type, value, previous) VALUES (?, ?, ?, ?, ?, ?, ?,
+       (SELECT value FROM objects WHERE resource = ? AND namespace = ? AND name = ?))`,
     )
     this.#advance = db.prepare<[Revision]>('UPDATE meta SET revision = ?')
     this.#changesAfter = db.prepare<[string, Revision, number], ChangeRow>(
@@ -108,6 +117,8 @@ export class Rows {
   meta = (): MetaRow | undefined => this.#meta.get()
 
   get = (key: StoreKey): ObjectRow | undefined => this.#get.get(key.resource, key.namespace, key.name)
+
+  head = (key: StoreKey): Head | undefined => this.#head.get(key.resource, key.namespace, key.name)
 
   /** The first `limit` objects of now; all when it is negative. */
   list(resource: string, namespace: string | undefined, limit: number): readonly ObjectRow[] {
@@ -138,9 +149,10 @@ export class Rows {
     this.#remove.run(key.resource, key.namespace, key.name)
   }
 
-  log(key: StoreKey, revision: Revision, at: number, value: string | null, previous: string | null): void {
+  /** Before the object itself is written: the log keeps what it was, too. */
+  log({ resource, namespace, name }: StoreKey, revision: Revision, at: number, value: string | null): void {
     const type = value === null ? 'delete' : 'put'
-    this.#log.run(revision, at, key.resource, key.namespace, key.name, type, value, previous)
+    this.#log.run(revision, at, resource, namespace, name, type, value, resource, namespace, name)
   }
 
   advance(revision: Revision): void {

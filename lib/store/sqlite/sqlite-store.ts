@@ -229,6 +229,8 @@ export class SqliteStore implements Store {
 
   #entryAsOf(resource: string, row: PageRow): Entry {
     const key = { resource, namespace: row.namespace, name: row.name }
+    // It is as it was: most of a list.
+    if (row.revision !== null) return this.#entry(key, row.revision, row.value)
     const value = this.#parts.codec.decode(key, row.value)
     return { key, value, revision: BigInt(value.metadata.resourceVersion) }
   }

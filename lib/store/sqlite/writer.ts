@@ -5,7 +5,7 @@ import { type Change, type Entry, type Expect, type Op, type Revision, StoreErro
 import type { Codec } from './codec.ts'
 import { isFatal, isSqliteFailure, toStoreError } from './failure.ts'
 import type { Health } from './health.ts'
-import type { ObjectRow, Rows } from './rows.ts'
+import type { Head, Rows } from './rows.ts'
 import type { SharedValues } from './shared-values.ts'
 
 /** Transactions per commit at most, so that a burst cannot hold the event loop for long. */
@@ -53,12 +53,20 @@ export interface CommitObserver {
 /** The one writer of a database. */
 export class Writer {
   readonly #options: WriterOptions
+  readonly #marks
   #pending: Request[] = []
   #revision: Revision
   #closed: StoreError | null = null
 
   constructor(options: WriterOptions) {
     this.#options = options
+    const { db } = options
+    this.#marks = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      savepoint: db.prepare('SAVEPOINT one'),
+      release: db.prepare('RELEASE one'),
+    }
     this.#revision = options.revision
   }
 
@@ -160,10 +168,10 @@ export class Writer {
 
   #transaction<T>(work: () => T): T {
     const { db } = this.#options
-    db.exec('BEGIN IMMEDIATE')
+    this.#marks.begin.run()
     try {
       const result = work()
-      db.exec('COMMIT')
+      this.#marks.commit.run()
       return result
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
@@ -175,10 +183,10 @@ export class Writer {
   #attempt(request: Request): Attempt {
     const { db } = this.#options
     const before = this.#revision
-    db.exec('SAVEPOINT one')
+    this.#marks.savepoint.run()
     try {
       const done = request.ops.map((op) => this.#apply(op))
-      db.exec('RELEASE one')
+      this.#marks.release.run()
       const written = done.flatMap(({ written }) => (written === null ? [] : [written]))
       return { request, result: done.map(({ entry }) => entry), written }
     } catch (error) {
@@ -186,13 +194,13 @@ export class Writer {
       if (!ownFault || !db.inTransaction) throw error
       this.#revision = before
       db.exec('ROLLBACK TO one')
-      db.exec('RELEASE one')
+      this.#marks.release.run()
       return { request, error }
     }
   }
 
   #apply(op: Op): { readonly entry: Entry | null; readonly written: Written | null } {
-    const row = this.#options.rows.get(op.key)
+    const row = this.#options.rows.head(op.key)
     if (op.op === 'create') {
       if (row !== undefined) throw new StoreError('exists', `${say(op.key)} exists already`, op.key)
       return this.#put(op.key, op.value, undefined)
@@ -203,39 +211,38 @@ export class Writer {
     return op.op === 'update' ? this.#put(op.key, op.value, row) : this.#delete(op.key, row)
   }
 
-  #put(key: StoreKey, object: Entry['value'], row: ObjectRow | undefined) {
+  #put(key: StoreKey, object: Entry['value'], row: Head | undefined) {
     const { rows, codec, clock } = this.#options
     const revision = this.#revision + 1n
     const { value, text } = codec.encode(key, object, revision)
     const previous = row === undefined ? null : this.#current(key, row)
+    rows.log(key, revision, clock.now(), text)
     rows.put(key, value.metadata.uid, revision, text)
-    rows.log(key, revision, clock.now(), text, row?.value ?? null)
     this.#revision = revision
     const entry: Entry = { key, value, revision }
     return { entry, written: { change: { type: 'put', entry, previous }, bytes: text.length } as const }
   }
 
-  #delete(key: StoreKey, row: ObjectRow) {
+  #delete(key: StoreKey, row: Head) {
     const { rows, clock } = this.#options
     const revision = this.#revision + 1n
     const previous = this.#current(key, row)
+    rows.log(key, revision, clock.now(), null)
     rows.remove(key)
-    rows.log(key, revision, clock.now(), null, row.value)
     this.#revision = revision
-    return {
-      entry: null,
-      written: { change: { type: 'delete', key, revision, previous }, bytes: row.value.length } as const,
-    }
+    const bytes = JSON.stringify(previous).length
+    return { entry: null, written: { change: { type: 'delete', key, revision, previous }, bytes } as const }
   }
 
-  #current(key: StoreKey, row: ObjectRow): Entry['value'] {
-    return this.#options.values.value(key, row.revision) ?? this.#options.codec.decode(key, row.value)
+  #current(key: StoreKey, row: Head): Entry['value'] {
+    const { values, codec, rows } = this.#options
+    return values.value(key, row.revision) ?? codec.decode(key, rows.get(key)?.value ?? '')
   }
 }
 
 const say = (key: StoreKey): string => `${key.resource} ${key.namespace === '' ? '' : `${key.namespace}/`}${key.name}`
 
-function check(key: StoreKey, row: ObjectRow, expect: Expect | undefined): void {
+function check(key: StoreKey, row: Head, expect: Expect | undefined): void {
   if (expect?.uid !== undefined && expect.uid !== row.uid) {
     throw new StoreError(
       'conflict',
