@@ -25,6 +25,8 @@ export class AgentStandIn {
   readonly #objects = new Map<string, Map<string, KubeObject>>()
   readonly #watches = new Map<string, Set<ServerResponse>>()
   #log: Told[] = []
+  /** What it would do with bindings that it has taken; null while it does so at once. */
+  #held: (() => void)[] | null = null
 
   constructor(name: string, holdings: Holdings) {
     this.name = name
@@ -40,6 +42,16 @@ export class AgentStandIn {
   /** Says something new of a machine, as an agent does when its guest changes. */
   tell(vm: VirtualMachine): void {
     this.#change('virtualmachines', vm)
+  }
+
+  /** From now on it takes bindings and says nothing more of them, until {@link goOn}. */
+  hold(): void {
+    this.#held ??= []
+  }
+
+  goOn(): void {
+    for (const act of this.#held ?? []) setImmediate(act)
+    this.#held = null
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
@@ -102,7 +114,9 @@ export class AgentStandIn {
     const metadata = { ...asked.metadata, uid: `binding-${name}-${this.name}` }
     const stored = this.#change('hostbindings', { ...kept, metadata } as HostBinding) as HostBinding
     say(response, method === 'POST' ? 201 : 200, { ...stored, objects })
-    setImmediate(() => this.#carryOut(stored, objects[0]))
+    const act = () => this.#carryOut(stored, objects[0])
+    if (this.#held === null) setImmediate(act)
+    else this.#held.push(act)
   }
 
   /** As an agent tells of it: it starts, the binding is taken, it runs. */

@@ -120,11 +120,15 @@ async function make(options: BedOptions, ends: (() => Promise<unknown> | unknown
   return { hosts, perHost, socket, client, pid: scheduler.pid ?? 0, fleet: (ask) => fleet(ask) }
 }
 
-/** With BERTH_BENCH_PROFILE the scheduler writes a CPU profile into that folder when it ends. */
+/** With BERTH_BENCH_PROFILE the scheduler writes a CPU profile into that folder when it ends; BERTH_BENCH_NODE has more words for its Node. */
 function schedulerProgram(root: string): readonly string[] {
-  const { BERTH_BENCH_PROFILE: folder } = process.env
+  const { BERTH_BENCH_PROFILE: folder, BERTH_BENCH_NODE: more = '' } = process.env
   const program = join(root, 'bin/berth-scheduler')
-  return folder === undefined ? [program] : [process.execPath, '--cpu-prof', `--cpu-prof-dir=${folder}`, program]
+  const words = [
+    ...more.split(' ').filter((word) => word !== ''),
+    ...(folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`]),
+  ]
+  return words.length === 0 ? [program] : [process.execPath, ...words, program]
 }
 
 const answers = async (client: Client): Promise<boolean> =>

@@ -20,6 +20,11 @@ export type FleetAsk =
   | { readonly ask: 'lease'; readonly port: number }
   /** Machines that run say something new, so many a second, spread over all hosts; each word holds the moment at which it was said. */
   | { readonly ask: 'tell'; readonly perSecond: number; readonly seconds: number }
+  /** From now on agents take bindings and say nothing of what becomes of them, until they go on. */
+  | { readonly ask: 'hold' }
+  | { readonly ask: 'goOn' }
+  /** Answered once so many bindings were put since the start. */
+  | { readonly ask: 'bound'; readonly puts: number }
   | { readonly ask: 'figures' }
   /** Which machines each host has. */
   | { readonly ask: 'held' }
@@ -38,6 +43,8 @@ export interface FleetFigures {
 /** Certificates that are signed at the same time: each is a process. */
 const SIGNING = 4
 const ANSWER_MS = 15_000
+/** Puts are counted so often by who waits for them. */
+const LOOK_MS = 20
 /** Words of a status before the moment, which is in milliseconds since 1970 with its fractions. */
 export const SAID_AT = 'said at '
 export const wallMs = (): number => performance.timeOrigin + performance.now()
@@ -133,12 +140,27 @@ class Fleet {
     }
   }
 
+  get #puts(): number {
+    return [...this.#hosts.values()].reduce((sum, { agent }) => sum + agent.puts, 0)
+  }
+
+  hold(): void {
+    for (const { agent } of this.#hosts.values()) agent.hold()
+  }
+
+  goOn(): void {
+    for (const { agent } of this.#hosts.values()) agent.goOn()
+  }
+
+  async bound(puts: number): Promise<void> {
+    while (this.#puts < puts) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+
   figures(): FleetFigures {
     const leaseMs = this.#leaseMs
     this.#leaseMs = []
     const { user, system } = process.cpuUsage()
-    const puts = [...this.#hosts.values()].reduce((sum, { agent }) => sum + agent.puts, 0)
-    return { puts, leaseMs, leasesRefused: this.#refused, told: this.#told, cpuMs: (user + system) / 1000 }
+    return { puts: this.#puts, leaseMs, leasesRefused: this.#refused, told: this.#told, cpuMs: (user + system) / 1000 }
   }
 
   held(): NonNullable<FleetFigures['held']> {
@@ -187,10 +209,19 @@ class Fleet {
 
 const fleet = new Fleet()
 
+/** Who only waits takes no figures away. */
+const NOTHING: FleetFigures = { puts: 0, leaseMs: [], leasesRefused: 0, told: 0, cpuMs: 0 }
+
 async function obey(ask: FleetAsk): Promise<FleetFigures> {
   if (ask.ask === 'prepare') await fleet.prepare(ask.stateDir, ask.hosts, ask.perHost)
   if (ask.ask === 'lease') fleet.lease(ask.port)
   if (ask.ask === 'tell') await fleet.tell(ask.perSecond, ask.seconds)
+  if (ask.ask === 'hold') fleet.hold()
+  if (ask.ask === 'goOn') fleet.goOn()
+  if (ask.ask === 'bound') {
+    await fleet.bound(ask.puts)
+    return NOTHING
+  }
   return { ...fleet.figures(), ...(ask.ask === 'held' ? { held: fleet.held() } : {}) }
 }
 
