@@ -56,14 +56,17 @@ export class HttpTransport implements Transport {
   }
 
   async json(ask: Ask): Promise<unknown> {
-    return parse((await this.bytes(ask)).toString('utf8'), this.target.label)
+    return parse(await this.#whole(ask, readText), this.target.label)
   }
 
   async bytes(ask: Ask): Promise<Buffer> {
+    return await this.#whole(ask, ({ body }) => readAll(body, MAX_ANSWER_BYTES))
+  }
+
+  async #whole<T>(ask: Ask, read: (answer: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
     const over = overOf(ask)
     try {
-      const answer = await this.#send(ask, over.signal)
-      return await readAll(answer.body, MAX_ANSWER_BYTES)
+      return await read(await this.#send(ask, over.signal))
     } catch (error) {
       throw this.#explain(error, ask, over)
     } finally {
@@ -128,6 +131,12 @@ export function queryText(query: Query | undefined): string {
   for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) params.set(name, value)
   const text = params.toString()
   return text === '' ? '' : `?${text}`
+}
+
+/** An answer that says how long it is needs nobody to count what comes: HTTP lets no more of it in. */
+async function readText({ headers, body }: Dispatcher.ResponseData): Promise<string> {
+  const isShort = Number(headers['content-length'] ?? Number.NaN) <= MAX_ANSWER_BYTES
+  return isShort ? await body.text() : (await readAll(body, MAX_ANSWER_BYTES)).toString('utf8')
 }
 
 async function readAll(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {

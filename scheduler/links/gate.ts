@@ -4,6 +4,7 @@ import { UnreachableError } from '../../lib/client/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { linkedAbort } from '../../lib/linked-abort.ts'
+import { Deadlines } from './deadlines.ts'
 import { Semaphore } from './semaphore.ts'
 
 export interface GateOptions {
@@ -15,8 +16,6 @@ export interface GateOptions {
   readonly deadlineMs?: number
 }
 
-/** Made once: an error with its trace costs more than all else here. */
-const DONE = new Error('it is answered')
 const PARALLEL = 8
 const DEADLINE_MS = 10_000
 const FIRST_PAUSE_MS = 2_000
@@ -25,6 +24,7 @@ const LONGEST_PAUSE_MS = 30_000
 export class Gate {
   readonly #options: GateOptions
   readonly #turns: Semaphore
+  readonly #deadlines: Deadlines
   #silences = 0
   /** Monotonic milliseconds until which nothing is asked. */
   #pausedUntil = 0
@@ -32,6 +32,7 @@ export class Gate {
   constructor(options: GateOptions) {
     this.#options = options
     this.#turns = new Semaphore(options.parallel ?? PARALLEL)
+    this.#deadlines = new Deadlines(options.clock, options.deadlineMs ?? DEADLINE_MS)
   }
 
   /** @throws what `work` throws, or UnreachableError when it, or its turn, did not come in time or the agent is left alone */
@@ -40,11 +41,7 @@ export class Gate {
     const pause = this.#pausedUntil - clock.monotonic()
     if (pause > 0) throw unreachable(node, `it did not answer; asked again in ${Math.ceil(pause / 1000)} s`)
     const either = linkedAbort([signal])
-    const done = new AbortController()
-    clock.sleep(deadlineMs, done.signal).then(
-      () => either.abort(unreachable(node, `no answer within ${deadlineMs / 1000} s`)),
-      () => undefined,
-    )
+    const over = this.#deadlines.begin(() => either.abort(unreachable(node, `no answer within ${deadlineMs / 1000} s`)))
     try {
       const end = await this.#turns.take(either.signal)
       try {
@@ -62,7 +59,7 @@ export class Gate {
       if (error instanceof ApiError) this.#silences = 0
       throw error
     } finally {
-      done.abort(DONE)
+      over()
       either.release()
     }
   }

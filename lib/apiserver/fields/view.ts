@@ -24,14 +24,17 @@ export function viewOf(schema: JsonObject, value: unknown): View {
     if (type === 'set') return setView(value)
     return type === 'map' ? itemsView(schema, value) : WHOLE
   }
-  if (!isRecord(value) || schema['x-kubernetes-map-type'] === 'atomic') return WHOLE
+  if (!isRecord(value) || isAtomic(schema)) return WHOLE
   const parts = Object.entries(value)
     .filter(([, item]) => item !== undefined)
     .map(([key, item]) => ({ element: `f:${key}`, schema: fieldSchema(schema, key), value: item }))
   return { kind: 'fields', parts }
 }
 
-function fieldSchema(schema: JsonObject, key: string): JsonObject {
+/** An object that has one owner as a whole. */
+export const isAtomic = (schema: JsonObject): boolean => schema['x-kubernetes-map-type'] === 'atomic'
+
+export function fieldSchema(schema: JsonObject, key: string): JsonObject {
   const { properties, additionalProperties } = schema
   const own = isRecord(properties) && Object.hasOwn(properties, key) ? properties[key] : additionalProperties
   return isRecord(own) ? own : ANY

@@ -39,8 +39,10 @@ export interface ClassesDeps {
 const CONCURRENCY = 4
 /** Hosts that did not answer are asked again. */
 const ASK_AGAIN_MS = 10_000
-/** Hosts and machines come in crowds, and each look is at all of them. */
+/** Hosts come in crowds, and each look is at all of them. */
 const GATHER_MS = 500
+/** Machines come in greater ones, and change nothing but how many they are. */
+const USERS_GATHER_MS = 2_000
 
 export class Classes {
   readonly controller: Controller
@@ -67,7 +69,7 @@ export class Classes {
       if (resource === VM_CLASSES) this.#wake(name)
       if (resource === NODES && isAboutCpu(change))
         for (const { metadata } of this.#deps.reader.list(VM_CLASSES)) this.#wake(metadata.name, GATHER_MS)
-      if (resource === VMS) for (const className of classesOf(change)) this.#wake(className, GATHER_MS)
+      if (resource === VMS) for (const className of classesOf(change)) this.#wake(className, USERS_GATHER_MS)
     })
   }
 

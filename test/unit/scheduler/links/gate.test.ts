@@ -21,6 +21,25 @@ it('gives up an agent that takes requests and never answers, and leaves it alone
   await expect(gate.run(async () => 1, signal)).resolves.toBe(1)
 })
 
+it('counts the time of each request by itself', async () => {
+  const clock = new ManualClock()
+  const gate = new Gate({ node: 'h1', clock, deadlineMs: 1_000 })
+  const first = expect(gate.run(never, signal)).rejects.toThrow(/no answer within 1 s/)
+  await clock.advance(600)
+  let answer: (value: string) => void = () => undefined
+  const inTime = gate.run(() => new Promise<string>((resolve) => (answer = resolve)), signal)
+  const second = expect(gate.run(never, signal)).rejects.toThrow(/no answer within 1 s/)
+  await clock.advance(400)
+  await first
+  answer('there')
+  expect(await inTime).toBe('there')
+  await clock.advance(599)
+  const state = await Promise.race([second.then(() => 'over'), Promise.resolve('open')])
+  expect(state).toBe('open')
+  await clock.advance(1)
+  await second
+})
+
 it('lets so many in at a time, and the next when one is done', async () => {
   const gate = new Gate({ node: 'h1', clock: new ManualClock(), parallel: 2 })
   const done: (() => void)[] = []
