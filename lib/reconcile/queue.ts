@@ -17,6 +17,13 @@ interface Delay {
   readonly cancel: AbortController
 }
 
+/** Who waits for a key. */
+interface Taker {
+  readonly signal: AbortSignal
+  readonly resolve: (key: string) => void
+  readonly reject: (reason: unknown) => void
+}
+
 export class KeyedQueue {
   readonly #clock: Clock
   /** Since when, in monotonic milliseconds, by key. */
@@ -28,7 +35,8 @@ export class KeyedQueue {
   /** Added while in work: ready as soon as that ends. */
   readonly #repeat = new Map<string, Urgency>()
   readonly #delayed = new Map<string, Delay>()
-  readonly #takers = new Set<(key: string) => void>()
+  readonly #takers = new Set<Taker>()
+  readonly #heard = new WeakSet<AbortSignal>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -74,18 +82,22 @@ export class KeyedQueue {
       this.#begin(key)
       return Promise.resolve(key)
     }
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
+    this.#hear(signal)
+    return new Promise((resolve, reject) => void this.#takers.add({ signal, resolve, reject }))
+  }
+
+  /** One listener for all who wait with this signal, as long as it lasts: they come and go with each key. */
+  #hear(signal: AbortSignal): void {
+    if (this.#heard.has(signal)) return
+    this.#heard.add(signal)
+    const refuse = () => {
+      for (const taker of this.#takers) {
+        if (taker.signal !== signal) continue
         this.#takers.delete(taker)
-        reject(signal.reason)
+        taker.reject(signal.reason)
       }
-      const taker = (key: string) => {
-        signal.removeEventListener('abort', onAbort)
-        resolve(key)
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#takers.add(taker)
-    })
+    }
+    signal.addEventListener('abort', refuse, { once: true })
   }
 
   /** Ends the work on a key that {@link take} gave. */
@@ -143,7 +155,7 @@ export class KeyedQueue {
       if (key === undefined) return
       this.#takers.delete(taker)
       this.#begin(key)
-      taker(key)
+      taker.resolve(key)
     }
   }
 
