@@ -31,6 +31,8 @@ export interface ControllerOptions {
   readonly log: ReconcileLog
   /** Keys in work at the same time. Default 1. */
   readonly concurrency?: number
+  /** Its passes do not listen to the signal that they get, so none is made for each. */
+  readonly isDeaf?: boolean
   /** A pass is aborted after this time; its key stays taken until it really ends. Default 5 minutes. */
   readonly passTimeoutMs?: number
   /** Every key that there is: each gets a pass at start, and then once in each `resyncMs`. Without it there is neither. */
@@ -55,6 +57,7 @@ const RESYNC_MS = 600_000
 /** Resyncs of single keys are gathered so that they wake the process no more often than this. */
 const RESYNC_STEP_MS = 2_000
 const STOP_TIMEOUT_MS = 10_000
+const NEVER = new AbortController().signal
 
 export class Controller {
   readonly name: string
@@ -184,7 +187,7 @@ export class Controller {
   }
 
   async #pass(key: string): Promise<PassResult> {
-    const { reconciler, clock, log } = this.#options
+    const { reconciler, clock, log, isDeaf = false } = this.#options
     const facts = { controller: this.name, key, reconcileId: randomUUID() }
     const pass = new AbortController()
     const started = clock.monotonic()
@@ -192,7 +195,7 @@ export class Controller {
     if (!this.#isWatching) void this.#watch()
     try {
       const looking = () => this.#queue.covered(key)
-      const outcome = await reconciler.reconcile(key, pass.signal, { looking, log: withFacts(log, facts) })
+      const outcome = await reconciler.reconcile(key, isDeaf ? NEVER : pass.signal, { looking, log: withFacts(log, facts) })
       return this.#succeeded(key, outcome, { ...facts, ms: Math.round(clock.monotonic() - started) })
     } catch (error) {
       return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - started) })

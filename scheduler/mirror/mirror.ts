@@ -62,6 +62,7 @@ export class Mirror {
     this.controller = new Controller({
       name: 'mirror',
       reconciler: { reconcile: (key) => this.#pass(key) },
+      isDeaf: true,
       clock,
       log,
       concurrency: CONCURRENCY,

@@ -80,6 +80,7 @@ export class VmPlacement {
     this.controller = new Controller({
       name: 'virtualmachine',
       reconciler: { reconcile: (key) => this.#pass(key) },
+      isDeaf: true,
       clock,
       log,
       concurrency: CONCURRENCY,
