@@ -195,7 +195,10 @@ export class Controller {
     if (!this.#isWatching) void this.#watch()
     try {
       const looking = () => this.#queue.covered(key)
-      const outcome = await reconciler.reconcile(key, isDeaf ? NEVER : pass.signal, { looking, log: withFacts(log, facts) })
+      const outcome = await reconciler.reconcile(key, isDeaf ? NEVER : pass.signal, {
+        looking,
+        log: withFacts(log, facts),
+      })
       return this.#succeeded(key, outcome, { ...facts, ms: Math.round(clock.monotonic() - started) })
     } catch (error) {
       return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - started) })
