@@ -1,23 +1,12 @@
-// Puts the agent together: store, API, then, as soon as libvirt answers, everything that lives on it.
-// The API answers from the first second, with or without libvirt.
-import { hostname } from 'node:os'
-import type { Logger } from 'pino'
-import { apiMetrics } from '../lib/apiserver/metrics.ts'
-import { createApiServer } from '../lib/apiserver/server.ts'
 import type { Clock } from '../lib/clock.ts'
+import { commonControllers } from '../lib/controllers/common.ts'
 import { EventRecorder } from '../lib/controllers/event-recorder.ts'
-import { createGarbageCollector } from '../lib/controllers/garbage-collector.ts'
-import { createNamespaceController } from '../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../lib/controllers/owners.ts'
-import { moveOptionsAreKnown, movesNeedScheduler } from '../lib/operations/admission.ts'
-import { oneDefaultPriority, priorityClassExists } from '../lib/placement/priority-admission.ts'
-import { sizeFitsClass, startPriorityIsNumber } from '../lib/server/admission.ts'
-import { classByDefault, oneDefaultClass } from '../lib/server/default-class.ts'
-import { createFirstObjects } from '../lib/server/first-objects.ts'
+import { movesNeedScheduler } from '../lib/operations/admission.ts'
+import { createServerApi } from '../lib/server/api.ts'
 import { openFoundation } from '../lib/server/foundation.ts'
-import { openListeners, requestLimits } from '../lib/server/listen.ts'
-import { resourceLabels } from '../lib/server/metrics.ts'
-import { storeAnswers, storeReady, watchStore } from '../lib/server/store-trouble.ts'
+import type { RunningServer, ServerStart } from '../lib/server/program.ts'
+import { serve } from '../lib/server/serving.ts'
 import { AGENT_KINDS } from '../schemas/index.ts'
 import { createBindingControllers } from './binding-controllers.ts'
 import { openCluster } from './cluster/index.ts'
@@ -48,36 +37,21 @@ import { INDEXES } from './wiring.ts'
 /** Under this name the agent records events and the fields that it owns. */
 const COMPONENT = 'berth-agent'
 
-export interface AgentOptions {
+export interface AgentOptions extends ServerStart {
   readonly config: AgentConfig
-  readonly log: Logger
   readonly clock: Clock
   readonly version: string
   /** For tests. */
   readonly seams?: Seams
-  /** The store fails in a way that only a new process can mend. */
-  readonly onFailed: (error: Error) => void
-}
-
-export interface Agent {
-  /** Ends everything in order; guests run on. */
-  stop(): Promise<void>
-  /** Resolves once libvirt was asked for the first time, whatever came of it. */
-  readonly settled: Promise<void>
-  /** What the agent is doing, in one line. */
-  status(): string
-  /** Resolves, or throws, when the store has answered through its writer. Writes nothing. */
-  ask(): Promise<unknown>
-  readonly meanwhile: string
 }
 
 /** Resolves when the API listens. @throws with words for the operator when it cannot */
-export async function startAgent(options: AgentOptions): Promise<Agent> {
+export async function startAgent(options: AgentOptions): Promise<RunningServer> {
   const { config, log, clock, version, onFailed, seams = NO_SEAMS } = options
-  const { stateDir } = config
   const { onFileStep } = seams
-  const { store, reader, metrics, observer, access, audit, ask } = await openFoundation({
-    served: servedOf(config),
+  const served = servedOf(config)
+  const foundation = await openFoundation({
+    served,
     component: COMPONENT,
     version,
     kinds: AGENT_KINDS,
@@ -90,6 +64,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     check: refuseLostDatabase,
     storeSeam: seams.store,
   })
+  const { store, reader, metrics, observer, ask } = foundation
   const sockets = await chooseSockets(config.libvirt)
   const counted = countCalls(metrics)
   const libvirt = seams.libvirt({ socketPath: sockets.qemu, uri: config.libvirt.uri, ...counted('qemu') })
@@ -133,48 +108,29 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onJoining: (authority) => cluster.ruler.join(authority),
     onLeft: () => cluster.ruler.forget(),
   })
-  const api = apiMetrics({ counts: metrics, resources: resourceLabels(AGENT_KINDS, [...streams.connect, ...reads]) })
-  metrics.collect(api.collector)
-  const server = await createApiServer({
-    store,
+  const server = await createServerApi({
+    served,
+    foundation,
     kinds: AGENT_KINDS,
     clock,
     log,
     version,
     component: COMPONENT,
-    hostNames: [hostname(), config.nodeName],
-    limits: requestLimits(config),
-    guards: [cluster.guard],
-    virtual: [
-      ...cluster.virtual,
-      handoverKind(() => seams.handover(lifeline.handover())),
-      baselineKind({ libvirt, machineType: () => lifeline.host().facts.machineType }),
-      ...membershipRequests(membership),
-    ],
-    admission: [
-      cluster.admission,
-      sizeFitsClass,
-      startPriorityIsNumber,
-      oneDefaultClass(reader),
-      priorityClassExists,
-      oneDefaultPriority(reader),
-      moveOptionsAreKnown,
-      movesNeedScheduler,
-    ],
-    completions: [classByDefault(reader)],
-    connect: streams.connect,
-    reads,
-    reports: [
-      hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal)),
-      ...(audit === null ? [] : [audit.report]),
-    ],
-    observe: (exchange, outcome) => {
-      api.observe(exchange, outcome)
-      audit?.observe(exchange, outcome)
+    admissionFirst: [cluster.admission],
+    own: {
+      guards: [cluster.guard],
+      virtual: [
+        ...cluster.virtual,
+        handoverKind(() => seams.handover(lifeline.handover())),
+        baselineKind({ libvirt, machineType: () => lifeline.host().facts.machineType }),
+        ...membershipRequests(membership),
+      ],
+      admission: [movesNeedScheduler],
+      connect: streams.connect,
+      reads,
+      reports: [hostReport(config.nodeName, (signal) => lifeline.hostChecks(signal))],
+      readiness: [{ name: 'libvirt', check: async () => lifeline.requireReady() }],
     },
-    metrics: () => metrics.scrape(),
-    liveness: [storeAnswers(ask)],
-    readiness: [storeReady(store), { name: 'libvirt', check: async () => lifeline.requireReady() }],
   })
   const { resources } = server
   const events = new EventRecorder({
@@ -202,8 +158,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     metrics,
     observer,
   }
-  await createFirstObjects(resources, stateDir)
-  await server.keepDefaultRoles()
   const { storage, told, controllers: storageControllers } = await createStorageSide(core)
   const lifeline = new Lifeline({
     core,
@@ -215,42 +169,43 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     version,
   })
   const controllers = [
-    createGarbageCollector({ reader, resources, kinds: AGENT_KINDS, clock, log, observer }),
-    createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log, observer }),
+    ...commonControllers({ reader, resources, kinds: AGENT_KINDS, order: DELETION_ORDER, clock, log, observer }),
     ...storageControllers,
     ...createBindingControllers(core),
   ]
   const { imports } = storage
   metrics.collect(leaseCollector(cluster.lease))
   collectAgent(metrics, { reader, libvirt, networks, imports })
-  await openListeners(server, config, access, () => membership.identity)
-  const keeping = new AbortController()
-  void access.tls.keep(log, keeping.signal)
-  for (const controller of controllers) controller.start()
-  events.start()
-  lifeline.start()
-  membership.start()
-  await cluster.start()
-  const unwatch = watchStore(store, { onFailed, resync: () => [...controllers, ...lifeline.controllers] })
+  const stop = await serve({
+    config,
+    foundation,
+    server,
+    log,
+    events,
+    controllers,
+    moreControllers: () => lifeline.controllers,
+    cluster: () => membership.identity,
+    onFailed,
+    begin: async () => {
+      lifeline.start()
+      membership.start()
+      await cluster.start()
+    },
+    end: async () => {
+      await cluster.stop()
+      await membership.stop()
+      await lifeline.stop()
+    },
+    endLast: async () => {
+      await imports.stop()
+      await Promise.all([libvirt.close(), networks.close()])
+    },
+  })
   return {
     settled: lifeline.settled,
     status: () => lifeline.status(),
     ask,
     meanwhile: 'guests run on',
-    stop: async () => {
-      unwatch()
-      keeping.abort()
-      await server.close()
-      await audit?.close()
-      await cluster.stop()
-      await membership.stop()
-      await lifeline.stop()
-      await Promise.all(controllers.map((controller) => controller.stop()))
-      await storage.imports.stop()
-      await events.stop()
-      await Promise.all([libvirt.close(), networks.close()])
-      reader.stop()
-      await store.close()
-    },
+    stop,
   }
 }

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { ConnectTarget, Content, ReadSubresource } from '../../lib/apiserver/connect.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { CLUSTER_GROUP } from '../../schemas/index.ts'
+import { SOURCE_FORMAT_HEADER } from './content-path.ts'
 import type { ContentStore } from './content-store.ts'
 import { isDigest } from './stored.ts'
 
@@ -11,12 +12,6 @@ const MAX_AT_ONCE = 8
 const RETRY_SECONDS = 5
 const DEADLINE_MS = 6 * 3_600_000
 const CHUNK = 1_048_576
-
-/** What the image was when it came from its source; the content does not tell. */
-export const SOURCE_FORMAT_HEADER = 'berth-source-format'
-
-/** The path of a digest's content on an agent. */
-export const contentPath = (digest: string): string => `/apis/${CLUSTER_GROUP}/v1/imagecontents/${digest}/content`
 
 export interface ContentReadDeps {
   readonly content: Pick<ContentStore, 'get' | 'path'>

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import type { PeerCertificate } from 'node:tls'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
-import { contentPath, SOURCE_FORMAT_HEADER } from './content-read.ts'
+import { contentPath, SOURCE_FORMAT_HEADER } from './content-path.ts'
 import { transport } from './errors.ts'
 
 /** What this host shows to others of its cluster, and how it knows them. PEM. */

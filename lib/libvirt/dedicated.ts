@@ -1,7 +1,7 @@
 // A connection for one purpose: what libvirt ties to the connection that asked for it (a migration, above all) ends with it.
 
 import type { Connection } from './connection.ts'
-import type { CallOptions } from './pool.ts'
+import type { CallOptions } from './pool-options.ts'
 import type { ArgsOf, CallName, ResultOf } from './protocol.ts'
 
 export class Dedicated {

@@ -16,7 +16,8 @@ export {
   typed,
   withParamCount,
 } from './params.ts'
-export { type CallOptions, LibvirtPool, type LibvirtPoolOptions } from './pool.ts'
+export { LibvirtPool } from './pool.ts'
+export type { CallOptions, LibvirtPoolOptions } from './pool-options.ts'
 export type {
   Calls,
   Domain,

@@ -1,6 +1,7 @@
 // Typed parameters: libvirt's name-value lists, to and from plain objects; and calls that are made twice for them.
 
-import type { CallOptions, LibvirtPool } from './pool.ts'
+import type { LibvirtPool } from './pool.ts'
+import type { CallOptions } from './pool-options.ts'
 import type { Calls, TypedParam, TypedParamValue } from './protocol.gen.ts'
 
 /** A value without its wire type. */

@@ -6,48 +6,16 @@ import { type Clock, systemClock } from './clock.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHandlers, Wait } from './connection-options.ts'
 import { Dedicated } from './dedicated.ts'
-import { ConnectionLost, LibvirtError, LibvirtTimeout } from './errors.ts'
+import { ConnectionLost } from './errors.ts'
 import { EventHub, type EventKind, type EventOptions, type LibvirtEvent } from './events.ts'
-import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.ts'
+import { DEFAULT_KEEPALIVE } from './keepalive.ts'
 import { Lane } from './lane.ts'
+import { addressOf, type CallOptions, type EndedCall, type LibvirtPoolOptions, outcomeOf } from './pool-options.ts'
 import { type ArgsOf, type CallName, Protocol, type ResultOf, type StreamName } from './protocol.ts'
 import { anyOf } from './signals.ts'
 import { LibvirtStream } from './stream.ts'
 import type { Subscription } from './subscription.ts'
 import type { Address } from './transport.ts'
-
-export interface LibvirtPoolOptions {
-  /** libvirtd's unix socket; or `tcp` for another host in a trusted network. One of the two. */
-  readonly socketPath?: string
-  readonly tcp?: { readonly host: string; readonly port: number }
-  /** libvirt's URI on that daemon: `qemu:///system`, `test:///path/of/file.xml`. */
-  readonly uri: string
-  /** Connections for work, made when needed; 4 unless told. */
-  readonly workers?: number
-  /** Deadline of a call that names none; 30 s unless told. */
-  readonly callTimeoutMs?: number
-  readonly keepalive?: KeepaliveOptions
-  readonly clock?: Clock
-  /** Told after each change; `connected` comes when the subscriptions are in place again. */
-  /** Told of each call when it has ended. Must not throw. */
-  readonly onCall?: (call: EndedCall) => void
-  readonly onState?: (state: 'connected' | 'disconnected', cause?: Error) => void
-}
-
-/** What became of a call. `lost`: the connection ended or there was none; `cancelled`: the caller gave up. */
-export interface EndedCall {
-  readonly procedure: string
-  readonly outcome: 'ok' | 'error' | 'timeout' | 'lost' | 'cancelled'
-  /** Milliseconds, with the wait for a connection. */
-  readonly ms: number
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal
-  readonly timeoutMs?: number
-  /** `light` for what answers at once and must not wait behind starts and stops; `work` unless told. */
-  readonly lane?: 'light' | 'work'
-}
 
 const DEFAULT_WORKERS = 4
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -323,16 +291,4 @@ export class LibvirtPool {
   }
 }
 
-function outcomeOf(error: unknown): EndedCall['outcome'] {
-  if (error instanceof LibvirtError) return 'error'
-  if (error instanceof LibvirtTimeout) return 'timeout'
-  return error instanceof ConnectionLost ? 'lost' : 'cancelled'
-}
-
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
-
-function addressOf({ socketPath, tcp }: LibvirtPoolOptions): Address {
-  if (socketPath !== undefined && tcp === undefined) return { socketPath }
-  if (tcp !== undefined && socketPath === undefined) return tcp
-  throw new TypeError('a pool needs either socketPath or tcp')
-}

@@ -5,19 +5,15 @@ import { pino } from 'pino'
 import type { Caller } from '../../lib/apiserver/auth/caller.ts'
 import { LateResources } from '../../lib/apiserver/late-resources.ts'
 import { createApiServer } from '../../lib/apiserver/server.ts'
+import { commonControllers } from '../../lib/controllers/common.ts'
 import { EventRecorder } from '../../lib/controllers/event-recorder.ts'
-import { createGarbageCollector } from '../../lib/controllers/garbage-collector.ts'
-import { createNamespaceController } from '../../lib/controllers/namespace.ts'
 import { ownerIndexes } from '../../lib/controllers/owners.ts'
 import { Metrics } from '../../lib/metrics/metrics.ts'
 import type { KubeObject } from '../../lib/object.ts'
-import { moveOptionsAreKnown } from '../../lib/operations/admission.ts'
-import { oneDefaultPriority, priorityClassExists } from '../../lib/placement/priority-admission.ts'
 import { Cache } from '../../lib/reconcile/cache.ts'
 import type { Controller } from '../../lib/reconcile/controller.ts'
 import { ControllerMetrics } from '../../lib/reconcile/metrics.ts'
-import { sizeFitsClass, startPriorityIsNumber } from '../../lib/server/admission.ts'
-import { classByDefault, oneDefaultClass } from '../../lib/server/default-class.ts'
+import { serverAdmission, serverCompletions } from '../../lib/server/rules.ts'
 import { openSqliteStore } from '../../lib/store/sqlite/open.ts'
 import type { Change } from '../../lib/store/store.ts'
 import { type Cluster, createCluster } from '../../scheduler/cluster.ts'
@@ -204,22 +200,13 @@ export class SchedulerProcess {
       log,
       version: 'sim',
       component,
-      admission: [
-        priorityClassExists,
-        oneDefaultPriority(reader),
-        sizeFitsClass,
-        startPriorityIsNumber,
-        oneDefaultClass(reader),
-        moveOptionsAreKnown,
-        ...admission,
-      ],
-      completions: [classByDefault(reader), ...completions],
+      admission: [...serverAdmission(reader), ...admission],
+      completions: [...serverCompletions(reader), ...completions],
       ...added,
     })
     await server.keepDefaultRoles()
     const controllers = [
-      createGarbageCollector({ reader, resources, kinds: KINDS, clock, log, observer }),
-      createNamespaceController({ reader, resources, order: DELETION_ORDER, clock, log, observer }),
+      ...commonControllers({ reader, resources, kinds: KINDS, order: DELETION_ORDER, clock, log, observer }),
       ...cluster.controllers,
     ]
     return { store, reader, cluster, controllers, events }

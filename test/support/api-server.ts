@@ -10,8 +10,7 @@ import {
   type ApiServerOptions as ServerOptions,
 } from '../../lib/apiserver/index.ts'
 import { systemClock } from '../../lib/clock.ts'
-import { createGarbageCollector } from '../../lib/controllers/garbage-collector.ts'
-import { createNamespaceController } from '../../lib/controllers/namespace.ts'
+import { commonControllers } from '../../lib/controllers/common.ts'
 import { ownerIndexes } from '../../lib/controllers/owners.ts'
 import { Cache } from '../../lib/reconcile/cache.ts'
 import { openSqliteStore } from '../../lib/store/sqlite/open.ts'
@@ -108,14 +107,14 @@ async function run(
 async function collect(store: Store, { resources }: ApiServer): Promise<() => Promise<void>> {
   const reader = new Cache({ store, resources: KINDS.map(({ resource }) => resource), indexes: ownerIndexes(KINDS) })
   await reader.start()
-  const common = { reader, resources, clock: systemClock, log: pino({ level: 'silent' }) }
-  const controllers = [
-    createGarbageCollector({ ...common, kinds: KINDS }),
-    createNamespaceController({
-      ...common,
-      order: KINDS.filter((kind) => kind.namespaced).map((kind) => kind.resource),
-    }),
-  ]
+  const controllers = commonControllers({
+    reader,
+    resources,
+    kinds: KINDS,
+    order: KINDS.filter((kind) => kind.namespaced).map((kind) => kind.resource),
+    clock: systemClock,
+    log: pino({ level: 'silent' }),
+  })
   for (const controller of controllers) controller.start()
   return async () => {
     await Promise.all(controllers.map((controller) => controller.stop()))

@@ -14,16 +14,7 @@ import { currentRefs, type LiveDevice, liveDevices } from './live-devices.ts'
 import type { DomainView } from './observe.ts'
 import { pendingChanges } from './pending-changes.ts'
 import { isActive, planVm, type Step } from './plan.ts'
-import {
-  omit,
-  type PowerFacts,
-  type PowerRecord,
-  type ShutoffReason,
-  type StopCause,
-  settle,
-  stopCause,
-  wantedPower,
-} from './power.ts'
+import { type Ended, omit, type PowerFacts, type PowerRecord, settle, stopCause, wantedPower } from './power.ts'
 import { type HostShares, reserve, type StartLook, type Waiting } from './reserve.ts'
 import { type BerthStatus, berthOf, buildStatus, startBlocker, type VmStatus } from './status.ts'
 
@@ -57,11 +48,6 @@ export interface Assessment {
   readonly ended: Ended | null
   /** uids of block devices that have yet to come or go while the VM runs. */
   readonly open: ReadonlySet<string>
-}
-
-export interface Ended {
-  readonly cause: StopCause
-  readonly shutoff: ShutoffReason
 }
 
 export function assess(object: VirtualMachine, before: VmStatus | undefined, seen: Look, host: HostShares): Assessment {

@@ -1,9 +1,8 @@
 // What happened to a machine's power, in words: for its condition and its events. Pure.
 import type { EventText } from '../../../lib/controllers/event-text.ts'
 import { AGENT_EVENTS } from '../../events.ts'
-import type { Ended } from './assess.ts'
 import type { PauseReason } from './observe.ts'
-import type { PowerRecord, RunPolicy } from './power.ts'
+import type { Ended, PowerRecord, RunPolicy } from './power.ts'
 
 /** Why a machine that shall not run does not. */
 export function stoppedBecause({ by }: PowerRecord, policy: RunPolicy | undefined): string {

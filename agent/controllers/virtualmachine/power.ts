@@ -31,6 +31,13 @@ export interface PowerFacts {
 
 export type StopCause = 'asked' | 'never-started' | 'reboot' | 'power-off' | 'crash' | 'host'
 
+/** A run that is over. */
+export interface Ended {
+  readonly cause: StopCause
+  /** What libvirt says of it. */
+  readonly shutoff: ShutoffReason
+}
+
 /** Why a run that the record knows of is over. Only called for an inactive domain. */
 export function stopCause(record: PowerRecord, facts: PowerFacts): StopCause {
   if (record.stopSince !== undefined) return 'asked'
