@@ -37,6 +37,13 @@ fail() {
   exit 99
 }
 
+# answer_help ARGUMENT...: with -h or --help among them the script says what its first comment says, and ends
+answer_help() {
+  case " $* " in *' -h '* | *' --help '*) ;; *) return 0 ;; esac
+  sed -n '2,/^set /s/^# //p' "$0"
+  exit 0
+}
+
 need_root() { [ "$(id -u)" = 0 ] || fail "scripts/$(basename "$0") must run as root (it installs packages, makes namespaces and talks to libvirtd)"; }
 
 # hold_lock PATH: one holder at a time on this machine, until this process ends; PATH is a lock file or an existing folder. What the
