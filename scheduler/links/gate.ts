@@ -4,8 +4,8 @@ import { UnreachableError } from '../../lib/client/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { linkedAbort } from '../../lib/linked-abort.ts'
+import { Semaphore } from '../../lib/semaphore.ts'
 import { Deadlines } from './deadlines.ts'
-import { Semaphore } from './semaphore.ts'
 
 export interface GateOptions {
   readonly node: string

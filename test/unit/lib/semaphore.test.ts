@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Semaphore } from '../../../../scheduler/links/semaphore.ts'
+import { Semaphore } from '../../../lib/semaphore.ts'
 
 const NEVER = new AbortController().signal
 const settled = () => new Promise((resolve) => setImmediate(resolve))
