@@ -8,10 +8,8 @@ import type { Controller, ControllerObserver } from '../lib/reconcile/controller
 import type { ReconcileLog } from '../lib/reconcile/log.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { Store } from '../lib/store/store.ts'
-import type { HostBinding } from '../schemas/index.ts'
-import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, NODES, VMS } from '../schemas/resources.ts'
+import { CLUSTER_IMAGES, DISKS, IMAGES, VMS } from '../schemas/resources.ts'
 import { Binder } from './binder/binder.ts'
-import { meaningOf } from './binder/newer.ts'
 import { Refusals } from './binder/refusals.ts'
 import { createPower } from './controllers/power/controller.ts'
 import { createRelease } from './controllers/release/controller.ts'
@@ -20,14 +18,14 @@ import { ImagePlaces } from './controllers/virtualimage/controller.ts'
 import { VmPlacement } from './controllers/virtualmachine/controller.ts'
 import { tellUnanswered } from './controllers/virtualmachine/unanswered.ts'
 import { Classes } from './controllers/virtualmachineclass/controller.ts'
-import { BOUND_RESOURCES, byPlace, byUid, OPERATIONS_BY_VM } from './indexes.ts'
+import { Heard } from './heard.ts'
+import { byUid } from './indexes.ts'
 import type { AgentClients } from './links/clients.ts'
 import { Links } from './links/links.ts'
 import { Ruler } from './links/ruler.ts'
-import type { Told } from './links/view.ts'
 import { EventCopier } from './mirror/events.ts'
 import { Health } from './mirror/health.ts'
-import { MIRRORED, Mirror } from './mirror/mirror.ts'
+import { Mirror } from './mirror/mirror.ts'
 import { Orphans } from './mirror/orphans.ts'
 import type { ExplainDeps } from './placement/explain.ts'
 import { prioritiesBy } from './placement/priorities.ts'
@@ -90,7 +88,7 @@ export function createHosting(deps: HostingDeps): Hosting {
       mirror.enqueueNode(node)
       placement.refresh(node)
       disks.turned(node)
-      wakePower(node)
+      heard.wakePower(node)
     },
   })
   const priorities = prioritiesBy(reader)
@@ -176,62 +174,21 @@ export function createHosting(deps: HostingDeps): Hosting {
   const unheard = (node: string) =>
     clients.clientFor(node) === null ? GONE : (health.silence(node) ?? ruler.refusal())
   const power = createPower({ reader, resources, clock, log, ...observed, unheard })
-  const wakePower = (node: string) => {
-    for (const vm of reader.byIndex(byPlace(VMS), node))
-      for (const operation of reader.byIndex(OPERATIONS_BY_VM, toKey(nameOf(vm))))
-        power.enqueue(toKey(nameOf(operation)))
-  }
-
-  /** Whoever decides by what a host has of an object. Of what the binder has put itself it knows. */
-  const held = (node: string, uid: string, own = false) => {
-    const subject = agents.view(node)?.binding(uid)?.spec.subject
-    for (const of of subject === undefined ? BOUND_RESOURCES : [subject.resource]) {
-      if (!own) binder.enqueue(node, of, uid)
-      for (const object of reader.byIndex(byUid(of), uid)) {
-        const key = toKey(nameOf(object))
-        if (of === VMS) machines.controller.enqueue(key)
-        else releases.get(of)?.enqueue(key)
-        mirror.enqueue(node, of, uid)
-      }
-    }
-  }
-
-  /** What a host told of an object. */
-  const told = (node: string, { resource, uid, before, own }: Told) => {
-    if (MIRRORED.includes(resource)) mirror.enqueue(node, resource, resource === NODES ? node : uid)
-    if (resource === NODES) placement.refresh(node)
-    if (resource !== HOST_BINDINGS) return
-    orphans.look(node)
-    const now = agents.view(node)?.binding(uid) ?? null
-    if (meaningOf(before as HostBinding | null) !== meaningOf(now)) held(node, uid, own)
-  }
-
-  /** The link to a host works again, or does not, or its obedience changed. */
-  const turned = (node: string) => {
-    placement.refresh(node)
-    mirror.enqueueNode(node)
-    disks.turned(node)
-    wakePower(node)
-    const view = agents.view(node)
-    if (view === null) return void binder.drop(node)
-    if (!view.inSync) return
-    orphans.look(node)
-    for (const { metadata, spec } of view.bindings()) held(node, metadata.name || spec.subject.uid)
-    for (const resource of BOUND_RESOURCES)
-      for (const { metadata } of reader.byIndex(byPlace(resource), node)) binder.enqueue(node, resource, metadata.uid)
-    for (const resource of [IMAGES, CLUSTER_IMAGES])
-      for (const { metadata } of reader.list(resource)) binder.enqueue(node, resource, metadata.uid)
-  }
-
-  /** Of the rule of this scheduler: how many hosts have accepted it so far is no news to any of them. */
-  let ruled = ruler.state.kind
-  const ruledAnew = () => {
-    machines.hope()
-    if (ruler.state.kind === ruled) return
-    ruled = ruler.state.kind
-    log.info({ term: ruler.term, state: ruled }, ruler.refusal() ?? 'this scheduler rules the cluster')
-    for (const node of clients.nodes()) turned(node)
-  }
+  const heard = new Heard({
+    reader,
+    agents,
+    ruler,
+    nodes: () => clients.nodes(),
+    binder,
+    mirror,
+    orphans,
+    placement,
+    disks,
+    machines,
+    power,
+    releases,
+    log,
+  })
 
   let unsubscribe: readonly (() => void)[] = []
   return {
@@ -264,13 +221,13 @@ export function createHosting(deps: HostingDeps): Hosting {
       placement.start()
       unsubscribe = [
         unfollow,
-        agents.onChange((node, change) => (change === null ? turned(node) : told(node, change))),
+        agents.onChange((node, change) => (change === null ? heard.turned(node) : heard.told(node, change))),
         agents.onEvent((node, event) => copier.take(node, event)),
         reader.onChange((change) => {
           if (change.type !== 'put' || change.previous !== null) return
           for (const node of agents.holders(change.entry.value.metadata.uid)) orphans.look(node)
         }),
-        ruler.onChange(ruledAnew),
+        ruler.onChange(() => heard.ruled()),
         images.start(),
         disks.start(),
         classes.start(),
