@@ -9,6 +9,7 @@ export interface LinkedAbort {
   release(): void
 }
 
+/** One that has aborted already when a parent has. @param timeoutMs none unless told */
 export function linkedAbort(parents: readonly AbortSignal[], timeoutMs?: number): LinkedAbort {
   const controller = new AbortController()
   let isLate = false

@@ -29,6 +29,7 @@ export function allocatableOf(size: HostSize, cpuOvercommit: number): Amounts {
   return { cpu: toCpu(size.cores * cpuOvercommit), memory: toKi(allocatableMemory(size.memoryBytes)) }
 }
 
+/** Bytes for machines, of all that the host has; the rest is for the host itself. */
 export function allocatableMemory(memoryBytes: bigint): bigint {
   const percent = (share: bigint) => (memoryBytes * share) / 100n
   const wanted = RESERVED_MIN > percent(RESERVED_PERCENT) ? RESERVED_MIN : percent(RESERVED_PERCENT)

@@ -17,6 +17,7 @@ export function parseBlock(text: string): Block | undefined {
   return { base: value - (value % sizeOf(prefix)), prefix }
 }
 
+/** `10.88.0.1` -> its 32 bits as a number; `undefined` for what is no IPv4 address. */
 export function toNumber(address: string): number | undefined {
   if (!isIPv4(address)) return undefined
   return address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
@@ -35,6 +36,7 @@ export function sizeOf(prefix: number): number {
   return 2 ** (32 - prefix)
 }
 
+/** `24` -> `255.255.255.0`. */
 export function netmask(prefix: number): string {
   return toAddress(2 ** 32 - sizeOf(prefix))
 }
@@ -46,6 +48,7 @@ export function prefixOf(mask: string): number | undefined {
   return Number.isInteger(prefix) && prefix >= 0 ? prefix : undefined
 }
 
+/** Whether some address is in both. */
 export function overlaps(a: Block, b: Block): boolean {
   const [wide, narrow] = a.prefix <= b.prefix ? [a, b] : [b, a]
   return narrow.base >= wide.base && narrow.base < wide.base + sizeOf(wide.prefix)

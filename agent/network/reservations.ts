@@ -24,6 +24,7 @@ export function reservationsIn(xml: string): ReadonlyMap<string, string> {
   )
 }
 
+/** MAC (small letters) -> address, of the running network. @throws LibvirtError */
 export async function readReservations(libvirt: LibvirtCall, net: Network, signal: AbortSignal) {
   const { xml } = await libvirt.call('NetworkGetXMLDesc', { net, flags: LIVE_XML }, { signal })
   return reservationsIn(xml)

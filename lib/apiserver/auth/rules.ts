@@ -23,6 +23,7 @@ const hasPath = (patterns: readonly string[] | undefined, path: string): boolean
       pattern === ALL || pattern === path || (pattern.endsWith(ALL) && path.startsWith(pattern.slice(0, -1))),
   )
 
+/** Whether the rule gives the right to do that, with `*` as Kubernetes has it. */
 export function allows(rule: PolicyRule, { verb, resource, path }: Attributes): boolean {
   if (!has(rule.verbs, verb)) return false
   if (resource === null) return hasPath(rule.nonResourceURLs, path)

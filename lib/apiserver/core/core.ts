@@ -85,6 +85,7 @@ export function guard(core: Core, write: Omit<GuardedWrite, 'caller'> & { readon
   if (caller !== null) for (const check of core.guards) check({ ...write, caller })
 }
 
+/** Asks every admission, one after the other. @throws ApiError of the first that refuses */
 export async function admit(core: Core, request: Omit<AdmissionRequest, 'resources'>): Promise<void> {
   for (const admission of core.admission) await admission({ ...request, resources: core.resources })
 }

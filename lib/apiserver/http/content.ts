@@ -68,6 +68,7 @@ function outside(size: number): Answer {
   return { ...json(status, 416), headers: { 'content-range': `bytes */${size}` } }
 }
 
+/** Sends it at the speed of the client. Resolves when all is sent or the connection was cut; a client that reads nothing for `slowWatcherMs` is. */
 export async function sendContent(
   answer: ContentAnswer,
   reply: FastifyReply,

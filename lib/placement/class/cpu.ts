@@ -19,6 +19,7 @@ export interface HostCpu {
 
 const labelsOf = ({ metadata }: Pick<Node, 'metadata'>) => metadata.labels ?? {}
 
+/** Whether the class may be used on the node; a class without a selector may be everywhere. */
 export const matchesNode = (selector: LabelSelector | undefined, node: Pick<Node, 'metadata'>): boolean =>
   unsatisfied(labelsOf(node), linesOf(selector ?? {})).length === 0
 

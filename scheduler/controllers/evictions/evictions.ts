@@ -44,6 +44,11 @@ export function wordsOf(operation: VirtualMachineOperation | undefined): string 
   return said.message === '' ? said.reason : said.message
 }
 
+/**
+ * @param cause what moves it away, such as the name of its host: by it the operation is found again
+ * @param why in words, when there is more to say
+ * @throws ApiError
+ */
 export async function createEviction(
   resources: Resources,
   vm: VirtualMachine,

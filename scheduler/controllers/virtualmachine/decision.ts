@@ -78,12 +78,14 @@ export function vacated(vm: VirtualMachine, message: string, nowMs: number): Sta
   )
 }
 
+/** It is to be stopped where it is, to make room for the machine with the uid `forUid`. */
 export function evicted(vm: VirtualMachine, forUid: string, message: string, nowMs: number): Status {
   const before = clusterStatusOf<ClusterVmStatus>(vm)
   if (before.placement === undefined || before.eviction !== undefined) return vm.status
   return withBerth(vm, { ...before, eviction: { since: timestamp(nowMs), reason: 'Preempted', for: forUid, message } })
 }
 
+/** It does not run: it keeps its place, and no room is reserved there. */
 export function idled(vm: VirtualMachine): Status {
   const before = clusterStatusOf<ClusterVmStatus>(vm)
   const { placement } = before
@@ -98,6 +100,7 @@ export function woken(vm: VirtualMachine): Status {
   return withBerth(vm, { ...before, placement })
 }
 
+/** These hosts have let it go; the highest epoch stays known. */
 export function droppedLeaving(vm: VirtualMachine, nodes: readonly string[]): Status {
   const before = clusterStatusOf<ClusterVmStatus>(vm)
   const { leaving: _, ...kept } = before

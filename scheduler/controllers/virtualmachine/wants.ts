@@ -35,6 +35,7 @@ const startFits = (vm: VirtualMachine): boolean =>
     status: { ...vm.status, phase: vm.status?.phase === 'Pending' ? 'Stopped' : (vm.status?.phase ?? 'Stopped') },
   }) === null
 
+/** By its run policy and by what was asked for last; whether anything stands in the way is another matter. */
 export function wantsToRun(vm: VirtualMachine, reader: Pick<Reader, 'byIndex'>): boolean {
   if (vm.metadata.deletionTimestamp !== undefined) return false
   if (wantedPower(powerOf(vm), vm.spec.runPolicy) === 'On') return true
