@@ -1,10 +1,15 @@
 // The command line: verbs, options, help. What a verb does is loaded when it is called, so that start-up stays short.
-import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import type { Shell } from './completion/scripts.ts'
-import { parseDuration } from './duration.ts'
 import type { Io } from './io.ts'
-import { addMoves } from './moves.ts'
-import { type GlobalOptions, type Session, withSession } from './session.ts'
+import { type GlobalOptions, withSession } from './session.ts'
+import { addAccess } from './verbs/access.ts'
+import { addMembership } from './verbs/membership.ts'
+import { addMoves } from './verbs/moves.ts'
+import { addObjects } from './verbs/objects.ts'
+import { count } from './verbs/options.ts'
+import type { Parts, Work } from './verbs/parts.ts'
+import { addStreams } from './verbs/streams.ts'
 import { packageVersion } from './version.ts'
 
 const EXAMPLES = `
@@ -24,8 +29,6 @@ Examples:
 
 Without options the agent on this host is asked over its unix socket.
 Exit codes: 0 done, 1 an error, 2 a wrong command line; of ssh and scp, OpenSSH's.`
-
-type Work<A extends readonly unknown[], O> = (session: Session, options: O, ...args: A) => Promise<void>
 
 export function buildProgram(io: Io): Command {
   const program = new Command('berth')
@@ -58,110 +61,10 @@ export function buildProgram(io: Io): Command {
     // Sub-commands inherit exitOverride and output settings when they are made by `command()`.
     program.command(text).description(description)
 
-  verb('apply', 'create objects, or change them to what files say; fields that a file no longer has go')
-    .requiredOption('-f, --filename <path...>', 'YAML or JSON file, folder of them, or - for the standard input')
-    .option('--dry-run', 'let the server check everything and store nothing')
-    .action(action(async () => (await import('./commands/apply.ts')).apply))
-
-  verb('create', 'create objects from files; generateName is allowed')
-    .requiredOption('-f, --filename <path...>', 'YAML or JSON file, folder of them, or - for the standard input')
-    .option('--dry-run', 'let the server check everything and store nothing')
-    .action(action(async () => (await import('./commands/create.ts')).create))
-
-  verb('get', 'show objects as a table or in full')
-    .argument('<kind...>', 'KIND, KIND/NAME, KIND NAME…, or KIND,KIND')
-    .option('-A, --all-namespaces', 'of all namespaces')
-    .option('-l, --selector <labels>', 'only with these labels: app=web,tier!=db')
-    .option('--field-selector <fields>', 'only with these fields: metadata.name=web')
-    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['wide', 'json', 'yaml', 'name']))
-    .option('-w, --watch', 'go on with every change until interrupted')
-    .option('--no-headers', 'without the line of column names')
-    .action(action(async () => (await import('./commands/get.ts')).get))
-
-  verb('describe', 'show an object for reading: fields, conditions, events')
-    .argument('<kind>', 'KIND or KIND/NAME')
-    .argument('[name...]', 'names; all objects of the namespace when left out')
-    .action(action(async () => (await import('./commands/describe.ts')).describe))
-
-  verb('explain', 'show for each host of the cluster whether it can take a virtual machine, with its score or why not')
-    .argument('<kind>', 'vm, or vm/NAME')
-    .argument('[name...]', 'names of virtual machines')
-    .addOption(whatIf())
-    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
-    .action(action(async () => (await import('./commands/explain.ts')).explain))
-
-  verb('place', 'show where new virtual machines would go; nothing is created')
-    .requiredOption('-f, --filename <path...>', 'YAML or JSON file, folder of them, or - for the standard input')
-    .addOption(whatIf())
-    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
-    .action(action(async () => (await import('./commands/explain.ts')).place))
-
-  verb('delete', 'delete objects and wait until they are gone')
-    .argument('[kind]', 'KIND or KIND/NAME')
-    .argument('[name...]', 'names')
-    .option('-f, --filename <path...>', 'delete what these files describe')
-    .option('--ignore-not-found', 'an object that is not there is no error')
-    .option('--no-wait', 'do not wait until they are gone')
-    .addOption(timeout('how long to wait', '5m'))
-    .action(action(async () => (await import('./commands/delete.ts')).remove))
-
-  for (const [name, type, description] of [
-    ['start', 'Start', 'start a virtual machine'],
-    ['stop', 'Stop', 'shut a virtual machine down'],
-    ['restart', 'Restart', 'restart a virtual machine, with its pending changes'],
-  ] as const) {
-    const command = verb(name, description).argument('<vm>', 'name of the virtual machine')
-    if (type !== 'Start') command.option('--force', 'at once, without asking the guest')
-    command
-      .option('--wait', 'wait until it is done, not only until it has begun')
-      .addOption(timeout('how long to wait', '5m'))
-      .action(action(async () => (await import('./commands/operate.ts')).operate(type)))
-  }
-
-  addMoves({ verb, action, timeout, count })
-
-  verb('console', 'connect to the serial console of a virtual machine; Ctrl-] leaves')
-    .argument('<vm>', 'NAME or NAME.NAMESPACE')
-    .option('--force', 'take the console over without asking when someone else holds it')
-    .addOption(
-      timeout('how long to wait for the machine to run; with piped input, how long to read on after its end', '5m'),
-    )
-    .action(action(async () => (await import('./commands/console.ts')).console))
-
-  verb('vnc', 'show the screen of a virtual machine in a VNC viewer')
-    .argument('<vm>', 'NAME or NAME.NAMESPACE')
-    .option('--address <address>', 'where to listen for the viewer', '127.0.0.1')
-    .addOption(port('where to listen for the viewer; 0 takes any that is free', 0, 0))
-    .option('--proxy-only', 'start no viewer; print the port as JSON and wait for one')
-    .option('--force', 'take the screen over without asking when someone else holds it')
-    .action(action(async () => (await import('./commands/vnc.ts')).vnc))
-
-  verb('screenshot', 'save a picture of the screen of a virtual machine')
-    .argument('<vm>', 'NAME or NAME.NAMESPACE')
-    .requiredOption('-o, --output <file>', 'PNG file to write, or - for the standard output')
-    .action(action(async () => (await import('./commands/screenshot.ts')).screenshot))
-
-  verb('port-forward', 'lead local ports to ports of a virtual machine')
-    .argument('<vm>', 'NAME or NAME.NAMESPACE')
-    .argument('<port...>', '[tcp/|udp/]LOCAL[:TARGET]; LOCAL 0 takes any that is free')
-    .option('--address <address>', 'where to listen', '127.0.0.1')
-    .option('--stdio', 'one port, through the standard input and output')
-    .action(action(async () => (await import('./commands/port-forward.ts')).portForward))
-
-  openssh(verb('ssh', 'log in to a virtual machine with OpenSSH, through the server'))
-    .argument('<vm>', '[USER@]NAME[.NAMESPACE]')
-    .argument('[command...]', 'run this instead of a shell; after -- when it has options')
-    .option('-l, --username <user>', 'user in the guest')
-    .option('-c, --command <command>', 'run this instead of a shell')
-    .action(action(async () => (await import('./commands/ssh.ts')).ssh))
-
-  openssh(verb('scp', 'copy files to or from a virtual machine with OpenSSH, through the server'))
-    .argument('<source>', 'local path, or [USER@]NAME[.NAMESPACE]:PATH')
-    .argument('<target>', 'the same')
-    .option('-l, --username <user>', 'user in the guest')
-    .option('-r, --recursive', 'whole folders')
-    .option('--preserve', 'keep times and modes')
-    .action(action(async () => (await import('./commands/ssh.ts')).scp))
+  const parts: Parts = { verb, action }
+  addObjects(parts)
+  addMoves(parts)
+  addStreams(parts)
 
   verb('events', 'show what happened, oldest first')
     .argument('[vm]', 'only about this virtual machine')
@@ -187,65 +90,8 @@ export function buildProgram(io: Io): Command {
     .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
     .action(action(async () => (await import('./commands/host-check.ts')).hostCheck))
 
-  verb('login', 'keep the address of a server and a token, after trying them')
-    .requiredOption('--server <url>', 'https://HOST:8750')
-    .option('--ca <file>', 'PEM of the authority of the server')
-    .option('--ca-fingerprint <sha256>', 'fingerprint of that authority, as "berth-agent certs show" prints it')
-    .option('--token <->', '- reads the token from the standard input; without it you are asked')
-    .action(async (_options: unknown, command: Command) =>
-      (await import('./commands/login.ts')).login(command.optsWithGlobals(), io),
-    )
-
-  const token = verb('token', 'make, list and revoke access tokens')
-  token
-    .command('create')
-    .description('make a token and print it; it cannot be seen again')
-    .argument('<user>', 'name of the user')
-    .option('--group <name...>', 'groups of the user')
-    .addOption(
-      new Option('--role <role>', 'bind this role in the namespace (-n)').choices([
-        'viewer',
-        'user',
-        'editor',
-        'admin',
-        'metrics',
-      ]),
-    )
-    .option('--cluster', 'bind the role in all namespaces')
-    .option('--expires <duration>', 'how long the token lasts: 24h, 90d; without it, until it is revoked')
-    .action(action(async () => (await import('./commands/token.ts')).createToken))
-  token
-    .command('list')
-    .description('show tokens: names, users, groups, ends')
-    .action(action(async () => (await import('./commands/token.ts')).listTokens))
-  token
-    .command('revoke')
-    .description('end tokens, and all that is open with them')
-    .argument('[name...]', 'names of tokens')
-    .option('--user <name>', 'every token of this user')
-    .action(action(async () => (await import('./commands/token.ts')).revokeTokens))
-
-  const node = verb('node', 'let hosts join a cluster and leave it')
-  node
-    .command('token')
-    .description('tokens for joining')
-    .command('create')
-    .description('make a token for one host and print the command that joins it; asks the scheduler')
-    .option('--ttl <duration>', 'how long the token is good: 30m, 1h', '1h')
-    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['json']))
-    .action(action(async () => (await import('./commands/node.ts')).createJoinToken))
-  node
-    .command('join')
-    .description('make this host a member of a scheduler’s cluster; as root, on the host')
-    .argument('<url>', 'the scheduler: https://HOST:8751')
-    .requiredOption('--token <token>', 'of "berth node token create"; - reads it from the standard input')
-    .requiredOption('--ca-hash <hash>', 'SHA-256 of the cluster’s authority, printed with the token')
-    .action(action(async () => (await import('./commands/node.ts')).joinCluster))
-  node
-    .command('leave')
-    .description('take this host out of its cluster; as root, on the host')
-    .option('--force', 'also when the scheduler does not answer, or the host has machines of it')
-    .action(action(async () => (await import('./commands/node.ts')).leaveCluster))
+  addAccess(parts, io)
+  addMembership(parts)
 
   verb('api-resources', 'show the kinds that the server knows')
     .option('--no-headers', 'without the line of column names')
@@ -271,50 +117,3 @@ export function buildProgram(io: Io): Command {
   )
   return program
 }
-
-/** `--what-if`, may be given again. */
-const whatIf = (): Option =>
-  new Option('--what-if <words>', 'suppose that: "h2 down", "h3 cordon"; may be given again').argParser(collect)
-
-/** What `ssh` and `scp` have in common. */
-const openssh = (command: Command): Command =>
-  command
-    .option('-i, --identity-file <file>', 'private key')
-    .option('--known-hosts <file>', 'file of host keys (default: one of its own, by the uid of the machine)')
-    .addOption(port('port in the guest', 22, 1, '-p, --port <port>'))
-    // DVP's clients once had an SSH client of their own; scripts still say that they want OpenSSH, which is all there is.
-    .addOption(new Option('--local-ssh').hideHelp())
-    .addOption(new Option('--local-ssh-opts <args>').argParser(collect).hideHelp())
-    .option('--ssh-args <args>', 'further arguments for OpenSSH; may be given again', collect)
-
-/** An option that may be given again. */
-const collect = (word: string, before: readonly string[] = []): string[] => [...before, word]
-
-/** A port number from `least` on. */
-function port(description: string, preset: number, least: number, flags = '--port <port>'): Option {
-  return new Option(flags, description).default(preset).argParser((text) => {
-    const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
-    if (number >= least && number <= 65_535) return number
-    throw new InvalidArgumentError(`a port is a number from ${least} to 65535`)
-  })
-}
-
-/** `--timeout`, in milliseconds. */
-function timeout(description: string, preset: string): Option {
-  return new Option('--timeout <duration>', `${description}: 30s, 5m, 1h`)
-    .default(parseDuration(preset), preset)
-    .argParser((text) => {
-      try {
-        return parseDuration(text)
-      } catch (error) {
-        throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
-      }
-    })
-}
-
-/** An option that is a whole number from 1 on. */
-const count = (flags: string, description: string, preset: number): Option =>
-  new Option(flags, description).default(preset).argParser((text) => {
-    if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
-    throw new InvalidArgumentError('give a whole number from 1 on')
-  })

@@ -1,21 +1,12 @@
 // The verbs that move machines between hosts: migrate, drain, cordon, uncordon, rebalance. They ask a scheduler.
-import { Argument, type Command, Option } from 'commander'
-import type { Session } from './session.ts'
-
-type Work<A extends readonly unknown[], O> = (session: Session, options: O, ...args: A) => Promise<void>
-
-/** What `program.ts` gives its parts. */
-export interface Parts {
-  verb(text: string, description: string): Command
-  action<A extends readonly unknown[], O>(load: () => Promise<Work<A, O>>): (...given: unknown[]) => Promise<void>
-  timeout(description: string, preset: string): Option
-  count(flags: string, description: string, preset: number): Option
-}
+import { Argument, Option } from 'commander'
+import { count, timeout } from './options.ts'
+import type { Parts } from './parts.ts'
 
 const MACHINE_KINDS = ['vm', 'virtualmachine', 'virtualmachines']
 const machineKind = () => new Argument('<kind>', 'vm').choices(MACHINE_KINDS)
 
-export function addMoves({ verb, action, timeout, count }: Parts): void {
+export function addMoves({ verb, action }: Parts): void {
   const migrate = verb('migrate', 'move a virtual machine to another host while it runs')
     .addArgument(machineKind())
     .argument('<name>', 'name of the virtual machine')
@@ -26,7 +17,7 @@ export function addMoves({ verb, action, timeout, count }: Parts): void {
     .option('--bandwidth <quantity>', 'per second at most, such as 640Mi; 0 for no cap')
     .option('--wait', 'wait until it is done, not only until it has begun')
     .addOption(timeout('how long to wait', '30m'))
-    .action(action(async () => (await import('./commands/migrate.ts')).migrate))
+    .action(action(async () => (await import('../commands/migrate.ts')).migrate))
   migrate
     .command('resolve')
     .description('decide a move whose outcome is unknown: a host of it does not answer. Wrong, the machine runs twice')
@@ -37,23 +28,23 @@ export function addMoves({ verb, action, timeout, count }: Parts): void {
         .choices(['source', 'target', 'disk'])
         .makeOptionMandatory(),
     )
-    .action(action(async () => (await import('./commands/migrate.ts')).resolve))
+    .action(action(async () => (await import('../commands/migrate.ts')).resolve))
 
   verb('drain', 'move all virtual machines of a host elsewhere, and let no new ones in')
     .argument('<node>', 'name of the host')
     .option('--dry-run', 'only show where each machine would go')
     .option('--wait', 'wait until no machine runs there')
     .addOption(timeout('how long to wait', '1h'))
-    .action(action(async () => (await import('./commands/drain.ts')).drain))
+    .action(action(async () => (await import('../commands/drain.ts')).drain))
   verb('cordon', 'let no new virtual machines onto a host')
     .argument('<node>', 'name of the host')
-    .action(action(async () => (await import('./commands/drain.ts')).cordon))
+    .action(action(async () => (await import('../commands/drain.ts')).cordon))
   verb('uncordon', 'let virtual machines onto a host again; ends its drain')
     .argument('<node>', 'name of the host')
-    .action(action(async () => (await import('./commands/drain.ts')).uncordon))
+    .action(action(async () => (await import('../commands/drain.ts')).uncordon))
 
   verb('rebalance', 'move virtual machines that another host suits better')
     .option('--dry-run', 'only show the moves')
     .addOption(count('--budget <count>', 'moves at most', 20))
-    .action(action(async () => (await import('./commands/rebalance.ts')).rebalance))
+    .action(action(async () => (await import('../commands/rebalance.ts')).rebalance))
 }
