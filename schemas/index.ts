@@ -73,8 +73,8 @@ export { clusterStatusOf, lastEpoch, nextEpoch, openMigration } from './cluster/
 export type { ConfigMap } from './core/configmap.ts'
 export type { Event } from './core/event.ts'
 export type { Namespace } from './core/namespace.ts'
-export type { Node, NodeSpec, NodeStatus } from './core/node.ts'
-export type { Secret } from './core/secret.ts'
+export type { Node, NodeSpec, NodeStatus } from './core/node-schema.ts'
+export type { Secret } from './core/secret-schema.ts'
 export { GROUP } from './group.ts'
 export type {
   ClusterVirtualImage,
@@ -86,14 +86,14 @@ export type {
 } from './image/schema.ts'
 export type { Checksum, DataSource } from './image/source.ts'
 export type { KindDef, PrinterColumn, Rule, VersionDef } from './kind.ts'
-export type { PriorityClass } from './priorityclass/kind.ts'
+export type { PriorityClass } from './priorityclass/schema.ts'
 export type { Binding, ClusterRole, PolicyRule, Role, RoleRef, Subject } from './rbac/shapes.ts'
 export {
   defaultStorageClass,
   isShared,
   type StorageClass,
   waitsForConsumer,
-} from './storageclass/kind.ts'
+} from './storageclass/schema.ts'
 export type { VirtualDisk, VirtualDiskSpec, VirtualDiskStatus } from './virtualdisk/schema.ts'
 export type {
   BlockDeviceRef,

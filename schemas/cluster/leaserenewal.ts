@@ -3,7 +3,7 @@
 import Type from 'typebox'
 import type { KindDef } from '../kind.ts'
 import { Choice, type DeepReadonly, Name } from '../shapes.ts'
-import { isShared, type StorageClass } from '../storageclass/kind.ts'
+import { isShared, type StorageClass } from '../storageclass/schema.ts'
 import { CLUSTER_GROUP } from './hostbinding.ts'
 
 /** The host asks so often. */

@@ -2,7 +2,7 @@
 import type { FieldError } from '../../lib/errors.ts'
 import { duplicate, ruleOf, when } from '../errors.ts'
 import type { Rule } from '../kind.ts'
-import type { Node } from './node.ts'
+import type { Node } from './node-schema.ts'
 
 /** A taint is known by its key and effect. */
 export const taintsAreUnique = ({ spec }: Node): readonly FieldError[] => {

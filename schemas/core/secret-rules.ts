@@ -3,7 +3,7 @@ import type { FieldError } from '../../lib/errors.ts'
 import { forbidden, invalid, ruleOf, when } from '../errors.ts'
 import type { Rule } from '../kind.ts'
 import { DATA_LIMIT, decodedBytes, immutableErrors, isBase64, keyErrors, sizeErrors } from './data-rules.ts'
-import type { Secret } from './secret.ts'
+import type { Secret } from './secret-schema.ts'
 
 type Check = (secret: Secret, old: Secret | null) => readonly FieldError[]
 

@@ -1,18 +1,10 @@
 // core/v1 Secret: values in base64 under `data`; `stringData` is a way to write them as plain text and is never kept.
-import Type from 'typebox'
 import type { KubeObject } from '../../lib/object.ts'
 import { AGE, column } from '../columns.ts'
 import type { KindDef } from '../kind.ts'
 import { dnsSubdomain } from '../names.ts'
-import { StringMap } from '../shapes.ts'
 import { SECRET_RULES } from './secret-rules.ts'
-
-export interface Secret extends KubeObject {
-  readonly type: string
-  /** Base64 by key. */
-  readonly data?: Readonly<Record<string, string>>
-  readonly immutable?: boolean
-}
+import { Fields, type Secret } from './secret-schema.ts'
 
 /** Moves `stringData` into `data`, where it wins over a value of the same key. What the schema will refuse stays where it is. */
 function foldStringData(object: KubeObject): KubeObject {
@@ -42,12 +34,7 @@ export const SECRET: KindDef = {
   versions: [
     {
       name: 'v1',
-      schema: Type.Object({
-        type: Type.Optional(Type.String({ default: 'Opaque' })),
-        data: Type.Optional(StringMap()),
-        stringData: Type.Optional(StringMap()),
-        immutable: Type.Optional(Type.Boolean()),
-      }),
+      schema: Fields,
       columns: [column('Type', '.type'), AGE],
     },
   ],

@@ -2,7 +2,7 @@
 import type { FieldError } from '../../lib/errors.ts'
 import { forbidden, ruleOf, when } from '../errors.ts'
 import type { Rule } from '../kind.ts'
-import type { PriorityClass } from './kind.ts'
+import type { PriorityClass } from './schema.ts'
 
 /** Above it are Kubernetes' own classes. */
 export const HIGHEST_USER_PRIORITY = 1_000_000_000

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { FieldError } from '../../lib/errors.ts'
 import { forbidden, invalid, notBuilt, notSupported, required, ruleOf, when } from '../errors.ts'
 import type { Rule } from '../kind.ts'
-import type { StorageClass } from './kind.ts'
+import type { StorageClass } from './schema.ts'
 
 /** The one driver: qcow2 files in a folder of the host. */
 export const DIR_PROVISIONER = 'berth/dir'
