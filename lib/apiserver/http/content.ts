@@ -1,10 +1,10 @@
 // Large answers: a part of them by `Range` (RFC 9110, one range), sent piece by piece. Whoever reads too slowly is cut off, as with watches.
 import type { FastifyBaseLogger, FastifyReply } from 'fastify'
-import { ApiError, messageOf } from '../../errors.ts'
-import { linkedAbort } from '../../linked-abort.ts'
+import { ApiError } from '../../errors.ts'
 import type { Admitted, Guard } from '../auth/guard.ts'
 import type { Content } from '../connect.ts'
 import { type Answer, json } from './answer.ts'
+import { sendOpen } from './open-answer.ts'
 import { responseSink } from './response-sink.ts'
 import { statusOf } from './status.ts'
 
@@ -69,33 +69,17 @@ function outside(size: number): Answer {
 }
 
 /** Sends it at the speed of the client. Resolves when all is sent or the connection was cut; a client that reads nothing for `slowWatcherMs` is. */
-export async function sendContent(
-  answer: ContentAnswer,
+export const sendContent = (
+  { code, headers, chunks, deadlineMs }: ContentAnswer,
   reply: FastifyReply,
   { guard, admitted, slowWatcherMs }: ContentOptions,
   log: FastifyBaseLogger,
-): Promise<FastifyReply> {
-  reply.hijack()
-  const { raw } = reply
-  const gone = new AbortController()
-  const held = guard.hold(admitted)
-  const over = linkedAbort([gone.signal, held.signal], answer.deadlineMs)
-  const leave = () => gone.abort(new Error('the client is gone'))
-  raw.on('close', leave)
-  raw.on('error', leave)
-  if (raw.destroyed) leave()
-  raw.writeHead(answer.code, { ...answer.headers, 'cache-control': 'no-cache, private', 'audit-id': reply.request.id })
-  const sink = responseSink(raw, over.signal, slowWatcherMs)
-  try {
-    for await (const chunk of answer.chunks) await sink.write(chunk)
-    raw.end()
-  } catch (error) {
-    if (!gone.signal.aborted) log.warn({ request: reply.request.id, reason: messageOf(error) }, 'an answer was cut off')
-    // The length was promised: only a broken connection says that this is not all.
-    raw.destroy()
-  } finally {
-    over.release()
-    held.release()
-  }
-  return reply
-}
+): Promise<FastifyReply> =>
+  sendOpen(reply, {
+    ...{ code, headers, deadlineMs, guard, admitted, log },
+    what: 'an answer',
+    write: async (raw, { over }) => {
+      const sink = responseSink(raw, over, slowWatcherMs)
+      for await (const chunk of chunks) await sink.write(chunk)
+    },
+  })

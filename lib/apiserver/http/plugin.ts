@@ -1,12 +1,12 @@
 // The API on Fastify: one route, as paths are checked and taken apart by our own parser; errors leave as `Status`.
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, messageOf } from '../../errors.ts'
-import { linkedAbort } from '../../linked-abort.ts'
 import type { Admitted, Guard } from '../auth/guard.ts'
 import type { Exchange } from '../auth/observe.ts'
 import { type Answer, json } from './answer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
 import { sendContent } from './content.ts'
+import { sendOpen } from './open-answer.ts'
 import { Pacer } from './pacer.ts'
 import { responseSink } from './response-sink.ts'
 import type { Router } from './router.ts'
@@ -25,8 +25,6 @@ export interface PluginOptions {
 
 /** Watches that open in one turn of the event loop; clients come back in crowds. */
 const WATCHES_PER_TURN = 20
-/** Made once: thousands of watchers may go at the same moment, and the making of an error is what costs most then. */
-const GONE = new Error('the client is gone')
 /** As nginx: the client closed the connection before there was an answer. */
 const ABORTED = 499
 /** Where a request keeps what the first hook found out about it. */
@@ -110,36 +108,17 @@ export function errorAnswer(error: unknown, log: FastifyBaseLogger, id: string):
   return { ...answer, headers }
 }
 
-async function stream(
+const stream = (
   watch: Watch,
   reply: FastifyReply,
   { slowWatcherMs, guard, admitted }: PluginOptions & { readonly admitted: Admitted },
   log: FastifyBaseLogger,
-): Promise<FastifyReply> {
-  reply.hijack()
-  const { raw } = reply
-  const gone = new AbortController()
-  const held = guard.hold(admitted)
-  const over = linkedAbort([gone.signal, held.signal])
-  raw.on('close', () => gone.abort(GONE))
-  raw.on('error', () => gone.abort(GONE))
-  // Gone while the watch waited for its turn: nobody will say so again.
-  if (raw.destroyed) gone.abort(GONE)
-  raw.writeHead(200, {
-    'content-type': 'application/json',
-    'cache-control': 'no-cache, private',
-    'audit-id': reply.request.id,
+): Promise<FastifyReply> =>
+  sendOpen(reply, {
+    ...{ code: 200, headers: { 'content-type': 'application/json' }, guard, admitted, log },
+    what: 'a watch',
+    write: (raw, { gone, over }) => {
+      raw.flushHeaders()
+      return watch.run(responseSink(raw, gone, slowWatcherMs), over)
+    },
   })
-  raw.flushHeaders()
-  try {
-    await watch.run(responseSink(raw, gone.signal, slowWatcherMs), over.signal)
-    raw.end()
-  } catch (error) {
-    if (!gone.signal.aborted) log.warn({ request: reply.request.id, reason: messageOf(error) }, 'a watch was cut off')
-    raw.destroy()
-  } finally {
-    over.release()
-    held.release()
-  }
-  return reply
-}
