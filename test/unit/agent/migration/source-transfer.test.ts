@@ -1,0 +1,135 @@
+// A transfer at the source from its beginning to its end: what the target is asked, and with which of libvirt's cookies.
+import { pino } from 'pino'
+import { expect, it } from 'vitest'
+import { type MoveBinding, Records } from '../../../../agent/migration/records.ts'
+import { SourceMoves } from '../../../../agent/migration/source.ts'
+import { systemClock } from '../../../../lib/clock.ts'
+import {
+  ConnectDomainEventBlockJobStatus as DiskJob,
+  DomainEventType,
+  LibvirtError,
+} from '../../../../lib/libvirt/index.ts'
+import type { HandoverAsk } from '../../../../schemas/index.ts'
+import { waitFor } from '../../../support/wait.ts'
+
+const uid = '11111111-2222-4333-8444-555555555555'
+const dom = { name: 'default.web', uuid: uid, id: 1 } as never
+const WHO = '<name>default.web</name><uuid>u</uuid><hostname>h1</hostname><hostuuid>h</hostuuid>'
+const BEGUN = Buffer.from(
+  `<qemu-migration>${WHO}<feature name='lockstate'/><nbd><disk target='sda'/></nbd></qemu-migration>\0`,
+)
+const PERFORMED = Buffer.from('performed')
+const STOPPED = { kind: 'lifecycle', event: DomainEventType.SUSPENDED, detail: 1 }
+
+function world(disks: readonly string[]) {
+  const order: string[] = []
+  const asked: HandoverAsk[] = []
+  const waiting: ((event: object) => void)[] = []
+  let perform: () => void = () => undefined
+  let binding = {
+    metadata: { name: uid, uid: 'binding' },
+    spec: {
+      subject: { resource: 'virtualmachines', namespace: 'default', name: 'web', uid },
+      migration: { id: 'm', side: 'Source', peer: { node: 'h2', url: 'https://h2' }, options: {} },
+    },
+  } as unknown as MoveBinding
+  const answers: Readonly<Record<string, () => unknown>> = {
+    DomainMigrateBegin3Params: () => ({ xml: '<domain/>', cookieOut: BEGUN }),
+    DomainMigratePerform3Params: () =>
+      new Promise((resolve) => {
+        perform = () => resolve({ cookieOut: PERFORMED })
+      }),
+    DomainGetState: () => {
+      throw new LibvirtError('DomainGetState', { code: 42, domain: 0, message: 'no domain', level: 2 } as never)
+    },
+  }
+  const call = async (name: string) => {
+    order.push(name)
+    return (answers[name]?.() ?? {}) as never
+  }
+  async function* events(_kinds: readonly string[], { signal }: { readonly signal: AbortSignal }) {
+    while (!signal.aborted)
+      yield await new Promise<object>((resolve) => {
+        waiting.push(resolve)
+        signal.addEventListener('abort', () => resolve({ kind: 'over' }), { once: true })
+      })
+  }
+  const records = new Records({
+    reader: { get: () => binding, list: () => [binding] } as never,
+    clock: systemClock,
+    resources: {
+      modifyStatus: async (_: string, __: unknown, change: (status: unknown, object: unknown) => unknown) => {
+        const status = change(binding.status, binding) as NonNullable<MoveBinding['status']>
+        binding = { ...binding, status }
+        order.push(status.migration?.phase ?? '')
+        return binding as never
+      },
+    } as never,
+  })
+  const moves = new SourceMoves({
+    libvirt: { call, events, dedicated: async () => ({ call, close: async () => undefined }) } as never,
+    records,
+    peers: {
+      ask: async (_peer, ask) => {
+        asked.push(ask)
+        order.push(`ask ${ask.ask}`)
+        if (ask.ask === 'prepare') return { phase: 'Prepared', address: 'tcp:10.0.0.2:49152', cookie: '' }
+        return { phase: ask.ask === 'finish' ? 'Committed' : 'Prepared' }
+      },
+    },
+    clock: systemClock,
+    log: pino({ level: 'silent' }),
+    tls: false,
+    luggage: async () => ({ disks, bytes: 1 }),
+    bandwidthMiBps: 0,
+  })
+  const begin = async () => {
+    moves.begin(binding, dom, new AbortController().signal, () => order.push('end'))
+    await waitFor('a transfer', 10, () => order.includes('DomainMigratePerform3Params') && waiting.length > 0)
+  }
+  const tell = async (event: object) => {
+    waiting.at(-1)?.(event)
+    await systemClock.sleep(20)
+  }
+  const loads = () =>
+    asked.filter(({ ask }) => ask === 'load').map(({ cookie = '' }) => Buffer.from(cookie, 'base64').toString('utf8'))
+  const end = async () => {
+    perform()
+    await moves.settled()
+  }
+  return { order, begin, tell, loads, end }
+}
+
+it('has the guest made ready when it is stopped, with no cookie: no disk is on its way', async () => {
+  const one = world([])
+  await one.begin()
+  await one.tell(STOPPED)
+  expect(one.loads()).toEqual([''])
+  await one.end()
+  expect(one.loads()).toEqual([''])
+  const at = (word: string) => one.order.indexOf(word)
+  expect(at('ask load')).toBeLessThan(at('Finishing'))
+  expect(at('Finishing')).toBeLessThan(at('ask finish'))
+  expect(at('ask finish')).toBeLessThan(at('DomainMigrateConfirm3Params'))
+  expect(one.order.slice(-2)).toEqual(['Cleaned', 'end'])
+})
+
+it('tells of disks that came along by what Begin said of them, once nothing of them is missing', async () => {
+  const one = world(['sda'])
+  await one.begin()
+  await one.tell(STOPPED)
+  expect(one.loads()).toEqual([])
+  await one.tell({ kind: 'blockJob', dst: 'sda', status: DiskJob.COMPLETED })
+  const [told = ''] = one.loads()
+  expect(told).toContain('<nbd>')
+  expect(told).not.toContain('feature')
+  await one.end()
+  expect(one.loads()).toHaveLength(1)
+})
+
+it('tells it by the cookie of Perform when it has not seen the guest stop', async () => {
+  const one = world(['sda'])
+  await one.begin()
+  await one.end()
+  expect(one.loads()).toEqual(['performed'])
+})
