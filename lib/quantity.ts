@@ -98,9 +98,6 @@ function scale(input: string | number, unit: bigint): bigint {
 /** Bytes as text without loss: `1Gi`, `1536Mi`, `1000`. */
 export const formatBytes = (bytes: bigint): string => format({ nano: bytes * NANO, family: 'binary' })
 
-/** Thousandths as text without loss: `2`, `1500m`. */
-export const formatMilli = (milli: bigint): string => format({ nano: milli * (NANO / 1000n), family: 'decimal' })
-
 /**
  * The one text among those that mean the same: no fraction, the largest unit of the family in which it was written.
  * `1024Mi` is `1Gi`, `0.5Gi` is `512Mi`, `1.5` is `1500m`. Throws {@link QuantityError}.

@@ -1,5 +1,5 @@
 // Which VMs a term speaks of: selector, namespaces and the owner's own labels put together into one selection with a stable key.
-import { linesOf, unsatisfied } from './selectors.ts'
+import { linesOf, matches, unsatisfied } from './selectors.ts'
 import type { LabelSelector, Labels, LabelsOfNamespace, NeighbourTerm, Requirement } from './types.ts'
 
 /** Who asks. */
@@ -61,7 +61,7 @@ const inNamespaces = (
   labelsOfNamespace: LabelsOfNamespace,
 ): boolean =>
   namespaces.includes(namespace) ||
-  (namespaceSelector !== null && unsatisfied(labelsOfNamespace(namespace), linesOf(namespaceSelector)).length === 0)
+  (namespaceSelector !== null && matches(namespaceSelector, labelsOfNamespace(namespace)))
 
 /**
  * A mark that every selected VM has, to find selections by a VM and VMs by a selection: one exact label, else the one namespace.

@@ -5,7 +5,7 @@ import { discoveredOf } from '../../../schemas/virtualmachineclass/discovered.ts
 import { acceleratorOf } from '../adapt.ts'
 import { CPU_FEATURE_LABEL, CPU_MODEL_LABEL } from '../cpu-labels.ts'
 import type { Accelerator } from '../facts.ts'
-import { linesOf, unsatisfied } from '../selectors.ts'
+import { matches } from '../selectors.ts'
 import type { LabelSelector } from '../types.ts'
 
 /** What guests of a host can have. */
@@ -21,7 +21,7 @@ const labelsOf = ({ metadata }: Pick<Node, 'metadata'>) => metadata.labels ?? {}
 
 /** Whether the class may be used on the node; a class without a selector may be everywhere. */
 export const matchesNode = (selector: LabelSelector | undefined, node: Pick<Node, 'metadata'>): boolean =>
-  unsatisfied(labelsOf(node), linesOf(selector ?? {})).length === 0
+  matches(selector ?? {}, labelsOf(node))
 
 const labelled = (node: Node, label: string): readonly string[] =>
   Object.entries(labelsOf(node)).flatMap(([key, value]) =>
