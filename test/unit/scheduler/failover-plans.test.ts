@@ -6,16 +6,8 @@ import {
   planHosts,
 } from '../../../scheduler/failover/plan-hosts.ts'
 import { type MachineFacts, planMachine } from '../../../scheduler/failover/plan-machine.ts'
+import { LIMITS } from './failover-limits.ts'
 
-const LIMITS: FailoverLimits = {
-  leaseMs: 15_000,
-  graceMs: 6_000,
-  fencingMs: 20_000,
-  retryMs: 30_000,
-  marginMs: 2_000,
-  timeoutCounts: false,
-  spareOthers: true,
-}
 const NOW = 1_000_000
 const DEATH = { evidence: 'fenced', since: '2026-01-01T00:00:00Z', message: 'ipmi succeeded', covers: {} } as const
 

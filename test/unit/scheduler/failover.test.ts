@@ -15,6 +15,7 @@ import { NODES, STORAGE_CLASSES, VMS } from '../../../schemas/resources.ts'
 import { Counted } from '../../support/counted.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { addMachine, berthOf, type ClusterWorld, clusterWorld, diskBerth, machine } from './cluster-world.ts'
+import { LIMITS } from './failover-limits.ts'
 
 const NAMES = ['h1', 'h2', 'h3']
 
@@ -114,15 +115,7 @@ async function lost(earlier?: ClusterWorld): Promise<Lost> {
     storeId: 'store',
     members: () => NAMES,
     fencings,
-    limits: {
-      leaseMs: 15_000,
-      graceMs: 6_000,
-      fencingMs: 20_000,
-      retryMs: 30_000,
-      marginMs: 2_000,
-      timeoutCounts: false,
-      spareOthers: true,
-    },
+    limits: LIMITS,
     wantsToRun: () => true,
     placeOf: (_, not) => ({ node: not === 'h1' ? 'h2' : 'h3' }),
     frozen: () => made.frozen,

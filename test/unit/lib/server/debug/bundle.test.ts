@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
 import { MAX_FILE, makeBundle, type Part } from '../../../../../lib/server/debug/bundle.ts'
 import { Secrets } from '../../../../../lib/server/debug/redact.ts'
 import { ManualClock } from '../../../../support/manual-clock.ts'
+import { scratch } from '../../../../support/scratch.ts'
 
 const part = (name: string, read: Part['read']): Part => ({ name, read })
 
@@ -38,7 +38,7 @@ test('what hangs or fails is named in the manifest, and what was learned late is
     `folder/long.txt: ${MAX_FILE} characters, the end of ${MAX_FILE + 3}`,
     '',
   ])
-  const folder = mkdtempSync(join(tmpdir(), 'berth-bundle-'))
+  const folder = scratch()
   writeFileSync(join(folder, 'b.tar.gz'), archive)
   // The tar of the host reads it: that is what it is for.
   await execa('tar', ['-xzf', 'b.tar.gz'], { cwd: folder })
