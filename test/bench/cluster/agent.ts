@@ -91,7 +91,11 @@ export class AgentStandIn {
     for (const told of this.#log) if (told.plural === plural && told.revision > after) response.write(told.line)
     const all = this.#watches.get(plural) ?? new Set()
     this.#watches.set(plural, all.add(response))
-    const end = setTimeout(() => response.end(), Number(query.get('timeoutSeconds') ?? 240) * 1000)
+    const over = () => {
+      all.delete(response)
+      response.end()
+    }
+    const end = setTimeout(over, Number(query.get('timeoutSeconds') ?? 240) * 1000)
     response.once('close', () => {
       clearTimeout(end)
       all.delete(response)
