@@ -25,7 +25,7 @@ import { type Mirror, placeOf } from './mirror/mirror.ts'
 export interface Sleepers {
   readonly reader: Reader
   readonly binder: Pick<Binder, 'enqueue' | 'wanting'>
-  readonly agents: Pick<Links, 'holders'>
+  readonly agents: Pick<Links, 'holders' | 'view'>
   readonly machines: Pick<Controller, 'enqueue'>
   readonly mirror: Pick<Mirror, 'enqueue'>
   /** Of operations. */
@@ -135,7 +135,9 @@ function goesElsewhere(change: Change): boolean {
 
 /** The images of a disk or a machine go where it goes. */
 function reachReferred(change: Change, sleepers: Sleepers): void {
-  const { reader } = sleepers
+  const { reader, agents, binder } = sleepers
+  // A host that has an image is asked nothing anew for one more machine that is made of it.
+  const hasImage = (node: string, uid: string) => agents.view(node)?.binding(uid)?.spec.role === 'Owner'
   for (const object of objectsOf(change)) {
     const references = object.kind === 'VirtualMachine' ? vmReferences(object) : sourceReferences(object)
     for (const reference of references) {
@@ -143,7 +145,9 @@ function reachReferred(change: Change, sleepers: Sleepers): void {
       const resource = BOUND.find((each) => KIND_OF[each] === kind)
       const found = resource === undefined ? null : reader.get(resource, { namespace, name })
       if (resource === undefined || found === null) continue
-      for (const node of placesOf(object)) sleepers.binder.enqueue(node, resource, found.metadata.uid)
+      const { uid } = found.metadata
+      for (const node of placesOf(object))
+        if (resource === DISKS || !hasImage(node, uid)) binder.enqueue(node, resource, uid)
     }
   }
 }

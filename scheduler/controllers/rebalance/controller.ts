@@ -37,7 +37,7 @@ export interface RebalanceDeps {
 
 /** Rules that were broken are looked at so often; a cluster that takes long to look at is looked at less. */
 const LOOK_MS = 15_000
-const REST_FACTOR = 50
+const REST_FACTOR = 100
 const HOUR_MS = 3_600_000
 
 export class RebalanceReconciler implements Reconciler {
