@@ -86,6 +86,7 @@ export class LibvirtPool {
   /**
    * Events of one or several kinds, in libvirt's order. The registration starts at once; await `ready` to be sure that
    * what happens from then on is seen. Survives reconnects: then a `reconnected` item says that events were missed.
+   * libvirt takes one registration of a kind for a domain, and one for all domains: the iteration of a second one throws its LibvirtError.
    */
   events<K extends EventKind>(kinds: K | readonly K[], options: EventOptions = {}): Subscription<LibvirtEvent<K>> {
     const subscription = this.#hub.subscribe(typeof kinds === 'string' ? [kinds] : kinds, options)
