@@ -17,6 +17,7 @@ import { type MoveCalls, moveCalls } from './calls.ts'
 import { abortJob, end, erase, lookAt, resume, sentBytes } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
+import type { SourceDomain } from './source-plan.ts'
 import { type Sent, Stopped, watchTransfer } from './transfer.ts'
 
 const CALL_MS = 60_000
@@ -38,6 +39,10 @@ const SPLIT: Words = {
 }
 
 const isPostCopy = ({ spec }: MoveBinding): boolean => spec.migration.options.postCopy === true
+
+/** What is here is no whole guest. `isSent`: libvirt had sent it, or begun a post-copy. */
+const isSplit = (binding: MoveBinding, domain: SourceDomain, isSent: boolean): boolean =>
+  domain === 'split' || (isPostCopy(binding) && isSent && (domain === 'off' || domain === 'absent'))
 
 export interface SourceDeps {
   readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'events'>
@@ -115,13 +120,13 @@ export class SourceMoves {
   /** The guest is here and goes on if it was handed over. Words are kept when there are none to say. One that is split is no guest any more. */
   async keep(binding: MoveBinding, dom: DomainRef, why: Words, signal: AbortSignal): Promise<void> {
     const { libvirt, records, clock } = this.#deps
-    if ((await lookAt(libvirt, dom, signal)).domain === 'split') {
+    const record = recordOf(binding)
+    if (isSplit(binding, (await lookAt(libvirt, dom, signal)).domain, record?.phase === 'Finishing')) {
       await this.startAnew(binding, dom, SPLIT, signal)
       return await this.#tellTarget(binding, signal)
     }
     const uid = binding.metadata.name
     const more = why.reason === '' ? {} : { reason: why.reason, message: why.message }
-    const record = recordOf(binding)
     if (record?.phase !== 'Failed')
       await records.write(uid, binding.spec.migration.id, 'Failed', {
         ...more,
@@ -307,7 +312,7 @@ export class SourceMoves {
       return
     }
     if (answer?.phase !== 'Failed') return
-    if ((await lookAt(libvirt, dom, signal)).domain === 'split')
+    if (isSplit(binding, (await lookAt(libvirt, dom, signal)).domain, true))
       return await this.startAnew(binding, dom, SPLIT, signal)
     await records.write(uid, id, 'Failed', {
       reason: answer.reason ?? 'TargetFailed',

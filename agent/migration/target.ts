@@ -125,10 +125,11 @@ export class TargetMoves {
           return known.phase === 'Prepared' ? await this.#finish(binding, { ...ask, askedAt }, signal) : known
         case 'lost':
           if (isByPostCopy(binding)) await this.#settle(binding, { incoming: null, lost: true }, signal)
+          // Nothing ran here, and nothing more comes.
+          else await this.#giveUp(binding, 'the source has lost a part of the guest', signal)
           return this.#state(uid, ask.id)
         default:
-          if (isDecided(recordOf(binding)?.phase)) return known
-          await this.#refuseNow(binding, 'Aborted', 'the source called it off', signal)
+          await this.#giveUp(binding, 'the source called it off', signal)
           return this.#state(uid, ask.id)
       }
     })
@@ -228,6 +229,11 @@ export class TargetMoves {
   #settle(binding: MoveBinding, arrival: Arrival, signal: AbortSignal): Promise<'settled' | 'wait'> {
     const { files, ...rest } = this.#deps
     return settle({ ...rest, guests: this.#guests, locate: files.locate }, binding, arrival, signal)
+  }
+
+  /** For the source, unless it is decided. */
+  async #giveUp(binding: MoveBinding, message: string, signal: AbortSignal): Promise<void> {
+    if (!isDecided(recordOf(binding)?.phase)) await this.#refuseNow(binding, 'Aborted', message, signal)
   }
 
   /** As soon as Failed is on disk it is decided, and the source is told: what is left here is removed by a later pass if not now. */

@@ -94,6 +94,7 @@ describe('the target is asked by a new agent', () => {
 it.each([
   ['ends a guest that is split', BY_POST_COPY],
   ['looks for no guest when post-copy has sent all of it', SENT],
+  ['looks for no guest when its QEMU died in a post-copy', OFF],
 ])('%s before it says so: its run policy starts it anew', async (_title, state) => {
   const { moves, order, asked, binding } = world(state)
   await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)

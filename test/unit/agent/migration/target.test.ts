@@ -269,3 +269,17 @@ it.each([
   expect(one.told()?.reason).toBe(reason)
   expect(one.told()?.endTime).toBeDefined()
 })
+
+it.each([
+  ['with a QEMU that waits', prepare],
+  ['whose QEMU an earlier agent took along', async () => undefined],
+])(
+  'a post-copy whose source has lost its part is given up by a target that has decided nothing, %s',
+  async (_title, before) => {
+    const one = world({}, null, { postCopy: true })
+    await before(one)
+    expect(await one.moves.answer(uid, { uid, id: 'm', ask: 'lost' }, signal)).toMatchObject({ phase: 'Failed' })
+    expect(one.told()).toMatchObject({ phase: 'Failed', reason: 'Aborted' })
+    expect(one.order).not.toContain('DomainResume')
+  },
+)
