@@ -60,7 +60,7 @@ export const MOVE_CONDITIONS = defineConditions('VirtualMachineOperation (Migrat
       PostCopyFailed: {
         status: 'False',
         means:
-          'The connection broke during post-copy, when parts of the guest were on both hosts. What was in its memory is lost; it was started anew on the target by its run policy.',
+          'The connection broke during post-copy, or an agent ended at a moment of it that breaks it, when parts of the guest were on both hosts. What was in its memory is lost; it was started anew by its run policy, on the target if that had decided to take it, on the source otherwise.',
         todo: 'Look at the network between the two hosts. Machines that must not lose their memory are moved without `berth/migration-post-copy`.',
       },
       Superseded: { status: 'False', means: 'A stop or restart took its place.' },

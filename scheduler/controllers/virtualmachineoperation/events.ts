@@ -14,7 +14,7 @@ export const MOVE_EVENTS = defineEvents({
     type: 'Warning',
     about: MACHINE,
     means:
-      'A move did not come to its end; the message says why. The machine runs on where it was; when a post-copy broke, it was started anew on the target.',
+      'A move did not come to its end; the message says why. The machine runs on where it was; when a post-copy broke, it was started anew.',
     todo: 'See the operation that the message names.',
   },
   MigrationDecided: {
