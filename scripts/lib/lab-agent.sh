@@ -70,8 +70,8 @@ agent_ready_or_dead() { agent_ready "$1" || ! recorded_pid "$(host_dir "$1")/age
 agent_wait() {
   local name=$1 dir
   dir=$(host_dir "$name")
-  wait_until 60 agent_ready_or_dead "$name" || true
-  agent_ready "$name" || {
+  # One that was ready and died since is started again.
+  { wait_until 60 agent_ready_or_dead "$name" && recorded_pid "$dir/agent-loop.pid" >/dev/null; } || {
     tail -n 30 "$dir/agent.log" >&2
     fail "the agent of host $name is not ready; its log is $dir/agent.log"
   }

@@ -57,8 +57,8 @@ scheduler_answers_or_dead() { scheduler_answers || ! recorded_pid "$(scheduler_d
 scheduler_wait() {
   local dir
   dir=$(scheduler_dir)
-  wait_until 60 scheduler_answers_or_dead || true
-  scheduler_answers || {
+  # One that has answered and died since is started again.
+  { wait_until 60 scheduler_answers_or_dead && recorded_pid "$dir/scheduler-loop.pid" >/dev/null; } || {
     tail -n 30 "$dir/scheduler.log" >&2
     fail "the scheduler does not answer; its log is $dir/scheduler.log"
   }
