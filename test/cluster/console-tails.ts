@@ -9,9 +9,15 @@ interface Tail {
   readonly host: string
   readonly fd: number
   text: string
+  /** Where in it begins what counts. */
+  from: number
 }
 
+/** How much each file had said, by inode. */
+export type Said = ReadonlyMap<number, number>
+
 const EVERY_MS = 50
+const FIRST_COUNT = /^COUNT 1\r?$/m
 const CHUNK = Buffer.alloc(65_536)
 
 export class ConsoleTails {
@@ -40,6 +46,25 @@ export class ConsoleTails {
   /** How often a guest began to count on this host: it was started there so often. */
   starts(host: string): number {
     return this.counts(host).filter((count) => count === 1).length
+  }
+
+  /** For {@link startsSince} and {@link beginAnew}. */
+  said(): Said {
+    return new Map([...this.#tails].map(([ino, { text }]) => [ino, text.length]))
+  }
+
+  /** How often a guest began to count since then, on any host. */
+  startsSince(said: Said): number {
+    return [...this.#tails].flatMap(([ino, tail]) => countsIn(whole(tail, said.get(ino)))).filter((n) => n === 1).length
+  }
+
+  /** The guest was started anew since then: what it had said before does not count any more. What anybody else says yet does. */
+  beginAnew(said: Said): void {
+    for (const [ino, tail] of this.#tails) {
+      const since = said.get(ino) ?? 0
+      const first = whole(tail, since).search(FIRST_COUNT)
+      tail.from = first < 0 ? tail.text.length : since + first
+    }
   }
 
   /** Files that were read back as they were written. */
@@ -80,7 +105,7 @@ export class ConsoleTails {
       if (fd === null) continue
       const { ino } = fstatSync(fd)
       if (this.#tails.has(ino)) closeSync(fd)
-      else this.#tails.set(ino, { host, fd, text: '' })
+      else this.#tails.set(ino, { host, fd, text: '', from: 0 })
     }
     for (const tail of this.#tails.values())
       for (let length = readSync(tail.fd, CHUNK); length > 0; length = readSync(tail.fd, CHUNK))
@@ -90,9 +115,12 @@ export class ConsoleTails {
   #texts(host?: string): readonly string[] {
     return [...this.#tails.values()]
       .filter((tail) => host === undefined || tail.host === host)
-      .map(({ text }) => text.slice(0, text.lastIndexOf('\n') + 1))
+      .map((tail) => whole(tail))
   }
 }
+
+/** Lines that are whole, from there on. */
+const whole = ({ text, from }: Tail, at = from): string => text.slice(at, text.lastIndexOf('\n') + 1)
 
 function opened(path: string): number | null {
   try {

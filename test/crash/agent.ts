@@ -3,9 +3,12 @@ import { startAgent } from '../../agent/app.ts'
 import { loadConfig } from '../../agent/config.ts'
 import { memberPoint } from './member-points.ts'
 import { filePoint } from './points.ts'
+import { PostCopies } from './post-copy.ts'
 import { passingStore, runToDie } from './program.ts'
 import { watchedPeers, watchedSide } from './watched-moves.ts'
 import { WatchedPool } from './watched-pool.ts'
+
+const postCopies = new PostCopies()
 
 await runToDie(
   'agent',
@@ -14,11 +17,14 @@ await runToDie(
     startAgent({
       ...base,
       seams: {
-        store: passingStore(pass, memberPoint),
+        store: passingStore(pass, (change) => {
+          postCopies.note(change)
+          return memberPoint(change)
+        }),
         libvirt: (options) => new WatchedPool(options, pass),
         onFileStep: (step) => pass(filePoint(step)),
-        peers: (peers) => watchedPeers(peers, pass),
-        handover: (side) => watchedSide(side, pass),
+        peers: (peers) => watchedPeers(peers, postCopies, pass),
+        handover: (side) => watchedSide(side, postCopies, pass),
       },
     }),
 )

@@ -4,6 +4,7 @@ import { FILE_STEPS, MEMBER_STEPS } from '../../agent/seams.ts'
 import type { Change } from '../../lib/store/store.ts'
 import type { HandoverAsk, HostBinding } from '../../schemas/index.ts'
 import { type Call, callPoint, commitName, commitPoint, filePoint, kindOf, MOVE_CALLS } from './points.ts'
+import { byPostCopy, goesByPostCopy, POST_COPY_CALLS, POST_COPY_EVENTS } from './post-copy.ts'
 
 const BINDINGS = 'hostbindings'
 
@@ -30,6 +31,9 @@ const MOVES = {
   Source: ['Transferring', 'Finishing', 'Committed', 'Cleaned', 'Failed', 'told'],
   Target: ['Preparing', 'Prepared', 'Committed', 'Failed', 'told'],
 } as const
+
+/** The same once the guest may run at the target while a part of it is at the source. */
+const POST_COPY_MOVES = { Source: ['Finishing', 'Committed', 'Cleaned'], Target: ['Committed'] } as const
 
 /** Objects that come along with a word, and their end with the last one that asks for them. */
 const COPIES: Readonly<Record<string, readonly string[]>> = {
@@ -65,6 +69,16 @@ export const MEMBER_POINTS: readonly string[] = [
     callPoint(what, 'done'),
   ]),
   ...ASKS.flatMap((ask) => (['asked', 'answered', 'admitted'] as const).map((when) => peerPoint(ask, when))),
+  ...(['Source', 'Target'] as const).flatMap((side) =>
+    POST_COPY_MOVES[side].map((what) => byPostCopy(moveName(side, what))),
+  ),
+  ...POST_COPY_CALLS.flatMap((name) =>
+    (['sent', 'done'] as const)
+      .map((when) => byPostCopy(callPoint(MOVE_CALLS[name], when)))
+      .filter((point) => point !== byPostCopy(callPoint('migrate-perform', 'sent'))),
+  ),
+  ...(['asked', 'answered', 'admitted'] as const).map((when) => byPostCopy(peerPoint('finish', when))),
+  ...POST_COPY_EVENTS,
   ...[...FILES, ...MEMBER_STEPS].map(filePoint),
 ]
 
@@ -81,9 +95,17 @@ function bindingPoint(after: HostBinding, before: HostBinding | null): string {
     return commitName(BINDINGS, wordOf(after.spec, before.spec))
   const [was, is] = [before.status, after.status]
   const side = after.spec.migration?.side
-  if (side !== undefined && JSON.stringify(was?.migration) !== JSON.stringify(is?.migration))
-    return moveName(side, was?.migration?.phase === is?.migration?.phase ? 'told' : (is?.migration?.phase ?? 'gone'))
+  if (side !== undefined && JSON.stringify(was?.migration) !== JSON.stringify(is?.migration)) {
+    const what = was?.migration?.phase === is?.migration?.phase ? 'told' : (is?.migration?.phase ?? 'gone')
+    return (goesByPostCopy(after) ? postCopyMove(side, what) : null) ?? moveName(side, what)
+  }
   return commitName(BINDINGS, was?.phase === is?.phase ? 'status' : (is?.phase ?? 'status'))
+}
+
+/** Null: the guest is at the source yet. */
+function postCopyMove(side: 'Source' | 'Target', phase: string): string | null {
+  const names: readonly string[] = POST_COPY_MOVES[side]
+  return names.includes(phase) ? byPostCopy(moveName(side, phase)) : null
 }
 
 function wordOf(is: HostBinding['spec'], was: HostBinding['spec']): string {

@@ -2,10 +2,11 @@
 // is under way and after it, and after each step on files. What comes before a step is what comes after the one before it. Those of a
 // cluster are in member-points.ts and scheduler-points.ts.
 import { FILE_STEPS } from '../../agent/seams.ts'
-import type { CallName } from '../../lib/libvirt/protocol.ts'
+import type { ArgsOf, CallName } from '../../lib/libvirt/protocol.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { keyOf } from '../../lib/store/change.ts'
 import type { Change } from '../../lib/store/store.ts'
+import { byPostCopy, callsPostCopy } from './post-copy.ts'
 
 /** libvirt's calls that change something, by what they do. All others only look. */
 export const CALLS = {
@@ -32,6 +33,7 @@ export const MOVE_CALLS = {
   DomainMigratePerform3Params: 'migrate-perform',
   DomainMigrateFinish3Params: 'migrate-finish',
   DomainMigrateConfirm3Params: 'migrate-confirm',
+  DomainMigrateStartPostCopy: 'migrate-start-post-copy',
   DomainResume: 'resume',
   DomainAbortJob: 'abort-job',
 } as const satisfies Partial<Record<CallName, string>>
@@ -65,9 +67,16 @@ export const CRASH_POINTS: readonly string[] = [
 const WHAT: Readonly<Partial<Record<CallName, string>>> = { ...CALLS, ...MOVE_CALLS }
 
 /** The points of one libvirt call; null for one that only looks. */
-export function callPoints(name: CallName): { readonly sent: string; readonly done: string } | null {
+export function callPoints<N extends CallName>(
+  name: N,
+  args: ArgsOf<N>,
+): { readonly sent: string; readonly done: string } | null {
   const what = WHAT[name]
-  return what === undefined ? null : { sent: callPoint(what, 'sent'), done: callPoint(what, 'done') }
+  if (what === undefined) return null
+  const [sent, done] = [callPoint(what, 'sent'), callPoint(what, 'done')]
+  if (!callsPostCopy(name, args)) return { sent, done }
+  // All of the guest is at the source when libvirt begins to send.
+  return { sent: name === 'DomainMigratePerform3Params' ? sent : byPostCopy(sent), done: byPostCopy(done) }
 }
 
 /** The point after a commit. Kinds that no list names have points too, which nobody waits for. */

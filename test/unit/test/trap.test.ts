@@ -96,11 +96,13 @@ describe('the points', () => {
     expect(commitPoint({ type: 'delete', key, revision: 3n, previous: object() })).toBe('store/virtualdisks/gone')
   })
 
+  const dom = { name: 'a', uuid: 'b', id: 1 }
+
   it('are two for a call that changes something, and none for one that looks', () => {
-    const points = callPoints('DomainCreateWithFlags')
+    const points = callPoints('DomainCreateWithFlags', { dom, flags: 0 })
     expect(points).toEqual({ sent: 'libvirt/start/sent', done: 'libvirt/start/done' })
     expect(CRASH_POINTS).toEqual(expect.arrayContaining(Object.values(points ?? {})))
-    expect(callPoints('DomainGetState')).toBeNull()
+    expect(callPoints('DomainGetState', { dom, flags: 0 })).toBeNull()
   })
 
   it('have names of their own', () => {
