@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { HostBinding, VirtualMachineOperation } from '../../schemas/index.ts'
 import { listed } from '../chaos/invariants/seen.ts'
 import type { Cluster } from '../support/cluster.ts'
+import type { LabHost } from '../support/lab-host.ts'
 import { waitFor } from '../support/wait.ts'
 import { ConsoleTails, type Said } from './console-tails.ts'
 import { COUNTING_GUEST } from './counting-guest.ts'
@@ -111,24 +112,46 @@ async function moved(objects: SteadyObjects, counting: Counting, annotations = {
   }
 }
 
-/** A transfer is called off by the deletion of its operation. One that ended before, as somebody died, is asked for anew. */
+const isSending = ({ spec, status }: HostBinding, vm: string): boolean =>
+  spec.subject.name === vm && status?.migration?.phase === 'Transferring' && spec.migration?.side === 'Source'
+
+/**
+ * A transfer is called off by the deletion of its operation. One that ended before, as somebody died, is asked for anew. The target, which might
+ * give it up first, hears of it when the source has ended it.
+ */
 async function calledOff({ objects, cluster }: Scene, counting: Counting): Promise<void> {
   const { nodeName = '' } = (await runs(objects, counting.name)).status ?? {}
-  const isSending = ({ spec, status }: HostBinding): boolean =>
-    spec.subject.name === counting.name &&
-    status?.migration?.phase === 'Transferring' &&
-    status.migration.progress?.totalBytes !== undefined
+  const sending = async () =>
+    (await listed<HostBinding>(cluster.hostOf(nodeName), 'HostBinding')).find((one) => isSending(one, counting.name))
   for (let wasSending = false; !wasSending; ) {
     counting.asked++
     const name = await ask(objects, counting.name, 'Migrate', CRAWLING)
-    await waitFor(`${name} under way, or over`, SECONDS, async () => {
-      const bindings = await listed<HostBinding>(cluster.hostOf(nodeName), 'HostBinding')
-      wasSending = bindings.some(isSending)
-      return wasSending || hasEnded(await objects.get<VirtualMachineOperation>('VirtualMachineOperation', name))
+    const over = async () => hasEnded(await objects.get<VirtualMachineOperation>('VirtualMachineOperation', name))
+    const seen = await waitFor(`${name} under way, or over`, SECONDS, async () => {
+      const binding = await sending()
+      return binding?.status?.migration?.progress?.totalBytes === undefined ? over() : binding
     })
-    await objects.remove('VirtualMachineOperation', name, SECONDS)
+    wasSending = seen !== true
+    const removal = () => objects.remove('VirtualMachineOperation', name, SECONDS)
+    if (seen === true) await removal()
+    else await calledOffBySource(cluster.hostOf(seen.spec.migration?.peer.node ?? ''), removal, sending)
     await lives(objects, counting)
   }
+}
+
+async function calledOffBySource(
+  target: LabHost,
+  removal: () => Promise<void>,
+  sending: () => Promise<HostBinding | undefined>,
+): Promise<void> {
+  let removed: Promise<void> | undefined
+  await target.agentReady()
+  await target.whileAgentFrozen(async () => {
+    removed = removal()
+    removed.catch(() => undefined)
+    await waitFor('a source that sends no more', SECONDS, async () => (await sending()) === undefined)
+  })
+  await removed
 }
 
 /** Hosts that have variables of its firmware, with a sum of what is in them. */
