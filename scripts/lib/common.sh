@@ -125,10 +125,11 @@ need_space() {
   [ "$free" -ge "$2" ] || fail "$3 needs $2 MiB, and $1 has $free MiB free"
 }
 
-# stat_field PID N: field N of /proc/PID/stat, counted as proc(5) does from 3 (the name before it may hold anything)
+# stat_field PID N: field N of /proc/PID/stat, counted as proc(5) does from 3 (the name before it may hold anything). Needs no program:
+# Ctrl-C spares a background subshell that records itself, and not the programs that it starts.
 stat_field() {
-  local stat fields
-  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  local stat='' fields
+  { IFS= read -rd '' stat <"/proc/$1/stat" || [ -n "$stat" ]; } 2>/dev/null || return 1
   read -ra fields <<<"${stat##*) }"
   echo "${fields[$(($2 - 3))]}"
 }

@@ -20,7 +20,8 @@ configure_agent() {
       echo '# The agent of this host. Every key and its default: docs/configuration.md. A key that is unknown is refused.'
       echo 'libvirt:'
       libvirt_sockets | sed 's/^/  /'
-    } >"$AGENT_CONFIG"
+    } >"$AGENT_CONFIG.new"
+    mv -f "$AGENT_CONFIG.new" "$AGENT_CONFIG"
   fi
   answer=$("$ROOT/bin/berth-agent" probe-kvm 2>&1) || code=$?
   case $code in

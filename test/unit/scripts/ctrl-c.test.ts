@@ -1,5 +1,8 @@
-// Ctrl-C at the moment at which the command that a script waits for ends well: bash alone would go on with the next line.
-
+// Ctrl-C at the moment at which the command that a script waits for ends well: bash alone would go on with the next line. And while a daemon
+// records itself: nobody could end it by its record.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { expect, it } from 'vitest'
@@ -26,4 +29,18 @@ it.each([
 ])('ends %s', async (_, line) => {
   const { exitCode, stdout, stderr } = await interrupted(line)
   expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 130, stdout: 'waiting', stderr: '' })
+})
+
+it('finds no program at work while a daemon records itself, which it would end', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-record-'))
+  const line = `. "$0"; path=$PATH; PATH=/nowhere
+    (become_daemon "$1"; exec /bin/sleep 20) & PATH=$path
+    daemon_recorded "$1" $!; recorded_pid "$1"; echo $!; kill $!`
+  try {
+    const { stdout } = await execa('bash', ['-euo', 'pipefail', '-c', line, COMMON, join(folder, 'pid')])
+    const [recorded, pid] = stdout.split('\n')
+    expect(recorded).toBe(pid)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
