@@ -43,6 +43,10 @@ export const IntOrQuantity = () =>
     'x-kubernetes-int-or-string': true,
   })
 
+/** Amounts by resource: `cpu`, `memory`, `ephemeral-storage`. */
+export const Amounts = () =>
+  Type.Unsafe<Record<string, number | string>>({ type: 'object', additionalProperties: IntOrQuantity() })
+
 export const Int32 = (options: Options = {}) => Type.Integer({ format: 'int32', ...options })
 export const Int64 = (options: Options = {}) => Type.Integer({ format: 'int64', ...options })
 

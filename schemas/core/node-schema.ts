@@ -1,7 +1,7 @@
 // The shape of a Node.
 import Type from 'typebox'
 import type { KubeObject } from '../../lib/object.ts'
-import { BY_TYPE, Choice, type DeepReadonly, NullableTime, QUANTITY_PATTERN, Time } from '../shapes.ts'
+import { Amounts, BY_TYPE, Choice, type DeepReadonly, NullableTime, Time } from '../shapes.ts'
 
 const text = () => Type.Optional(Type.String())
 
@@ -16,19 +16,6 @@ export const Spec = Type.Object({
   unschedulable: Type.Optional(Type.Boolean()),
   taints: Type.Optional(Type.Array(Taint)),
 })
-
-/** Amounts by resource: `cpu`, `memory`, `ephemeral-storage`. */
-const Amounts = () =>
-  Type.Optional(
-    Type.Unsafe<Record<string, number | string>>({
-      type: 'object',
-      additionalProperties: {
-        anyOf: [{ type: 'integer' }, { type: 'string' }],
-        pattern: QUANTITY_PATTERN,
-        'x-kubernetes-int-or-string': true,
-      },
-    }),
-  )
 
 const NodeConditions = Type.Array(
   Type.Object({
@@ -60,8 +47,8 @@ const NodeInfo = Type.Object(
 
 export const Status = Type.Object(
   {
-    capacity: Amounts(),
-    allocatable: Amounts(),
+    capacity: Type.Optional(Amounts()),
+    allocatable: Type.Optional(Amounts()),
     conditions: Type.Optional(NodeConditions),
     addresses: Type.Optional(Type.Array(Type.Object({ type: Type.String(), address: Type.String() }), BY_TYPE)),
     nodeInfo: Type.Optional(NodeInfo),

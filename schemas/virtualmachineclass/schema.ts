@@ -2,13 +2,13 @@
 import Type, { type TSchema } from 'typebox'
 import type { KubeObject } from '../../lib/object.ts'
 import {
+  Amounts,
   Choice,
   Conditions,
   type DeepReadonly,
   Int64,
   IntOrQuantity,
   LabelSelector,
-  QUANTITY_PATTERN,
   Tolerations,
 } from '../shapes.ts'
 
@@ -59,16 +59,7 @@ const Status = Type.Object(
         notEnabledCommon: Type.Optional(Type.Array(Type.String())),
       }),
     ),
-    maxAllocatableResources: Type.Optional(
-      Type.Unsafe<Record<string, number | string>>({
-        type: 'object',
-        additionalProperties: {
-          anyOf: [{ type: 'integer' }, { type: 'string' }],
-          pattern: QUANTITY_PATTERN,
-          'x-kubernetes-int-or-string': true,
-        },
-      }),
-    ),
+    maxAllocatableResources: Type.Optional(Amounts()),
     observedGeneration: Type.Optional(Int64()),
     phase: Choice(['Pending', 'Ready', 'Terminating']),
   },
