@@ -32,6 +32,13 @@ export const AGENT_EVENTS = defineEvents({
       'Its QEMU ended and nobody had asked Berth for that: it crashed, was killed, or somebody ended it with virsh. The run policies AlwaysOn and AlwaysOnUnlessStoppedManually start it again: at once, then after 5 s, and twice as long each further time, 5 min at most. A run of 5 min, or a changed spec, forgives.',
     todo: 'Look into `/var/log/libvirt/qemu/NAMESPACE.NAME.log` and the host’s kernel log (out of memory?).',
   },
+  EndedByMove: {
+    type: 'Warning',
+    about: MACHINE,
+    means:
+      'A move of it broke when parts of the guest were on both hosts, or when the other host may have run it: what was left of it here was ended. Its run policy starts it again at once, which counts as no crash.',
+    todo: 'See its move (`PostCopyFailed`, or the decision of `berth migrate resolve`).',
+  },
   PoweredOff: { type: 'Normal', about: MACHINE, means: 'The guest powered itself off.' },
   Rebooted: {
     type: 'Normal',

@@ -27,7 +27,7 @@ export const LIBVIRT_ANSWER = gauge('berth_libvirt_answer_seconds', 'How long it
 export const TROUBLES = counter('berth_troubles_total', 'Troubles that have no metric of their own', ['trouble'])
 export const VM_ENDS = counter(
   'berth_vm_ends_total',
-  'Ends of runs: asked, power-off, reboot (with a new QEMU), crash (nobody asked for it), host (restarted)',
+  'Ends of runs: asked, power-off, reboot (with a new QEMU), crash (nobody asked for it), broken-move (with the move that broke it), host (restarted)',
   ['cause'],
 )
 export const VM_SILENT = gauge('berth_vms_not_answering', 'Machines whose QEMU does not answer its monitor')

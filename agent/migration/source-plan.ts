@@ -5,6 +5,7 @@
 //   Finishing     it was, or is about to be: the target alone knows. Until it says so the guest is not let go on here; when the target is known
 //                 dead and cannot say it any more, what the guest held here may be older than its disks, and is given up.
 import type { BindingMigration, MigrationPhase } from '../../schemas/index.ts'
+import type { GivenUp } from './broken.ts'
 
 /**
  * Paused by libvirt: `handed` when all of it was sent, `split` when post-copy sends the rest of it, or has sent it and ended: nothing but the
@@ -36,7 +37,7 @@ export type SourceStep =
   /** The guest is here: let it go on if it was handed, end it if it is split, and remember why it did not move. */
   | { readonly do: 'keep'; readonly reason: string; readonly message: string }
   /** The guest may have run elsewhere: end the copy that waits here, and its run policy starts it from its disks. */
-  | { readonly do: 'start-anew'; readonly reason: string; readonly message: string }
+  | { readonly do: 'start-anew'; readonly reason: GivenUp; readonly message: string }
   /** The guest is at the target: end this copy, remember it. */
   | { readonly do: 'end-here'; readonly phase: 'Committed' | 'Cleaned' }
 

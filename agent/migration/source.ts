@@ -13,6 +13,7 @@ import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { arrivalCookie } from './arrival-cookie.ts'
+import type { GivenUp } from './broken.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
 import { abortJob, end, erase, lookAt, resume, sentBytes } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
@@ -33,7 +34,7 @@ const TICK_MS = 1_000
 const STALLED_MS = 5_000
 /** virDomainPausedReason. */
 const PAUSED_POST_COPY_FAILED = 13
-const SPLIT: Words = {
+const SPLIT: Words<GivenUp> = {
   reason: 'PostCopyFailed',
   message: 'parts of the guest were on both hosts when the move broke: it is started anew by its run policy',
 }
@@ -138,7 +139,7 @@ export class SourceMoves {
   }
 
   /** What waits here cannot go on: it ends before it is decided that the machine is here. */
-  async startAnew(binding: MoveBinding, dom: DomainRef, why: Words, signal: AbortSignal): Promise<void> {
+  async startAnew(binding: MoveBinding, dom: DomainRef, why: Words<GivenUp>, signal: AbortSignal): Promise<void> {
     const { libvirt, records, clock } = this.#deps
     await end(libvirt, dom, signal)
     const endTime = new Date(clock.now()).toISOString()
@@ -371,7 +372,7 @@ interface Handing extends Sent {
   readonly begunAt: number
 }
 
-interface Words {
-  readonly reason: string
+interface Words<R extends string = string> {
+  readonly reason: R
   readonly message: string
 }

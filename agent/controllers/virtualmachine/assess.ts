@@ -22,6 +22,8 @@ export interface Look extends StartLook, Word {
   readonly facts: HostFacts
   /** Why QEMU's last run of this VM ended, when this agent heard it. */
   readonly qemuReason: string | null
+  /** When the last move ended the guest here as it broke: ms since the epoch; null when it did not. */
+  readonly brokenAt: number | null
   readonly lastSignal: number | null
   /** When this agent last let a guest go on that a failed write had stopped; null when it did not. */
   readonly lastResume: number | null
@@ -68,6 +70,7 @@ export function assess(object: VirtualMachine, before: VmStatus | undefined, see
     bootId: look.facts.bootId,
     now,
     runningSince: known.times?.running ?? null,
+    brokenAt: look.brokenAt,
     generation: vm.metadata.generation ?? 0,
   }
   // One that went to another host runs on there.

@@ -3,7 +3,9 @@
 import { messageOf } from '../../../lib/errors.ts'
 import { LibvirtError } from '../../../lib/libvirt/index.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
+import { bindingOf } from '../../cluster/standing.ts'
 import { AGENT_EVENTS } from '../../events.ts'
+import { brokenAt } from '../../migration/broken.ts'
 import { looseEnds } from '../../network/loose-ends.ts'
 import type { Look } from './assess.ts'
 import { type Dependencies, resolveDependencies } from './dependencies.ts'
@@ -39,6 +41,7 @@ export async function lookAt(
     dependencies: await dependenciesOf(vm, active ? attachedUids(view?.observed.disks ?? []) : [], deps),
     facts: deps.facts,
     qemuReason: deps.shutdowns.get(uid) ?? null,
+    brokenAt: brokenAt(bindingOf(deps.reader, uid)),
     ...tries.of(uid),
     ...deps.standing.word(uid),
     silent: active && deps.pulse.isSilent(uid),

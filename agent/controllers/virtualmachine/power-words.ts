@@ -39,6 +39,11 @@ export function endOf({ cause, shutoff }: Ended): EventText | null {
   switch (cause) {
     case 'crash':
       return AGENT_EVENTS.text('Crashed', CRASHES[shutoff] ?? 'QEMU ended unexpectedly')
+    case 'broken-move':
+      return AGENT_EVENTS.text(
+        'EndedByMove',
+        'its move broke when no whole guest was left: it starts anew from its disks',
+      )
     case 'host':
       return AGENT_EVENTS.text('HostRestarted', 'the host was restarted while it ran')
     case 'power-off':

@@ -25,11 +25,13 @@ export interface PowerFacts {
   /** ms since the epoch: now, and when the run was first seen; null when it was not. */
   readonly now: number
   readonly runningSince: number | null
+  /** ms since the epoch: the last move ended the guest here, as it broke; null when it did not. */
+  readonly brokenAt: number | null
   /** `metadata.generation` of the VM. */
   readonly generation: number
 }
 
-export type StopCause = 'asked' | 'never-started' | 'reboot' | 'power-off' | 'crash' | 'host'
+export type StopCause = 'asked' | 'never-started' | 'reboot' | 'power-off' | 'crash' | 'host' | 'broken-move'
 
 /** A run that is over. */
 export interface Ended {
@@ -41,6 +43,7 @@ export interface Ended {
 /** Why a run that the record knows of is over. Only called for an inactive domain. */
 export function stopCause(record: PowerRecord, facts: PowerFacts): StopCause {
   if (record.stopSince !== undefined) return 'asked'
+  if (isBrokenMove(facts)) return 'broken-move'
   if (record.bootId !== undefined && record.bootId !== facts.bootId) return 'host'
   if (facts.qemuReason === 'guest-reset') return 'reboot'
   if (facts.qemuReason === 'guest-shutdown') return 'power-off'
@@ -49,6 +52,13 @@ export function stopCause(record: PowerRecord, facts: PowerFacts): StopCause {
   if (facts.shutoff === 'shutdown') return facts.rebootEndsQemu ? 'reboot' : 'power-off'
   return record.ran || facts.shutoff !== 'failed' ? 'crash' : 'never-started'
 }
+
+/**
+ * The move ended this run, and no later one: a guest that crashes after its cold start is counted as any other. Nor does a clock that was set
+ * back make more than one run of it.
+ */
+const isBrokenMove = ({ brokenAt, runningSince, now }: PowerFacts): boolean =>
+  brokenAt !== null && runningSince !== null && runningSince <= brokenAt && brokenAt <= now
 
 /** The record after judging what is seen now. Idempotent: settling twice changes nothing more. */
 export function settle(record: PowerRecord, facts: PowerFacts): PowerRecord {
@@ -74,6 +84,8 @@ function judgeEnd(record: PowerRecord, cause: StopCause, facts: PowerFacts): Pow
   switch (cause) {
     case 'asked':
     case 'never-started':
+    // No fault of the guest: it starts anew at once where it would run. Each move that is asked for does that once at most.
+    case 'broken-move':
       return ended
     case 'reboot':
       return policy === 'Manual' ? mark(ended, 'Started', ended.by ?? 'Guest') : ended

@@ -344,6 +344,7 @@ export class SimAgent {
       bootId: machine.bootId,
       now: this.life.now(),
       runningSince: null,
+      brokenAt: null,
       generation: vm.metadata.generation ?? 0,
     })
     const wanted = wantedPower(judged, vm.spec.runPolicy)

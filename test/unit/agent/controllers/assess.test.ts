@@ -3,6 +3,7 @@ import { type Assessment, assess as assessOn, type Look } from '../../../../agen
 import type { Dependencies } from '../../../../agent/controllers/virtualmachine/dependencies.ts'
 import { Ledger } from '../../../../agent/controllers/virtualmachine/ledger.ts'
 import type { DomainView } from '../../../../agent/controllers/virtualmachine/observe.ts'
+import { berthOf } from '../../../../agent/controllers/virtualmachine/status.ts'
 import { toBytes } from '../../../../lib/quantity.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../../schemas/index.ts'
 import { aVm, FACTS, VM_UID } from '../../../support/objects.ts'
@@ -52,6 +53,7 @@ const look = (over: Partial<Look> = {}): Look => ({
   dependencies: ready,
   facts: FACTS,
   qemuReason: null,
+  brokenAt: null,
   lastSignal: null,
   lastResume: null,
   loose: [],
@@ -276,6 +278,16 @@ describe('the end of a VM', () => {
     const ran = told(assess(vm, undefined, look({ view: domain('running', vm.spec) }), ledger()))
     expect(assess(vm, ran, look(), ledger()).ended?.cause).toBe('crash')
     expect(assess(vm, ran, look({ released: true }), ledger()).ended).toBeNull()
+  })
+  it('ended by its move, it starts anew at once, however often it crashed before', () => {
+    const ran = told(assess(vm, undefined, look({ view: domain('running', vm.spec) }), ledger()))
+    const crashes = { count: 9, at: NOW - 301_000, generation: 1 }
+    const before = { ...ran, berth: { ...berthOf(ran), power: { ...berthOf(ran).power, crashes } } } as typeof ran
+    const off = domain('shutoff', vm.spec, { shutoff: 'destroyed' })
+    const seen = (over: Partial<Look>) => assess(vm, before, look({ view: off, ...over }), ledger())
+    expect(seen({ brokenAt: NOW }).ended?.cause).toBe('broken-move')
+    expect(steps(seen({ brokenAt: NOW }))).toEqual(['define-and-start'])
+    expect(seen({}).waits?.why).toMatch(/^QEMU ended unexpectedly 10 times/)
   })
   it('deleted, it is stopped with patience, then undefined, then cleaned up', () => {
     const gone = aVm({ metadata: { deletionTimestamp: '2026-01-01T00:00:30Z' } })

@@ -17,6 +17,7 @@ const off: PowerFacts = {
   bootId: 'b1',
   now: 1_000_000,
   runningSince: 990_000,
+  brokenAt: null,
   generation: 1,
 }
 const on: PowerFacts = { ...off, active: true }
@@ -39,6 +40,22 @@ describe('what a stop meant', () => {
     ['somebody destroyed it', ran, { shutoff: 'destroyed' }, 'crash'],
     ['the host booted anew', ran, { shutoff: 'shutdown', bootId: 'b2' }, 'host'],
     ['libvirt forgot the run', ran, { shutoff: 'unknown' }, 'crash'],
+    ['a move that broke ended it', ran, { shutoff: 'destroyed', brokenAt: 995_000 }, 'broken-move'],
+    ['such a move, and libvirt forgot the run', ran, { shutoff: 'unknown', brokenAt: 990_000 }, 'broken-move'],
+    ['a crash after the cold start', ran, { shutoff: 'crashed', brokenAt: 989_999 }, 'crash'],
+    [
+      'a crash of a cold start that was never seen to run',
+      { starting: true, bootId: 'b1' },
+      { shutoff: 'crashed', runningSince: null, brokenAt: 995_000 },
+      'crash',
+    ],
+    ['a clock that was set back since', ran, { shutoff: 'crashed', brokenAt: 1_000_001 }, 'crash'],
+    [
+      'we asked for it before its move broke',
+      { ...ran, stopSince: 1 },
+      { shutoff: 'destroyed', brokenAt: 995_000 },
+      'asked',
+    ],
     ['killed between intent and start', { starting: true, bootId: 'b1' }, { shutoff: 'unknown' }, 'never-started'],
     [
       'killed after start, guest ended meanwhile',
@@ -72,6 +89,10 @@ describe('after the guest ended, by run policy', () => {
     const seen = POLICIES.map((policy) => wanted(policy, { shutoff: 'crashed' }, started))
     expect(seen).toEqual(['On', 'Off', 'Off', 'On'])
   })
+  it('a guest that its move has ended starts anew wherever it ran by the policy', () => {
+    const seen = POLICIES.map((policy) => wanted(policy, { shutoff: 'destroyed', brokenAt: 995_000 }, started))
+    expect(seen).toEqual(['On', 'Off', 'On', 'On'])
+  })
   it('a host reboot leaves Manual off and honours a manual stop', () => {
     const seen = POLICIES.map((policy) => wanted(policy, { bootId: 'b2' }, started))
     expect(seen).toEqual(['On', 'Off', 'Off', 'On'])
@@ -93,6 +114,12 @@ describe('ends that nobody asked for', () => {
   it('are not counted where it does not, nor is a host reboot one', () => {
     expect(crash(ran, { policy: 'Manual' })).not.toHaveProperty('crashes')
     expect(crash(ran, { bootId: 'b2' })).not.toHaveProperty('crashes')
+  })
+  it('moves that broke are none, however many there are, and forgive none', () => {
+    const broken = { shutoff: 'destroyed', brokenAt: 995_000 } as const
+    expect(crash(crash(ran, broken), broken)).not.toHaveProperty('crashes')
+    const second = crash(crash(ran))
+    expect(crash(second, broken).crashes).toEqual(second.crashes)
   })
   it('settle to the same when looked at twice', () => {
     const once = crash(ran)
