@@ -10,6 +10,7 @@ import { asTarget, lookAt, outgoingJob } from './domain.ts'
 import { type MoveBinding, nameOf, type Records, recordOf } from './records.ts'
 import type { SourceMoves } from './source.ts'
 import { planSource, type SourceSeen } from './source-plan.ts'
+import { StuckJobs } from './stuck-jobs.ts'
 import type { TargetMoves } from './target.ts'
 import { planTarget } from './target-plan.ts'
 
@@ -46,9 +47,11 @@ export class MigrationReconciler implements Reconciler {
   readonly #deps: MigrationDeps
   /** By uid: what the target of that migration has answered. */
   readonly #answers = new Map<string, { readonly id: string; readonly answer: NonNullable<SourceSeen['target']> }>()
+  readonly #jobs: StuckJobs
 
   constructor(deps: MigrationDeps) {
     this.#deps = deps
+    this.#jobs = new StuckJobs(deps.clock)
   }
 
   async reconcile(key: string, signal: AbortSignal, pass: Pass): Promise<Outcome> {
@@ -57,6 +60,7 @@ export class MigrationReconciler implements Reconciler {
     const binding = this.#deps.records.get(uid)
     if (binding === null || binding.spec.role === 'Released') {
       this.#answers.delete(uid)
+      this.#jobs.forget(uid)
       await this.#deps.target.removeLeftBehind(uid)
       return DONE
     }
@@ -79,6 +83,7 @@ export class MigrationReconciler implements Reconciler {
       busy: false,
       domain,
       job: (await outgoingJob(libvirt, dom, signal)) !== null,
+      stuck: this.#jobs.isStuck(uid, id),
       target: known?.id === id ? known.answer : null,
       full: source.count < this.#deps.limits.maxOutgoing ? null : 'another machine is leaving this host',
     })
@@ -94,6 +99,7 @@ export class MigrationReconciler implements Reconciler {
         source.begin(binding, dom, stopping, () => wake(uid))
         return DONE
       case 'abort-job':
+        this.#jobs.told(uid, id)
         await source.abortJob(dom, signal)
         return again(ABORT_MS, 'the transfer of an earlier agent is being ended')
       case 'ask-target':

@@ -14,7 +14,7 @@ import type { GivenUp } from './broken.ts'
 export type SourceDomain = 'running' | 'handed' | 'split' | 'paused' | 'off' | 'absent'
 
 export interface SourceSeen {
-  readonly spec: Pick<BindingMigration, 'go' | 'cancel' | 'resolution' | 'peer'>
+  readonly spec: Pick<BindingMigration, 'go' | 'cancel' | 'resolution' | 'peer' | 'options'>
   /** Null: nothing of this migration is remembered. */
   readonly phase: MigrationPhase | null
   /** A transfer of this process is under way; it brings itself to an end. */
@@ -22,6 +22,8 @@ export interface SourceSeen {
   readonly domain: SourceDomain
   /** libvirt still sends the guest, for a process that is gone. */
   readonly job: boolean
+  /** It was told to end that, and has not for long. */
+  readonly stuck: boolean
   /** What the target has answered since; null when it was not asked, Undecided when it did not answer or has not decided. */
   readonly target: 'Committed' | 'Failed' | 'Undecided' | null
   /** Why no transfer may begin now; null when one may. */
@@ -54,7 +56,7 @@ export function planSource(seen: SourceSeen): SourceStep {
       return planBegin(seen)
     case 'Transferring':
       // No process of ours asked the target to finish. libvirt does not end a post-copy.
-      if (seen.job && domain !== 'split') return { do: 'abort-job' }
+      if (seen.job && domain !== 'split') return endJob(seen)
       return { do: 'keep', reason: 'Interrupted', message: 'the agent of the source ended during the transfer' }
     case 'Finishing':
       return planFinishing(seen)
@@ -85,11 +87,22 @@ function planBegin({ spec, domain, job, full }: SourceSeen): SourceStep {
   return full === null ? { do: 'transfer' } : { do: 'wait', afterMs: SLOT_MS, why: full }
 }
 
-function planFinishing({ spec, target, domain, job }: SourceSeen): SourceStep {
+/** The guest is here. A post-copy that libvirt calls broken, and keeps for good, is: nothing but a new QEMU frees the machine of it. */
+const endJob = ({ spec, stuck }: SourceSeen): SourceStep =>
+  stuck && spec.options.postCopy === true
+    ? {
+        do: 'start-anew',
+        reason: 'PostCopyFailed',
+        message: 'libvirt does not end the post-copy that broke: the guest is started anew by its run policy',
+      }
+    : { do: 'abort-job' }
+
+function planFinishing(seen: SourceSeen): SourceStep {
+  const { spec, target, domain, job } = seen
   if (spec.resolution === 'KeepTarget') return { do: 'end-here', phase: 'Committed' }
   const keep = (reason: string, message: string): SourceStep =>
     // It was stopped for an agent that is gone, and libvirt does not let it go on before it has ceased to send the last of it.
-    job && domain !== 'split' ? { do: 'abort-job' } : { do: 'keep', reason, message }
+    job && domain !== 'split' ? endJob(seen) : { do: 'keep', reason, message }
   if (spec.resolution === 'KeepSource') return keep('Resolved', 'it was decided that the machine stays here')
   if (target === 'Committed') return { do: 'end-here', phase: 'Committed' }
   // One that runs here cannot have been handed over: libvirt has given the guest back.

@@ -68,6 +68,7 @@ export class Migrations {
         busy: this.#busy.has(uid),
         domain: state === 'running' ? 'running' : state === 'paused' ? 'handed' : 'absent',
         job: machine.sends(uid),
+        stuck: false,
         target,
         full: null,
       })

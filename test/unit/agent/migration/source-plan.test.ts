@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { planSource, type SourceSeen } from '../../../../agent/migration/source-plan.ts'
 
 const seen: SourceSeen = {
-  spec: { go: true, peer: { node: 'h2', url: 'https://10.0.0.2:8750' } },
+  spec: { go: true, peer: { node: 'h2', url: 'https://10.0.0.2:8750' }, options: {} },
   phase: null,
   busy: false,
   domain: 'running',
   job: false,
+  stuck: false,
   target: null,
   full: null,
 }
@@ -39,6 +40,26 @@ describe('the source of a migration', () => {
     [
       'hears so while libvirt sends the last of it for an agent that is gone',
       { phase: 'Finishing', domain: 'handed', target: 'Failed', job: true },
+      'abort-job',
+    ],
+    [
+      'hears so of a post-copy that libvirt was just told to end',
+      { phase: 'Finishing', target: 'Failed', job: true, asked: { options: { postCopy: true } } },
+      'abort-job',
+    ],
+    [
+      'hears so of a post-copy that libvirt does not end',
+      { phase: 'Finishing', target: 'Failed', job: true, stuck: true, asked: { options: { postCopy: true } } },
+      'start-anew PostCopyFailed',
+    ],
+    [
+      'never asked in a post-copy that libvirt does not end',
+      { phase: 'Transferring', job: true, stuck: true, asked: { options: { postCopy: true } } },
+      'start-anew PostCopyFailed',
+    ],
+    [
+      'hears so of another transfer that libvirt does not end',
+      { phase: 'Finishing', domain: 'handed', target: 'Failed', job: true, stuck: true },
       'abort-job',
     ],
     [

@@ -1,15 +1,18 @@
 // What the source does with a guest of which post-copy has sent a part: nothing can let it go on here, and only its loss may end it there.
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import { MigrationReconciler } from '../../../../agent/migration/controller.ts'
 import { type MoveBinding, Records } from '../../../../agent/migration/records.ts'
 import { SourceMoves } from '../../../../agent/migration/source.ts'
 import { toParams } from '../../../../lib/libvirt/index.ts'
+import { silentLog } from '../../../../lib/reconcile/log.ts'
 import type { HandoverAsk } from '../../../../schemas/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 
 const uid = '11111111-2222-4333-8444-555555555555'
 const dom = { name: 'default.web', uuid: new Uint8Array(16), id: -1 } as never
-/** virDomainState and virDomainPausedReason. */
+/** virDomainState and virDomainPausedReason, or virDomainRunningReason. */
+const GIVEN_BACK = { state: 1, reason: 5 }
 const HANDED = { state: 3, reason: 2 }
 const BY_POST_COPY = { state: 3, reason: 12 }
 const BROKEN = { state: 3, reason: 13 }
@@ -70,7 +73,19 @@ function world(state: object, sent: readonly bigint[] = []) {
     luggage: async () => ({ disks: [], bytes: 0 }),
     bandwidthMiBps: 0,
   })
-  return { moves, order, asked, clock, binding }
+  const reconciler = new MigrationReconciler({
+    libvirt: { call } as never,
+    records,
+    source: moves,
+    target: {} as never,
+    limits: { maxOutgoing: 1, maxIncoming: 1 },
+    clock,
+    log: pino({ level: 'silent' }),
+    wake: () => undefined,
+    stopping: signal,
+  })
+  const pass = () => reconciler.reconcile(`/${uid}`, signal, { looking: () => undefined, log: silentLog })
+  return { moves, order, asked, clock, binding, pass }
 }
 
 describe('the target is asked by a new agent', () => {
@@ -106,4 +121,17 @@ it('lets a guest go on that is whole', async () => {
   const { moves, order, binding } = world(HANDED)
   await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)
   expect(order).toEqual(['Failed TargetFailed', 'DomainResume'])
+})
+
+it('a job that libvirt does not end, though QEMU has given the guest back, is told to end for a while, and then ended with the guest', async () => {
+  const { order, clock, pass } = world(GIVEN_BACK, [7n])
+  let outcome = await pass()
+  for (let passes = 0; outcome.kind !== 'done' && passes < 50; passes++) {
+    await clock.advance(500)
+    outcome = await pass()
+  }
+  const done = order.filter((name) => name !== 'DomainGetJobStats')
+  expect(done.slice(-2)).toEqual(['DomainDestroyFlags', 'Failed PostCopyFailed'])
+  expect(new Set(done.slice(0, -2))).toEqual(new Set(['DomainAbortJob']))
+  expect(clock.monotonic()).toBeGreaterThanOrEqual(15_000)
 })
