@@ -29,12 +29,12 @@ export default defineConfig({
   test: {
     projects: [
       tier('unit', { timeout: 10_000, parallel: true, shared: true }),
-      tier('sim', { timeout: 120_000, parallel: true }),
-      tier('libvirt', { timeout: 60_000, parallel: false }),
-      tier('e2e', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
-      tier('kill', { timeout: 600_000, parallel: false }),
-      tier('cluster', { timeout: 300_000, parallel: false, setup: 'test/support/shared-lab.ts' }),
-      tier('conformance', { timeout: 180_000, parallel: false }),
+      tier('sim', { timeout: 600_000, parallel: true }),
+      tier('libvirt', { timeout: 60_000, parallel: false, shared: true }),
+      tier('e2e', { timeout: 300_000, parallel: false, shared: true, setup: 'test/support/shared-lab.ts' }),
+      tier('kill', { timeout: 600_000, parallel: false, shared: true }),
+      tier('cluster', { timeout: 300_000, parallel: false, shared: true, setup: 'test/support/shared-lab.ts' }),
+      tier('conformance', { timeout: 180_000, parallel: false, shared: true }),
     ],
   },
 })

@@ -80,16 +80,14 @@ afterAll(async () => {
   await cluster.hostOf('h3').exec('umount', UNEVEN)
 })
 
-const object = async <T>(...args: readonly string[]): Promise<T> =>
-  JSON.parse(await cluster.kubectl('get', ...args, '-o', 'json'))
-const vm = () => object<VirtualMachine>('vm', 'guest', '-n', NAMESPACE)
+const vm = () => cluster.scheduler.get<VirtualMachine>('vm', 'guest', NAMESPACE)
 
 it('has a guest run, and move, with the CPU that libvirt finds for all hosts', async () => {
   const file = join(cluster.dir, 'classes.yaml')
   await writeFile(file, OBJECTS(`${cluster.served.origin}/guest.qcow2`))
   await cluster.kubectl('apply', '-f', file)
   const { status } = await waitFor('the common CPU', 60, async () => {
-    const found = await object<VirtualMachineClass>('vmclass', NAMESPACE)
+    const found = await cluster.scheduler.get<VirtualMachineClass>('vmclass', NAMESPACE)
     return found.status?.phase === 'Ready' ? found : null
   })
   expect(status?.availableNodes).toEqual(['h1', 'h2', 'h3'])
@@ -145,12 +143,16 @@ it('gives no machine to a host on which the folder of a shared class is another 
   )
   await apply(ON_UNEVEN)
   expect(await cluster.berth('explain', 'vm', 'uneven')).toContain(words)
-  await waitFor('its wait', 30, async () => (await object<VirtualMachine>('vm', 'uneven')).status?.phase === 'Pending')
+  await waitFor(
+    'its wait',
+    30,
+    async () => (await cluster.scheduler.get<VirtualMachine>('vm', 'uneven')).status?.phase === 'Pending',
+  )
 
   const anywhere = '[{"op": "remove", "path": "/spec/nodeSelector"}]'
   await cluster.kubectl('patch', 'vm', 'uneven', '--type=json', '-p', anywhere)
   const { status } = await waitFor('the machine elsewhere', 30, async () => {
-    const found = await object<VirtualMachine>('vm', 'uneven')
+    const found = await cluster.scheduler.get<VirtualMachine>('vm', 'uneven')
     return found.status?.phase === 'Running' ? found : null
   })
   expect(['h1', 'h2']).toContain(status?.nodeName)

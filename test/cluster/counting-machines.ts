@@ -92,8 +92,7 @@ export class CountingMachine {
   }
 
   static async find(cluster: Cluster, guest: Guest): Promise<CountingMachine> {
-    const uid = async (kind: string) =>
-      (JSON.parse(await cluster.kubectl('get', kind, guest.name, '-o', 'json')) as KubeObject).metadata.uid
+    const uid = async (kind: string) => (await cluster.scheduler.get<KubeObject>(kind, guest.name)).metadata.uid
     return new CountingMachine(cluster, guest, { vm: await uid('vm'), disk: await uid('vd') })
   }
 

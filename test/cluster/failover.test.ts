@@ -3,6 +3,7 @@
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { KubeObject } from '../../lib/object.ts'
 import type { HostBinding } from '../../schemas/index.ts'
 import { type Cluster, keepClusterEvidence, openCluster } from '../support/cluster.ts'
 import { scriptsLab } from '../support/lab-place.ts'
@@ -16,8 +17,7 @@ interface Condition {
   readonly message: string
 }
 
-interface Shown {
-  readonly metadata: { readonly uid: string }
+interface Shown extends KubeObject {
   readonly status?: { readonly phase?: string; readonly nodeName?: string; readonly conditions?: readonly Condition[] }
 }
 
@@ -76,8 +76,7 @@ beforeAll(async () => {
 beforeEach((context) => keepClusterEvidence(context, cluster))
 afterAll(() => cluster.down())
 
-const shown = async (kind: string, name: string): Promise<Shown> =>
-  JSON.parse(await cluster.kubectl('get', kind, name, '-o', 'json'))
+const shown = (kind: string, name: string): Promise<Shown> => cluster.scheduler.get(kind, name)
 
 const conditionOf = ({ status }: Shown, type: string): Condition | undefined =>
   status?.conditions?.find((one) => one.type === type)

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { type Node, nodeImagesOf, type VirtualImage } from '../../schemas/index.ts'
+import { type Node, nodeImagesOf, type VirtualImage, type VirtualMachine } from '../../schemas/index.ts'
 import { type Cluster, keepClusterEvidence, sharedCluster } from '../support/cluster.ts'
 import { ROOT } from '../support/lab-place.ts'
 import { waitFor } from '../support/wait.ts'
@@ -23,9 +23,6 @@ beforeEach((context) => keepClusterEvidence(context, cluster))
 afterAll(async () => {
   await cluster.kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=50s')
 })
-
-const object = async <T>(...args: readonly string[]): Promise<T> =>
-  JSON.parse(await cluster.kubectl('get', ...args, '-o', 'json'))
 
 const apply = async (name: string, text: string): Promise<void> => {
   const file = join(cluster.dir, `${name}.yaml`)
@@ -73,15 +70,15 @@ it('imports an image once, and copies it to the hosts that need it', async () =>
   })
   await apply('once', image('once', url) + ['h1', 'h2'].map(machine).join(''))
   await waitFor('machines on both hosts', IMPORT_SECONDS, async () => {
-    const { items } = await object<{ items: { status?: { phase?: string } }[] }>('vm', '-n', NAMESPACE)
+    const items = await cluster.scheduler.list<VirtualMachine>('vm', NAMESPACE)
     return items.length === 2 && items.every(({ status }) => status?.phase === 'Running')
   })
   expect(new Set(askers).size).toBe(1)
-  const { status } = await object<VirtualImage>('vi', 'once', '-n', NAMESPACE)
+  const { status } = await cluster.scheduler.get<VirtualImage>('vi', 'once', NAMESPACE)
   const { digest } = (status as unknown as { berth: { digest: string } }).berth
   for (const host of ['h1', 'h2'])
     await waitFor(`${host} that tells of the image`, 30, async () =>
-      nodeImagesOf(await object<Node>('node', host)).includes(digest),
+      nodeImagesOf(await cluster.scheduler.get<Node>('node', host)).includes(digest),
     )
 })
 
@@ -95,7 +92,7 @@ it('lets another host import what one cannot', async () => {
   })
   await apply('flaky', image('flaky', url))
   await waitFor('the image', IMPORT_SECONDS, async () => {
-    const { status } = await object<VirtualImage>('vi', 'flaky', '-n', NAMESPACE)
+    const { status } = await cluster.scheduler.get<VirtualImage>('vi', 'flaky', NAMESPACE)
     return status?.phase === 'Ready'
   })
   expect(new Set(askers).size).toBe(2)

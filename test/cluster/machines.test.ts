@@ -2,13 +2,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { KubeObject } from '../../lib/object.ts'
 import { type Cluster, keepClusterEvidence, sharedCluster } from '../support/cluster.ts'
 import { GuestConsole } from '../support/guest-console.ts'
 import { promtool } from '../support/promtool.ts'
 import { waitFor } from '../support/wait.ts'
 
-interface Machine {
-  readonly metadata: { readonly name: string; readonly uid: string }
+interface Machine extends KubeObject {
   readonly status?: {
     readonly phase?: string
     readonly nodeName?: string
@@ -44,8 +44,7 @@ afterAll(async () => {
   await cluster.kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=60s')
 })
 
-const machines = async (): Promise<readonly Machine[]> =>
-  JSON.parse(await cluster.kubectl('-n', NAMESPACE, 'get', 'vm', '-o', 'json')).items
+const machines = (): Promise<readonly Machine[]> => cluster.scheduler.list('vm', NAMESPACE)
 
 const machine = async (name: string): Promise<Machine | undefined> =>
   (await machines()).find(({ metadata }) => metadata.name === name)
@@ -177,8 +176,8 @@ it('says of the machines of a host that is not heard that nobody knows', async (
 it('leaves nothing behind on any host', async () => {
   await cluster.kubectl('delete', '-f', file, '--wait=false')
   await waitFor('no machine, disk or image', 120, async () => {
-    const left = await cluster.kubectl('-n', NAMESPACE, 'get', 'vm,vd,vi', '-o', 'name')
-    return left.trim() === ''
+    const left = await Promise.all(['vm', 'vd', 'vi'].map((kind) => cluster.scheduler.list(kind, NAMESPACE)))
+    return left.flat().length === 0
   })
   for (const host of cluster.hosts) {
     // Forgotten once the object is gone, a moment after it.

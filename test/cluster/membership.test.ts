@@ -1,6 +1,6 @@
 // Hosts of a real cluster: joined with tokens, each known by its own certificate, told no in words, here again after kills.
 import { beforeAll, beforeEach, expect, it } from 'vitest'
-import type { KubeObject } from '../../lib/object.ts'
+import type { Node } from '../../schemas/index.ts'
 import { type Cluster, keepClusterEvidence, sharedCluster } from '../support/cluster.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -10,9 +10,7 @@ beforeAll(async () => {
 })
 beforeEach((context) => keepClusterEvidence(context, cluster))
 
-const nodes = async (): Promise<
-  readonly (KubeObject & { status?: { conditions?: { type: string; status: string }[] } })[]
-> => JSON.parse(await cluster.kubectl('get', 'nodes', '-o', 'json')).items
+const nodes = (): Promise<readonly Node[]> => cluster.scheduler.list('nodes')
 
 const allReady = () =>
   waitFor('all hosts Ready', 60, async () =>

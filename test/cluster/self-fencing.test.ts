@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { KubeObject } from '../../lib/object.ts'
 import { type Cluster, keepClusterEvidence, openCluster } from '../support/cluster.ts'
 import { FakeWatchdog } from '../support/fake-watchdog.ts'
 import type { LabHost } from '../support/lab-host.ts'
@@ -18,8 +19,7 @@ interface Condition {
   readonly reason: string
 }
 
-interface Shown {
-  readonly metadata: { readonly uid: string }
+interface Shown extends KubeObject {
   readonly status?: {
     readonly phase?: string
     readonly nodeName?: string
@@ -128,8 +128,7 @@ const qemusOf = (uid: string): readonly string[] =>
     return words[words.indexOf('-uuid') + 1] === uid && words.indexOf('-uuid') > 0
   })
 
-const shown = async (kind: string, name: string): Promise<Shown> =>
-  JSON.parse(await cluster.kubectl('get', kind, name, '-o', 'json'))
+const shown = (kind: string, name: string): Promise<Shown> => cluster.scheduler.get(kind, name)
 
 const conditionOf = ({ status }: Shown, type: string): Condition | undefined =>
   status?.conditions?.find((one) => one.type === type)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { Client } from '../../lib/client/client.ts'
 import { socketTarget } from '../../lib/client/target.ts'
+import type { KubeObject } from '../../lib/object.ts'
 import { waitFor } from './wait.ts'
 
 const READY_SECONDS = 60
@@ -25,6 +26,20 @@ export class LabScheduler {
 
   get stateDir(): string {
     return join(this.dir, 'state')
+  }
+
+  /**
+   * The object as it is now, by the words that kubectl takes for its kind. For what is waited for, 20 times a second: a kubectl each time
+   * would take the cores from the guests.
+   */
+  async get<T extends KubeObject>(kind: string, name: string, namespace = 'default'): Promise<T> {
+    return await this.client.objects.get<T>((await this.client.catalog()).resolve(kind), { namespace, name })
+  }
+
+  /** All objects of the kind, in that namespace when it has any; as {@link get}. */
+  async list<T extends KubeObject>(kind: string, namespace = 'default'): Promise<readonly T[]> {
+    const resource = (await this.client.catalog()).resolve(kind)
+    return (await this.client.objects.list<T>(resource, resource.namespaced ? { namespace } : {})).items
   }
 
   log(): Promise<string> {
