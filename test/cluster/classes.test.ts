@@ -78,6 +78,7 @@ afterAll(async () => {
   for (const kind of ['vm', 'vd', 'storageclass'])
     await cluster.kubectl('delete', kind, 'uneven', '--ignore-not-found', '--timeout=30s')
   await cluster.hostOf('h3').exec('umount', UNEVEN)
+  await cluster.close()
 })
 
 const vm = () => cluster.scheduler.get<VirtualMachine>('vm', 'guest', NAMESPACE)

@@ -22,6 +22,7 @@ beforeAll(async () => {
 beforeEach((context) => keepClusterEvidence(context, cluster))
 afterAll(async () => {
   await cluster.kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=50s')
+  await cluster.close()
 })
 
 const apply = async (name: string, text: string): Promise<void> => {

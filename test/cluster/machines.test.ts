@@ -42,6 +42,7 @@ beforeAll(async () => {
 beforeEach((context) => keepClusterEvidence(context, cluster))
 afterAll(async () => {
   await cluster.kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=60s')
+  await cluster.close()
 })
 
 const machines = (): Promise<readonly Machine[]> => cluster.scheduler.list('vm', NAMESPACE)

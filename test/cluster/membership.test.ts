@@ -1,5 +1,5 @@
 // Hosts of a real cluster: joined with tokens, each known by its own certificate, told no in words, here again after kills.
-import { beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Node } from '../../schemas/index.ts'
 import { type Cluster, keepClusterEvidence, sharedCluster } from '../support/cluster.ts'
 import { waitFor } from '../support/wait.ts'
@@ -9,6 +9,7 @@ beforeAll(async () => {
   cluster = await sharedCluster()
 })
 beforeEach((context) => keepClusterEvidence(context, cluster))
+afterAll(() => cluster.close())
 
 const nodes = (): Promise<readonly Node[]> => cluster.scheduler.list('nodes')
 

@@ -32,7 +32,7 @@ export interface Cluster extends Lab {
   whileCutOff(host: LabHost, work: () => Promise<void>): Promise<void>
 }
 
-/** The project's own cluster of three hosts: brought up by the first test file that asks, ended after the last. */
+/** The project's own cluster of three hosts: brought up by the first test file that asks, ended after the last. Each closes it, for the next. */
 export const sharedCluster = (): Promise<Cluster> => openCluster(HOSTS, inject('sharedLab'))
 
 /** A cluster of `count` hosts, brought up or found; resolves when every host has joined and the scheduler rules. */

@@ -17,7 +17,7 @@ declare module 'vitest' {
   }
 }
 
-/** The project's own lab with one host: brought up by the first test file that asks, ended after the last. */
+/** The project's own lab with one host: brought up by the first test file that asks, ended after the last. Each closes it, for the next. */
 export const sharedLab = (): Promise<Lab> => openLab(1, inject('sharedLab'))
 
 /** For `beforeEach`: after a failure the hosts' logs, definitions and databases are in test-results/<name of the test>. */
