@@ -31,5 +31,15 @@ export const systemClock: Clock = {
 
 const MILLISECONDS = '.000Z'
 
+const secondText = (second: number): string =>
+  `${new Date(second * 1000).toISOString().slice(0, -MILLISECONDS.length)}Z`
+
+/** What was asked for last: most of what is written in one second bears the same text several times. */
+let last = { second: 0, text: secondText(0) }
+
 /** RFC 3339 in UTC with seconds, the form of every timestamp in an object. */
-export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, -MILLISECONDS.length)}Z`
+export function timestamp(ms: number): string {
+  const second = Math.floor(ms / 1000)
+  if (second !== last.second) last = { second, text: secondText(second) }
+  return last.text
+}

@@ -98,11 +98,13 @@ export class Heard {
     const subject = agents.view(node)?.binding(uid)?.spec.subject
     for (const of of subject === undefined ? BOUND_RESOURCES : [subject.resource]) {
       if (!own) binder.enqueue(node, of, uid)
+      // Of an image all speak that have a binding. Of what is on one host a binding that was put there says nothing new.
+      const isWord = !own || of === IMAGES || of === CLUSTER_IMAGES
       for (const object of reader.byIndex(byUid(of), uid)) {
         const key = toKey(nameOf(object))
         if (of === VMS) machines.controller.enqueue(key)
         else releases.get(of)?.enqueue(key)
-        mirror.enqueue(node, of, uid)
+        if (isWord) mirror.enqueue(node, of, uid)
       }
     }
   }

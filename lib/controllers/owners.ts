@@ -46,10 +46,13 @@ const groupOf = (apiVersion: string): string => {
 export class Owners {
   readonly #reader: Reader
   readonly #kinds: readonly OwnedKind[]
+  /** By resource, the index of its objects' owners. */
+  readonly #indexes: ReadonlyMap<string, string>
 
   constructor(reader: Reader, kinds: readonly OwnedKind[]) {
     this.#reader = reader
     this.#kinds = kinds
+    this.#indexes = new Map(kinds.map(({ resource }) => [resource, indexName(resource)]))
   }
 
   /** Where the owner would be, or null for a kind that is not known here, or one that cannot own this dependent. */
@@ -75,13 +78,11 @@ export class Owners {
 
   /** The objects that name `owner` as an owner of theirs. */
   dependentsOf(owner: KubeObject): readonly { readonly resource: string; readonly object: KubeObject }[] {
-    const { uid } = owner.metadata
-    return this.#kinds.flatMap(({ resource }) =>
-      this.#reader
-        .byIndex(indexName(resource), uid)
-        .filter((object) => this.#mayOwn(owner, object))
-        .map((object) => ({ resource, object })),
-    )
+    const found: { readonly resource: string; readonly object: KubeObject }[] = []
+    for (const [resource, index] of this.#indexes)
+      for (const object of this.#reader.byIndex(index, owner.metadata.uid))
+        if (this.#mayOwn(owner, object)) found.push({ resource, object })
+    return found
   }
 
   /** An owner in a namespace owns only there. */

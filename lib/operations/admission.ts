@@ -14,9 +14,12 @@ const moveOf = ({ operation, kind, object }: AdmissionRequest): VirtualMachineOp
 }
 
 /** Annotations of a move must mean something, and fit the machine's policy as it is now. */
-export const moveOptionsAreKnown: Admission = async (request) => {
+export const moveOptionsAreKnown: Admission = (request) => {
   const move = moveOf(request)
-  if (move === null) return
+  return move === null ? undefined : checkOptions(move, request)
+}
+
+async function checkOptions(move: VirtualMachineOperation, request: AdmissionRequest): Promise<void> {
   const { namespace = '', annotations } = move.metadata
   if (request.old !== null && JSON.stringify(request.old.metadata.annotations) === JSON.stringify(annotations)) return
   const { wish, errors } = migrationWish(annotations)

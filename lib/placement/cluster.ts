@@ -61,10 +61,11 @@ export class Cluster {
     return this.#held.get(uid)?.[0]?.vm ?? null
   }
 
-  /** VMs with a place on a host, by name. */
-  vmsOn(node: string): readonly VmFacts[] {
-    const held = [...(this.#hosts.get(node)?.held.values() ?? [])].map(({ vm }) => vm)
-    return held.sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name) || compare(a.uid, b.uid))
+  /** VMs with a place on a host, by name; those alone for which `wanted` is true. */
+  vmsOn(node: string, wanted: (vm: VmFacts) => boolean = () => true): readonly VmFacts[] {
+    const found: VmFacts[] = []
+    for (const { vm } of this.#hosts.get(node)?.held.values() ?? []) if (wanted(vm)) found.push(vm)
+    return found.sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name) || compare(a.uid, b.uid))
   }
 
   /** Adds a host, or replaces what is known of it. VMs on it stay. */

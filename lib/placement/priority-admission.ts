@@ -1,7 +1,7 @@
 // What a PriorityClass and those who name it may not say, as far as other objects decide it (Kubernetes' admission plugin Priority).
 import type { PriorityClass, VirtualMachine } from '../../schemas/index.ts'
 import { PRIORITY_CLASSES, VMS } from '../../schemas/resources.ts'
-import type { Admission } from '../apiserver/core/core.ts'
+import type { Admission, AdmissionRequest } from '../apiserver/core/core.ts'
 import { ApiError, type CauseReason } from '../errors.ts'
 import type { Reader } from '../reconcile/reader.ts'
 import { defaultPriorityClass } from './priority.ts'
@@ -18,10 +18,15 @@ const refuse = (
   })
 
 /** A machine names a class that exists; one that is changed otherwise keeps the name of a class that is gone. */
-export const priorityClassExists: Admission = async ({ operation, kind, object, old, resources }) => {
+export const priorityClassExists: Admission = (request) => {
+  const { operation, kind, object, old } = request
   if (operation === 'delete' || kind.resource !== VMS) return
   const name = (object as VirtualMachine).spec.priorityClassName
   if (name === undefined || (old as VirtualMachine | null)?.spec.priorityClassName === name) return
+  return checkClass(name, request)
+}
+
+async function checkClass(name: string, { kind, object, resources }: AdmissionRequest): Promise<void> {
   if ((await resources.get<PriorityClass>(PRIORITY_CLASSES, { namespace: '', name })) !== null) return
   const subject = { group: kind.group, kind: kind.kind, name: object.metadata.name }
   const message = `there is no PriorityClass "${name}"`

@@ -13,6 +13,7 @@ import { TAINTS } from './filters/taints.ts'
 import type { KnownHost } from './host.ts'
 import { needs } from './needs.ts'
 import { compare } from './order.ts'
+import type { Labels } from './types.ts'
 
 export interface Move {
   readonly vm: VmFacts
@@ -88,7 +89,7 @@ class Planner {
   constructor(cluster: Cluster, options: Required<RebalanceOptions>) {
     this.#cluster = cluster
     this.#options = options
-    this.#needy = this.#hosts().flatMap(({ name }) => cluster.vmsOn(name).filter(({ near }) => near.length > 0))
+    this.#needy = this.#hosts().flatMap(({ name }) => cluster.vmsOn(name, ({ near }) => near.length > 0))
   }
 
   run(): Proposal {
@@ -110,11 +111,9 @@ class Planner {
   #mendAll(): boolean {
     let moved = false
     const suspects = this.#cluster.suspects()
-    for (const host of this.#hosts()) {
-      const some = [...host.held.values()].some(({ vm }) => mayBreak(vm, host) || suspects.has(vm.uid))
-      for (const vm of some ? this.#cluster.vmsOn(host.name) : [])
-        if ((mayBreak(vm, host) || suspects.has(vm.uid)) && this.#mend(vm, host)) moved = true
-    }
+    for (const host of this.#hosts())
+      for (const vm of this.#cluster.vmsOn(host.name, (each) => mayBreak(each, host) || suspects.has(each.uid)))
+        if (this.#mend(vm, host)) moved = true
     return moved
   }
 
@@ -257,7 +256,12 @@ const mayBreak = (vm: VmFacts, { facts }: KnownHost): boolean =>
   vm.classSelector !== null ||
   vm.nodeAffinity !== null ||
   facts.taints.length > 0 ||
-  Object.keys(vm.nodeSelector).length > 0
+  hasLabel(vm.nodeSelector)
+
+function hasLabel(labels: Labels): boolean {
+  for (const _ in labels) return true
+  return false
+}
 
 /** `h1 has 91 % of its CPU requested, more than 80 %` */
 function fullWords(host: KnownHost, threshold: number): string {

@@ -33,7 +33,7 @@ export function countsOf(vm: VmFacts, constraints: readonly SpreadConstraint[], 
   )
   return constraints.map(({ topologyKey, labelSelector }, index) => {
     const topology = cluster.topology(topologyKey)
-    const perDomain = Int32Array.from(empty[index] ?? [])
+    const perDomain = empty[index]?.slice() ?? new Int32Array()
     const spec = spreadSelection(vm, labelSelector)
     if (spec !== null)
       for (const [{ slot }, members] of cluster.selection(spec).members) {

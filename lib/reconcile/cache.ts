@@ -22,10 +22,14 @@ interface Index {
   readonly found: Map<string, SortedObjects>
 }
 
+const NONE: readonly KubeObject[] = []
+
 export class Cache implements Reader {
   readonly #store: Store
   readonly #objects: ReadonlyMap<string, SortedObjects>
   readonly #indexes: ReadonlyMap<string, Index>
+  /** By resource. */
+  readonly #indexesOf = new Map<string, Index[]>()
   readonly #listeners = new Set<(change: Change) => void>()
   /** Changes that came while loading; null once loaded. */
   #early: Change[] | null = []
@@ -42,6 +46,8 @@ export class Cache implements Reader {
         return [name, { resource, valuesOf, found: new Map() }]
       }),
     )
+    for (const index of this.#indexes.values())
+      this.#indexesOf.set(index.resource, [...(this.#indexesOf.get(index.resource) ?? []), index])
   }
 
   /** Loads everything; afterwards the cache is never behind the store. Once. */
@@ -75,7 +81,7 @@ export class Cache implements Reader {
   }
 
   byIndex<T extends KubeObject = KubeObject>(index: string, value: string): readonly T[] {
-    return (this.#found(index, value)?.list() ?? []) as T[]
+    return (this.#found(index, value)?.list() ?? NONE) as readonly T[]
   }
 
   someByIndex<T extends KubeObject = KubeObject>(index: string, value: string, most: number): Some<T> {
@@ -117,7 +123,19 @@ export class Cache implements Reader {
       const { key, value } = change.type === 'put' ? change.entry : { key: change.key, value: null }
       this.#put(key.resource, key, value)
     }
-    const failures = ours.flatMap((change) => [...this.#listeners].flatMap((listener) => attempt(listener, change)))
+    this.#tell(ours)
+  }
+
+  /** One listener's fault must not cost another its wake-up. */
+  #tell(changes: readonly Change[]): void {
+    const failures: unknown[] = []
+    for (const change of changes)
+      for (const listener of [...this.#listeners])
+        try {
+          listener(change)
+        } catch (error) {
+          failures.push(error)
+        }
     if (failures.length > 0) throw new AggregateError(failures, 'listeners of the cache failed')
   }
 
@@ -125,19 +143,9 @@ export class Cache implements Reader {
     const objects = this.#objects.get(resource)
     if (objects === undefined) return
     const old = objects.get(name)
-    for (const index of this.#indexes.values()) if (index.resource === resource) reindex(index, old, value)
+    for (const index of this.#indexesOf.get(resource) ?? []) reindex(index, old, value)
     if (value === null) objects.delete(name)
     else objects.set(name, value)
-  }
-}
-
-/** One listener's fault must not cost another its wake-up. */
-function attempt(listener: (change: Change) => void, change: Change): readonly unknown[] {
-  try {
-    listener(change)
-    return []
-  } catch (error) {
-    return [error]
   }
 }
 

@@ -50,6 +50,9 @@ interface Pass {
   readonly began: number
   /** For the log. */
   readonly facts: object
+  /** Null: it would not listen. */
+  readonly abort: AbortController | null
+  isOverdue: boolean
 }
 
 const PASS_TIMEOUT_MS = 300_000
@@ -66,7 +69,7 @@ export class Controller {
   readonly #backoff: Backoff
   readonly #stopping = new AbortController()
   /** Those under way, the one that began first in front. */
-  readonly #passes = new Map<AbortController, Pass>()
+  readonly #passes = new Set<Pass>()
   #isWatching = false
   readonly #counts: Record<PassResult['kind'], number> = { done: 0, again: 0, error: 0, terminal: 0, stopped: 0 }
   #workers: readonly Promise<void>[] = []
@@ -113,7 +116,7 @@ export class Controller {
     const reason = new Error(`controller ${this.name} is stopping`)
     this.#stopping.abort(reason)
     this.#queue.clear()
-    for (const pass of this.#passes.keys()) pass.abort(reason)
+    for (const { abort } of this.#passes) abort?.abort(reason)
     const waiting = new AbortController()
     const ended = await Promise.race([
       Promise.all(this.#workers).then(() => true),
@@ -150,7 +153,7 @@ export class Controller {
 
   /** Passes under way, and the milliseconds since the longest of them began. */
   get running(): { readonly passes: number; readonly oldestMs: number } {
-    const [first] = this.#passes.values()
+    const [first] = this.#passes
     const oldestMs = first === undefined ? 0 : this.#options.clock.monotonic() - first.began
     return { passes: this.#passes.size, oldestMs }
   }
@@ -189,19 +192,21 @@ export class Controller {
   async #pass(key: string): Promise<PassResult> {
     const { reconciler, clock, log, isDeaf = false } = this.#options
     const facts = { controller: this.name, key, reconcileId: randomUUID() }
-    const pass = new AbortController()
-    const started = clock.monotonic()
-    this.#passes.set(pass, { began: started, facts })
+    const abort = isDeaf ? null : new AbortController()
+    const pass: Pass = { began: clock.monotonic(), facts, abort, isOverdue: false }
+    this.#passes.add(pass)
     if (!this.#isWatching) void this.#watch()
     try {
-      const looking = () => this.#queue.covered(key)
-      const outcome = await reconciler.reconcile(key, isDeaf ? NEVER : pass.signal, {
-        looking,
-        log: withFacts(log, facts),
+      const outcome = await reconciler.reconcile(key, abort?.signal ?? NEVER, {
+        looking: () => this.#queue.covered(key),
+        // Few passes log anything.
+        get log() {
+          return withFacts(log, facts)
+        },
       })
-      return this.#succeeded(key, outcome, { ...facts, ms: Math.round(clock.monotonic() - started) })
+      return this.#succeeded(key, outcome, { ...facts, ms: Math.round(clock.monotonic() - pass.began) })
     } catch (error) {
-      return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - started) })
+      return this.#failed(key, error, { ...facts, ms: Math.round(clock.monotonic() - pass.began) })
     } finally {
       this.#passes.delete(pass)
     }
@@ -213,16 +218,17 @@ export class Controller {
     const { signal } = this.#stopping
     this.#isWatching = true
     while (!signal.aborted) {
-      const [next] = [...this.#passes].filter(([pass]) => !pass.signal.aborted)
-      if (next === undefined) break
-      const [pass, { began, facts }] = next
+      const pass = [...this.#passes].find(({ isOverdue }) => !isOverdue)
+      if (pass === undefined) break
+      const { began, facts, abort } = pass
       const left = began + passTimeoutMs - clock.monotonic()
       if (left > 0) {
         await clock.sleep(left, signal).catch(() => undefined)
         continue
       }
       log.warn({ ...facts, passTimeoutMs }, 'a pass takes too long and is aborted')
-      pass.abort(new Error(`the pass took longer than ${passTimeoutMs} ms`))
+      pass.isOverdue = true
+      abort?.abort(new Error(`the pass took longer than ${passTimeoutMs} ms`))
     }
     this.#isWatching = false
   }

@@ -4,14 +4,19 @@ import type { VirtualMachine, VirtualMachineClass } from '../../schemas/index.ts
 import { VM_CLASSES, VMS } from '../../schemas/resources.ts'
 import { START_PRIORITY, startPriorityErrors } from '../../schemas/virtualmachine/start-priority.ts'
 import { sizingMessage, sizingProblems } from '../../schemas/virtualmachineclass/sizing-policy.ts'
-import type { Admission } from '../apiserver/core/core.ts'
+import type { Admission, AdmissionRequest } from '../apiserver/core/core.ts'
 import { ApiError } from '../errors.ts'
 
 /** A VM whose size its class does not allow cannot be saved; one that runs already keeps running (DVP). */
-export const sizeFitsClass: Admission = async ({ operation, kind, object, old, resources }) => {
+export const sizeFitsClass: Admission = (request) => {
+  const { operation, kind, object, old } = request
   if (operation === 'delete' || kind.resource !== VMS) return
+  if (old !== null && JSON.stringify(old.spec) === JSON.stringify(object.spec)) return
+  return checkSize(request)
+}
+
+async function checkSize({ kind, object, resources }: AdmissionRequest): Promise<void> {
   const { spec, metadata } = object as VirtualMachine
-  if (old !== null && JSON.stringify((old as VirtualMachine).spec) === JSON.stringify(spec)) return
   const className = spec.virtualMachineClassName
   const vmClass = await resources.get<VirtualMachineClass>(VM_CLASSES, { namespace: '', name: className })
   const causes = vmClass === null ? [] : sizingProblems(spec, className, vmClass.spec)

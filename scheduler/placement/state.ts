@@ -104,11 +104,20 @@ export class PlacementState {
       return
     }
     const vm = change.entry.value as VirtualMachine
-    const { previous } = change
+    const previous = change.previous as VirtualMachine | null
     // Statuses come up often; what placement reads of a machine changes seldom.
-    if (previous === null || shapeOf(previous as VirtualMachine) !== shapeOf(vm)) this.#machine(vm)
+    const isAsked = previous !== null && shapeOf(previous) === shapeOf(vm)
+    if (!isAsked || (placeTextOf(previous) !== placeTextOf(vm) && !this.#isDecided(previous, vm))) this.#machine(vm)
     // Others may wait for just this one to be somewhere: to be near it, or for their spread.
-    if (placeOf(vm) !== null && placeOf(vm) !== placeOf(previous as VirtualMachine | null)) this.#deps.onRoom()
+    if (placeOf(vm) !== null && placeOf(vm) !== placeOf(previous)) this.#deps.onRoom()
+  }
+
+  /** Its first place is the one that it has here since it was decided, and a change of what it asks for would have taken it away. */
+  #isDecided(before: VirtualMachine, now: VirtualMachine): boolean {
+    const { placement } = clusterStatusOf<ClusterVmStatus>(now)
+    const [node, ...others] = this.cluster.placesOf(now.metadata.uid)
+    const isThere = others.length === 0 && node !== undefined && node === placement?.node
+    return isThere && placeOf(before) === null && placement?.idle !== true
   }
 
   #machine(vm: VirtualMachine): void {
@@ -143,11 +152,13 @@ export class PlacementState {
 const placeOf = (vm: VirtualMachine | null): string | null =>
   clusterStatusOf<ClusterVmStatus>(vm).placement?.node ?? null
 
-/** All of a machine that placement reads, as one text. */
+const placeTextOf = (vm: VirtualMachine): string => JSON.stringify(clusterStatusOf<ClusterVmStatus>(vm).placement)
+
+/** All of a machine that placement reads but its place, as one text. */
 function shapeOf(vm: VirtualMachine): string {
-  const { placement, migration, eviction } = clusterStatusOf<ClusterVmStatus>(vm)
+  const { migration, eviction } = clusterStatusOf<ClusterVmStatus>(vm)
   const { generation, labels, deletionTimestamp } = vm.metadata
-  return JSON.stringify([generation, labels, deletionTimestamp, placement, migration?.phase, migration?.to, eviction])
+  return JSON.stringify([generation, labels, deletionTimestamp, migration?.phase, migration?.to, eviction])
 }
 
 /** Whether a change of a disk is one of what placement reads: where it is, and whether its file is there. */

@@ -23,7 +23,10 @@ export interface AdmissionRequest {
   readonly resources: Resources
 }
 
-/** Throws an `ApiError` to refuse. Runs again when a write is repeated after a conflict, so it must have no effects. */
+/**
+ * Throws an `ApiError` to refuse. Runs again when a write is repeated after a conflict, so it must have no effects. One that needs to wait for nothing
+ * returns nothing.
+ */
 export type Admission = (request: AdmissionRequest) => Promise<void> | void
 
 /** A write about to happen, whatever it touches: status and deletions too. */
@@ -87,5 +90,10 @@ export function guard(core: Core, write: Omit<GuardedWrite, 'caller'> & { readon
 
 /** Asks every admission, one after the other. @throws ApiError of the first that refuses */
 export async function admit(core: Core, request: Omit<AdmissionRequest, 'resources'>): Promise<void> {
-  for (const admission of core.admission) await admission({ ...request, resources: core.resources })
+  const asked = { ...request, resources: core.resources }
+  for (const admission of core.admission) {
+    const pending = admission(asked)
+    // Most have nothing to say of a kind, and say so at once: a turn for each would be most of their cost.
+    if (pending !== undefined) await pending
+  }
 }

@@ -47,6 +47,10 @@ function fieldsText(schema: JsonObject, object: JsonObject): string {
   return text === '' ? '{}' : `{".":{}${text}}`
 }
 
+/** `fieldsV1` as text without the field that it begins with: the value itself. */
+export const withoutSelf = (text: string): string => (text.startsWith(SELF) ? `{${text.slice(SELF.length)}` : text)
+const SELF = '{".":{},'
+
 export interface Difference {
   readonly added: FieldSet
   readonly modified: FieldSet

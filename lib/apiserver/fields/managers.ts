@@ -4,8 +4,18 @@
 // statuses all day; so that costs a time stamp and no set of fields.
 import { isRecord, type JsonObject } from '../core/json.ts'
 import { decodeFields, encodeFields } from './codec.ts'
-import { allFields, allFieldsText, compare, type Difference, isSame, namedFields, written } from './compare.ts'
+import {
+  allFields,
+  allFieldsText,
+  compare,
+  type Difference,
+  isSame,
+  namedFields,
+  withoutSelf,
+  written,
+} from './compare.ts'
 import { difference, EMPTY, equal, type FieldSet, intersection, isEmpty, setOf, union, without } from './set.ts'
+import { fieldSchema } from './view.ts'
 
 /** As stored in `metadata.managedFields`. */
 export interface ManagerEntry {
@@ -45,21 +55,22 @@ const ANCIENT = 'ancient-changes'
 const BEFORE_FIRST_APPLY = 'before-first-apply'
 
 /** Fields that nobody owns: they are the object's identity or the server's own. */
+const UNOWNED_MAIN = ['apiVersion', 'kind']
+const UNOWNED_META = [
+  'name',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'selfLink',
+  'managedFields',
+]
 const UNOWNED = setOf([
-  ['f:apiVersion'],
-  ['f:kind'],
-  ...[
-    'name',
-    'namespace',
-    'uid',
-    'resourceVersion',
-    'generation',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'selfLink',
-    'managedFields',
-  ].map((field) => ['f:metadata', `f:${field}`]),
+  ...UNOWNED_MAIN.map((field) => [`f:${field}`]),
+  ...UNOWNED_META.map((field) => ['f:metadata', `f:${field}`]),
 ])
 
 /** Without what nobody owns, and without `metadata` and the root themselves. */
@@ -70,6 +81,25 @@ export function ownable(set: FieldSet): FieldSet {
   if (metadata !== undefined && metadata.children.size === 0) children.delete('f:metadata')
   else if (metadata?.self) children.set('f:metadata', { ...metadata, self: false })
   return children.size === 0 ? EMPTY : { self: false, children }
+}
+
+/** {@link ownable} of {@link allFields} as the text of its `fieldsV1`; null when they are none. Records begin with it, and few are ever taken apart. */
+function ownableText(schema: JsonObject, object: JsonObject): string | null {
+  const texts: string[] = []
+  for (const key of Object.keys(object).sort()) {
+    const value = object[key]
+    if (value === undefined || UNOWNED_MAIN.includes(key)) continue
+    const inner = fieldSchema(schema, key)
+    const text = key === 'metadata' ? metaText(inner, value) : allFieldsText(inner, value)
+    if (text !== null) texts.push(`${JSON.stringify(`f:${key}`)}:${text}`)
+  }
+  return texts.length === 0 ? null : `{${texts.join(',')}}`
+}
+
+function metaText(schema: JsonObject, metadata: unknown): string | null {
+  const entries = Object.entries(isRecord(metadata) ? metadata : {})
+  const owned = entries.filter(([field, value]) => value !== undefined && !UNOWNED_META.includes(field))
+  return owned.length === 0 ? null : withoutSelf(allFieldsText(schema, Object.fromEntries(owned)))
 }
 
 export const fieldsOf = ({ fields }: ManagerEntry): FieldSet =>
@@ -105,8 +135,7 @@ export function impliedText(
 ): string | null {
   // Most statuses have no other owner, and then nobody's fields need to be read.
   const alone = entry.subresource === 'status' && !managers.some(({ fields }) => fields?.includes(STATUS) === true)
-  if (alone)
-    return object.status === undefined ? null : allFieldsText(schema, { status: object.status }).replace('".":{},', '')
+  if (alone) return object.status === undefined ? null : withoutSelf(allFieldsText(schema, { status: object.status }))
   const set = impliedFields(entry, managers, schema, object)
   return isEmpty(set) ? null : JSON.stringify(encodeFields(set))
 }
@@ -123,8 +152,8 @@ const isWriter =
 export function afterCreate(writer: Writer, schema: JsonObject, object: JsonObject): Managers {
   const entry = entryOf(writer, 'Update')
   if (writer.own) return [entry]
-  const set = ownable(allFields(schema, object))
-  return isEmpty(set) ? [] : [withFields(entry, set)]
+  const fields = ownableText(schema, object)
+  return fields === null ? [] : [{ ...entry, fields }]
 }
 
 function entryOf({ manager, apiVersion, time, subresource }: Writer, operation: 'Apply' | 'Update'): ManagerEntry {
@@ -167,12 +196,19 @@ const ownChanges = ({ added, modified, removed }: Difference): Difference => ({
 /** The entries without these fields; an entry without fields left goes. */
 const giveUp = (managers: Managers, lost: FieldSet): Managers =>
   managers.flatMap((entry) => {
-    if (entry.fields === undefined) return [entry]
+    if (entry.fields === undefined || !mayHold(entry.fields, lost)) return [entry]
     const had = fieldsOf(entry)
     const left = difference(had, lost)
     if (equal(left, had)) return [entry]
     return isEmpty(left) ? [] : [withFields(entry, left)]
   })
+
+/** False for a text in which no path of the set can be: one ends with an element that it does not have. */
+function mayHold(text: string, set: FieldSet): boolean {
+  for (const [element, child] of set.children)
+    if (text.includes(JSON.stringify(element)) && (child.self || mayHold(text, child))) return true
+  return false
+}
 
 export interface Conflict {
   readonly entry: ManagerEntry

@@ -45,9 +45,11 @@ function checked(value: unknown): unknown {
   return value
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
 function utf8(body: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body)
+    return UTF8.decode(body)
   } catch {
     throw new ApiError('BadRequest', 'the body is not UTF-8 text')
   }

@@ -28,11 +28,10 @@ function ruleOf(vm: VmFacts, constraint: SpreadConstraint, { topology, perDomain
   if (least === Infinity) least = 0
   // A domain that no allowed host is in is none to compare with; other rules refuse its hosts.
   const withIt = (domain: number) => Math.max(0, perDomain[domain] ?? 0) + self
+  // There are few domains, and every host is asked about.
+  const open = Uint8Array.from(perDomain, (_, domain) => (withIt(domain) - least <= maxSkew ? 1 : 0))
   return {
-    fits: (slot) => {
-      const domain = topology.domainOf(slot)
-      return domain >= 0 && withIt(domain) - least <= maxSkew
-    },
+    fits: (slot) => open[topology.domainOf(slot)] === 1,
     why: (slot) => {
       const domain = topology.domainOf(slot)
       if (domain < 0) return noLabel(name, topologyKey, 'topologySpreadConstraints')

@@ -10,6 +10,7 @@ import {
   afterUpdate,
   fieldsOf,
   type Managers,
+  ownable,
   ownership,
   type Writer,
 } from '../../../../../lib/apiserver/fields/managers.ts'
@@ -216,6 +217,32 @@ describe('other writes', () => {
         expect(pathTexts(all)).toEqual(pathTexts({ ...allFields(SCHEMA, third), self: false }))
         const paths = state.managers.flatMap((each) => pathTexts(fieldsOf(each)))
         expect(new Set(paths).size).toBe(paths.length)
+      }),
+    )
+  })
+
+  it('begin with a record of all fields that can have an owner', () => {
+    const meta = fc.record(
+      {
+        name: value,
+        uid: value,
+        labels: fc.dictionary(names('l'), value, { maxKeys: 2 }),
+        finalizers: fc.uniqueArray(names('f'), { maxLength: 2 }),
+      },
+      { requiredKeys: [] },
+    )
+    fc.assert(
+      fc.property(any, fc.option(meta), fc.option(value), (spec, metadata, data) => {
+        const object = plain({
+          apiVersion: 'v1',
+          kind: 'One',
+          ...spec,
+          ...(metadata === null ? {} : { metadata }),
+          ...(data === null ? {} : { data }),
+        })
+        const [record] = afterCreate(by('one'), SCHEMA, object)
+        const set = ownable(allFields(SCHEMA, object))
+        expect(record?.fields).toBe(isEmpty(set) ? undefined : JSON.stringify(encodeFields(set)))
       }),
     )
   })
