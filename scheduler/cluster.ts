@@ -4,7 +4,7 @@ import type { ApiServerOptions } from '../lib/apiserver/server.ts'
 import { ApiError } from '../lib/errors.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
 import { LEASE_SECONDS } from '../schemas/cluster/leaserenewal.ts'
-import { type ClusterVmStatus, clusterStatusOf, openMigration, type StorageClass, toldClass } from '../schemas/index.ts'
+import { type ClusterVmStatus, clusterStatusOf, type StorageClass, toldClass } from '../schemas/index.ts'
 import { STORAGE_CLASSES, VMS } from '../schemas/resources.ts'
 import type { SchedulerCore } from './core.ts'
 import { deathOn } from './failover/death.ts'
@@ -15,6 +15,7 @@ import { LeaseTable } from './leases.ts'
 import { createMembership } from './membership/index.ts'
 import { clusterCollector } from './metrics/collectors.ts'
 import { createOperations, type Operations } from './operations.ts'
+import { isOwner } from './owner.ts'
 import { placementExplanation } from './placement/explain.ts'
 import { schedulerStreams } from './streams/forward.ts'
 
@@ -50,13 +51,9 @@ export function createCluster(core: SchedulerCore): Cluster {
     storageClasses: () => reader.list<StorageClass>(STORAGE_CLASSES).map(toldClass),
     owns: (node, { uid, epoch }) => {
       const [vm] = reader.byIndex(byUid(VMS), uid)
-      const status = clusterStatusOf<ClusterVmStatus>(vm ?? null)
       // Just back from the dead: its machines may be on their way to another host at this moment.
       if (deathOn(reader, node) !== null) return false
-      const open = openMigration(status)
-      // While it moves away it may be there already. A move that came to nothing leaves it where it is, by the epoch that it has.
-      const stays = open === null || open.to === node
-      return status.placement?.node === node && status.placement.epoch === epoch && stays
+      return isOwner(node, epoch, clusterStatusOf<ClusterVmStatus>(vm ?? null), hosting.agents.bindingsOf(uid))
     },
   })
   const membership = createMembership(core)
