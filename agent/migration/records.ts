@@ -11,11 +11,17 @@ export type MoveBinding = HostBinding & {
 }
 
 const DECIDED: readonly (MigrationPhase | undefined)[] = ['Committed', 'Cleaned', 'Failed']
+/** Whoever finds one of these knows that the target was not asked to finish. */
+const UNASKED: readonly MigrationPhase[] = ['Preparing', 'Prepared', 'Transferring']
 
 export const isDecided = (phase: MigrationPhase | undefined): boolean => DECIDED.includes(phase)
 
-/** A phase that was decided is not left for one that was not; Committed and Failed exclude each other. */
+/**
+ * A phase that was decided is not left for one that was not; Committed and Failed exclude each other. Finishing is not left for an earlier
+ * one: word of progress that is late is no word that the target was not asked.
+ */
 export function mayFollow(before: MigrationPhase | null, after: MigrationPhase): boolean {
+  if (before === 'Finishing') return !UNASKED.includes(after)
   if (before === null || before === after || !isDecided(before)) return true
   return before === 'Committed' && after === 'Cleaned'
 }

@@ -271,13 +271,13 @@ export class SourceMoves {
     binding: MoveBinding,
     dom: DomainRef,
     connection: Dedicated,
-    { calls, cookie, begunAt, stoppedAt }: Handing,
+    { calls, cookie, begunAt, stoppedAt, noted }: Handing,
     signal: AbortSignal,
   ): Promise<void> {
     const { libvirt, records, clock, log } = this.#deps
     const uid = binding.metadata.name
     const { id } = binding.spec.migration
-    await records.write(uid, id, 'Finishing')
+    if (!noted) await records.write(uid, id, 'Finishing')
     // With post-copy the target answers when the last page has come.
     const finishMs = isPostCopy(binding) ? PERFORM_MS : FINISH_MS
     const over = new AbortController()

@@ -1,6 +1,6 @@
 // The watch over one transfer, from the moment that libvirt sends until it has sent everything: progress each second, and when it is given up.
-// From the moment that the guest is stopped for the last of it nothing is written: what is sent needs the processors, and what is written is read
-// by many. An agent that ends in between leaves Transferring, and a guest that goes on here without asking anybody.
+// When the guest is stopped for the last of it Finishing is written, beside what is still sent: the target can be asked as soon as all is there.
+// More is not written then: what is sent needs the processors, and what is written is read by many.
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import {
@@ -59,6 +59,8 @@ export interface Sent {
   readonly cookie: Uint8Array
   /** When the guest was stopped, monotonic ms; null when that was not seen. */
   readonly stoppedAt: number | null
+  /** Finishing is on disk. */
+  readonly noted: boolean
 }
 
 /** Resolves when everything was sent; nothing is written by the watch any more then. @throws Stopped when it was ended, or failed by itself */
@@ -76,14 +78,27 @@ export async function watchTransfer(
   let progress: Progress = {}
   let postCopy = false
   let stoppedAt: number | null = null
+  let noting: Promise<boolean> = Promise.resolve(false)
+  const note = () =>
+    records.write(uid, id, 'Finishing').then(
+      () => true,
+      (error: unknown) => {
+        log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)
+        return false
+      },
+    )
   const stopped = async () => {
     if (options.postCopy === true) return
     const coming = new Set(disks)
     const kinds = disks.length > 0 ? (['lifecycle', 'blockJob'] as const) : (['lifecycle'] as const)
     for await (const event of libvirt.events<'lifecycle' | 'blockJob'>(kinds, { dom, signal: until })) {
-      if (event.kind === 'lifecycle' && isStop(event)) stoppedAt = clock.monotonic()
+      const isNews = event.kind === 'lifecycle' && isStop(event) && stoppedAt === null
+      if (isNews) stoppedAt = clock.monotonic()
       if (event.kind === 'blockJob' && OVER.includes(event.status)) coming.delete(event.dst)
-      if (stoppedAt !== null && coming.size === 0) return onLast()
+      const isLast = stoppedAt !== null && coming.size === 0
+      if (isLast) onLast()
+      if (isNews) noting = note()
+      if (isLast) return
     }
   }
   const stopping = stopped().catch((error: unknown) => {
@@ -115,14 +130,14 @@ export async function watchTransfer(
   })()
   try {
     const { cookieOut } = await result
-    return { cookie: cookieOut, stoppedAt }
+    return { cookie: cookieOut, stoppedAt, noted: await noting }
   } catch (error) {
     if (signal.aborted || ended === null) throw error
     const { reason, message } = ended
     throw new Stopped(reason, message, { cause: error })
   } finally {
     over.abort()
-    await Promise.all([ticking, stopping])
+    await Promise.all([ticking, stopping, noting])
   }
 }
 

@@ -76,7 +76,7 @@ export async function whileStoppedHalfway(
     const operation = await beginMove(one, source)
     await source.virsh('migrate-setmaxdowntime', machine.domain, ANY_DOWNTIME_MS)
     await untilState('a guest that is stopped', guests, one, { host: source, state: HANDED, operation })
-    expect(await phaseAt(source, machine.uid)).toBe('Transferring')
+    await waitFor('its note', REST_SECONDS, async () => (await phaseAt(source, machine.uid)) === 'Finishing')
     const moment = { source, target, operation }
     await work(moment)
     return moment

@@ -70,7 +70,7 @@ it('what was decided stays decided', () => {
   ]
   for (const after of all) {
     expect(mayFollow(null, after)).toBe(true)
-    expect(mayFollow('Finishing', after)).toBe(true)
+    expect(mayFollow('Finishing', after)).toBe(!['Preparing', 'Prepared', 'Transferring'].includes(after))
     expect(mayFollow('Failed', after)).toBe(after === 'Failed')
     expect(mayFollow('Committed', after)).toBe(after === 'Committed' || after === 'Cleaned')
     expect(mayFollow('Cleaned', after)).toBe(after === 'Cleaned')

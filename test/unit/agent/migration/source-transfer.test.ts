@@ -105,8 +105,11 @@ it('has the guest made ready when it is stopped, with no cookie: no disk is on i
   await one.begin()
   await one.tell(STOPPED)
   expect(one.loads()).toEqual([''])
+  // Beside what is still sent: the target is asked at once when that has ended.
+  expect(one.order.at(-1)).toBe('Finishing')
   await one.end()
   expect(one.loads()).toEqual([''])
+  expect(one.order.filter((word) => word === 'Finishing')).toHaveLength(1)
   const at = (word: string) => one.order.indexOf(word)
   expect(at('ask load')).toBeLessThan(at('Finishing'))
   expect(at('Finishing')).toBeLessThan(at('ask finish'))
@@ -132,4 +135,5 @@ it('tells it by the cookie of Perform when it has not seen the guest stop', asyn
   await one.begin()
   await one.end()
   expect(one.loads()).toEqual(['performed'])
+  expect(one.order.indexOf('Finishing')).toBeLessThan(one.order.indexOf('ask finish'))
 })

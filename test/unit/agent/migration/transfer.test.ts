@@ -16,7 +16,8 @@ const STATS = [
 ]
 
 /** Ticks come every few milliseconds. */
-function transfer(options: object = {}, disks: readonly string[] = []) {
+/** `disk`: what the word that the guest is stopped waits for. */
+function transfer(options: object = {}, disks: readonly string[] = [], disk = async (): Promise<void> => undefined) {
   const phases: string[] = []
   const calls: string[] = []
   let tell: (event: object) => void = () => undefined
@@ -46,6 +47,7 @@ function transfer(options: object = {}, disks: readonly string[] = []) {
       records: {
         get: () => wish,
         write: async (_uid: string, _id: string, phase: string) => {
+          if (phase === 'Finishing') await disk()
           phases.push(phase)
         },
       } as unknown as Records,
@@ -82,16 +84,50 @@ function transfer(options: object = {}, disks: readonly string[] = []) {
   }
 }
 
-it('tells that the guest was stopped for the last of it, and writes nothing after that', async () => {
+it('tells that the guest was stopped for the last of it, notes it, and writes nothing after that', async () => {
   const one = transfer()
   await waitFor('progress', 10, () => one.phases.length > 0)
   one.suspend(1)
-  await waitFor('the word', 10, () => one.phases.includes('last'))
+  await waitFor('the note', 10, () => one.phases.includes('Finishing'))
   const looks = one.calls.length
   await waitFor('more looks', 10, () => one.calls.length > looks + 2)
-  expect(one.phases.indexOf('last')).toBe(one.phases.length - 1)
+  expect(one.phases.slice(-2)).toEqual(['last', 'Finishing'])
   one.sent()
-  expect(await one.watching).toMatchObject({ cookie: new Uint8Array([1]), stoppedAt: expect.any(Number) })
+  expect(await one.watching).toMatchObject({
+    cookie: new Uint8Array([1]),
+    stoppedAt: expect.any(Number),
+    noted: true,
+  })
+})
+
+it('ends, well or not, only when nothing is being written any more', async () => {
+  for (const end of ['sent', 'fails'] as const) {
+    let written: () => void = () => undefined
+    const one = transfer({}, [], () => new Promise((resolve) => void (written = resolve)))
+    await waitFor('progress', 10, () => one.phases.length > 0)
+    one.suspend(1)
+    await waitFor('the word', 10, () => one.phases.includes('last'))
+    one[end]()
+    let ended = false
+    const over = one.watching.then(
+      () => void (ended = true),
+      () => void (ended = true),
+    )
+    await systemClock.sleep(20)
+    expect(ended).toBe(false)
+    written()
+    await over
+    expect(one.phases.at(-1)).toBe('Finishing')
+  }
+})
+
+it('says when the note could not be written', async () => {
+  const one = transfer({}, [], () => Promise.reject(new Error('the disk is full')))
+  await waitFor('progress', 10, () => one.phases.length > 0)
+  one.suspend(1)
+  await waitFor('the word', 10, () => one.phases.includes('last'))
+  one.sent()
+  expect(await one.watching).toMatchObject({ noted: false })
 })
 
 it('tells it with disks when these are there as well', async () => {
@@ -119,8 +155,8 @@ it('takes a guest that somebody else has paused for no such thing', async () => 
   one.suspend(0)
   await waitFor('progress', 10, () => one.phases.length > 3)
   one.sent()
-  expect(await one.watching).toMatchObject({ stoppedAt: null })
-  expect(one.phases).not.toContain('last')
+  expect(await one.watching).toMatchObject({ stoppedAt: null, noted: false })
+  expect(new Set(one.phases)).toEqual(new Set(['Transferring']))
 })
 
 it('does not tell it with post-copy, whose guest runs at the target long before the end', async () => {
