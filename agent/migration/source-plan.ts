@@ -106,7 +106,7 @@ function planFinishing(seen: SourceSeen): SourceStep {
   if (spec.resolution === 'KeepSource') return keep('Resolved', 'it was decided that the machine stays here')
   if (target === 'Committed') return { do: 'end-here', phase: 'Committed' }
   // One that runs here cannot have been handed over: libvirt has given the guest back.
-  if (target === 'Failed') return keep('TargetFailed', 'the target has not taken the machine: the hand-over was interrupted')
+  if (target === 'Failed') return keep('TargetFailed', 'the target says that it has not taken the machine')
   if (spec.resolution === 'StartAnew')
     return {
       do: 'start-anew',

@@ -7,7 +7,8 @@ import type { Reader } from './reader.ts'
 
 /** Who takes keys; a controller. */
 export interface KeySink {
-  enqueue(key: string): void
+  /** `afterMs`: not before; 0 when absent. */
+  enqueue(key: string, afterMs?: number): void
 }
 
 export type KeysOf = (change: Change) => Iterable<string>

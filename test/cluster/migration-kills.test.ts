@@ -109,7 +109,7 @@ it('the agent of the source dies when the guest is stopped and not all is sent, 
     })
   })
   const { status } = await machine.ended(operation, REST_SECONDS)
-  expect([status?.phase, words(status)]).toEqual(['Failed', expect.stringContaining('the hand-over was interrupted')])
+  expect([status?.phase, words(status)]).toEqual(['Failed', expect.stringContaining('has not taken the machine')])
   await guests.lives(one)
 })
 

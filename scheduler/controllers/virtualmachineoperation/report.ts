@@ -76,7 +76,12 @@ function preparing({ to, refusedBy = [] }: MigrationRecord, { told, silent }: Si
 
 function transfer(going: Phase, { from, to }: MigrationRecord, source: BindingMigrationStatus | null): OperationReport {
   if (source?.phase === 'Finishing')
-    return report(going, 'SourceSuspended', `the guest is paused on ${from} for the last of it; then ${to} is asked to take over`, 91)
+    return report(
+      going,
+      'SourceSuspended',
+      `the guest is paused on ${from} for the last of it; then ${to} is asked to take over`,
+      91,
+    )
   const said = source?.message === undefined || source.message === '' ? '' : `: ${source.message}`
   const reason = source?.reason === 'NotConverging' ? 'NotConverging' : 'Syncing'
   return report(going, reason, `from ${from} to ${to}${said}`, percentOf(source))

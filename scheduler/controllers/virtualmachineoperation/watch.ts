@@ -16,8 +16,11 @@ import type { Agents } from '../../agents.ts'
 import { MOVING, MOVING_VMS, OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
 import { waitsForSlot } from './gather.ts'
 
+/** A guest that is paused for the last of it: told of only when it lasts, as what tells of it takes processors that are needed to end it. */
+const PAUSE_MS = 500
+
 /** Returns the unsubscribe function. */
-export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange'>, sink: KeySink): () => void {
+export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange' | 'view'>, sink: KeySink): () => void {
   const moving = () =>
     reader.byIndex<VirtualMachine>(MOVING_VMS, MOVING).flatMap((vm) => {
       const open = openMigration(clusterStatusOf<ClusterVmStatus>(vm))
@@ -52,7 +55,8 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange'>, sink
     const touched = moving().filter(({ uid, open }) =>
       change === null ? [open.from, open.to].includes(node) : uid === change.uid,
     )
-    wake(touched.map(({ key }) => key))
+    const told = change === null ? null : (agents.view(node)?.binding(change.uid)?.status?.migration ?? null)
+    for (const { key } of touched) sink.enqueue(key, told?.phase === 'Finishing' ? PAUSE_MS : 0)
   })
   return () => {
     unread()
