@@ -142,12 +142,13 @@ node_license() {
 }
 
 put_control() {
-  local work=$1 version=$2 script depends
+  local work=$1 version=$2 script depends recommends
   mkdir -p "$work/DEBIAN"
   for script in postinst prerm postrm; do install -m 755 "$PACKAGING/$script" "$work/DEBIAN/$script"; done
   printf '%s\n' /etc/berth/agent.yaml /etc/berth/scheduler.yaml >"$work/DEBIAN/conffiles"
   depends=$(depends_on "$work/usr/lib/berth")
-  sed -e "s/@VERSION@/$version/" -e "s/@DEPENDS@/$depends/" -e "s/@SIZE@/$(du -sk --apparent-size --exclude=DEBIAN "$work" | cut -f1)/" "$PACKAGING/control" >"$work/DEBIAN/control"
+  recommends=$(comma_separated "${OPTIONAL_PACKAGES[@]}")
+  sed -e "s/@VERSION@/$version/" -e "s/@DEPENDS@/$depends/" -e "s/@RECOMMENDS@/$recommends/" -e "s/@SIZE@/$(du -sk --apparent-size --exclude=DEBIAN "$work" | cut -f1)/" "$PACKAGING/control" >"$work/DEBIAN/control"
   (cd "$work" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$work/DEBIAN/md5sums"
 }
 
@@ -156,9 +157,13 @@ depends_on() {
   local name list=()
   for name in "${RUNTIME_PACKAGES[@]}"; do list+=("${name//|/ | }"); done
   list+=('systemd' 'init-system-helpers' 'libgcc-s1' "libc6 (>= $(newest_symbol GLIBC "$1"))" "libstdc++6 (>= $(libstdcxx_of "$(newest_symbol GLIBCXX "$1")"))")
+  comma_separated "${list[@]}"
+}
+
+comma_separated() {
   local IFS=,
-  list=("${list[*]}")
-  echo "${list[0]//,/, }"
+  local joined="$*"
+  echo "${joined//,/, }"
 }
 
 # newest_symbol PREFIX FOLDER: the newest version of that kind which a program there asks for, such as 2.28

@@ -44,6 +44,16 @@ for pair in lib:/var/lib cache:/var/cache log:/var/log etc:/etc; do
   mkdir -p "${pair#*:}/libvirt"
   mount --bind "$folder/libvirt/${pair%%:*}" "${pair#*:}/libvirt"
 done
+# What swtpm writes beside the TPMs' state, which is libvirt's: logs, and the authority that certifies this host's TPMs, as the user of libvirt's
+# choice.
+mkdir -p "$folder/libvirt/log/swtpm"
+mount_here "$folder/libvirt/log/swtpm" /var/log/swtpm
+if [ -d /var/lib/swtpm-localca ]; then
+  mkdir -p "$folder/swtpm-localca"
+  chmod --reference=/var/lib/swtpm-localca "$folder/swtpm-localca"
+  chown --reference=/var/lib/swtpm-localca "$folder/swtpm-localca"
+  mount_here "$folder/swtpm-localca" /var/lib/swtpm-localca
+fi
 
 here=$(dirname "$(readlink -f "$0")")
 # It goes on as a child of what this becomes.

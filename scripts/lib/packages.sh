@@ -6,7 +6,9 @@
 # What the agent needs on a host.
 RUNTIME_PACKAGES=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils 'genisoimage|xorriso' iproute2 nftables iptables
   dnsmasq-base xz-utils gzip openssl ovmf tini util-linux procps curl ca-certificates)
-LAB_PACKAGES=("${RUNTIME_PACKAGES[@]}")
+# What only some machines need: a TPM (osType Windows). A host without them says so.
+OPTIONAL_PACKAGES=(swtpm swtpm-tools)
+LAB_PACKAGES=("${RUNTIME_PACKAGES[@]}" "${OPTIONAL_PACKAGES[@]}")
 # What npm needs to compile better-sqlite3.
 BUILD_PACKAGES=(make g++ python3)
 # What the guest image is made with.

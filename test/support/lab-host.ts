@@ -1,5 +1,6 @@
 // One host of a lab as tests use it: its API, its processes, programs inside of it, and what explains a failure.
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +41,14 @@ export class LabHost {
   /** The agent's files. */
   get stateDir(): string {
     return join(this.dir, 'state')
+  }
+
+  /** What is in the file where libvirt keeps a machine's TPM; null when there is none. */
+  async tpm(uid: string): Promise<string | null> {
+    const folder = join(this.dir, 'libvirt/lib/swtpm', uid)
+    const content = await readFile(join(folder, 'tpm2/tpm2-00.permall')).catch(() => null)
+    if (content === null && existsSync(folder)) throw new Error(`${folder} is there without a TPM's state`)
+    return content === null ? null : createHash('sha256').update(content).digest('hex')
   }
 
   /** A program's output inside the host. @throws when it fails */
@@ -262,4 +271,10 @@ export class LabHost {
     for (const name of names)
       await writeFile(join(into, `${name}.xml`), await this.virsh('dumpxml', name).catch(String))
   }
+}
+
+/** Names of those that have what a machine's TPM keeps. */
+export async function hostsWithTpm(hosts: readonly LabHost[], uid: string): Promise<readonly string[]> {
+  const found = await Promise.all(hosts.map((host) => host.tpm(uid)))
+  return hosts.flatMap(({ name }, index) => (found[index] === null ? [] : [name]))
 }
