@@ -7,6 +7,13 @@ const IMAGES = 'VirtualImage, ClusterVirtualImage'
 
 export const AGENT_EVENTS = defineEvents({
   Started: { type: 'Normal', about: MACHINE, means: 'Its QEMU was started on the host that the message names.' },
+  NewTPM: {
+    type: 'Warning',
+    about: MACHINE,
+    means:
+      'A machine with a TPM that has run elsewhere was started cold on this host, where its TPM is a new, empty one: what a TPM keeps goes along with a live move only.',
+    todo: 'What the old TPM guarded needs its other key: BitLocker, for one, asks for its recovery key.',
+  },
   Stopping: {
     type: 'Normal',
     about: MACHINE,

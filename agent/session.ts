@@ -43,6 +43,8 @@ import { VMS_BY_MAC, VMS_BY_UID, waitingForLease, wireClasses, wireOperations, w
 
 /** Passes of VMs at a time: libvirt starts a few at once, and others wait for guests without holding it. */
 const VM_CONCURRENCY = 16
+/** Where libvirt keeps what guests' TPMs keep, a folder for each by its uuid. */
+const LIBVIRT_TPMS = '/var/lib/libvirt/swtpm'
 /** One machine that cannot be looked at must not keep the others from starting. */
 const HEAR_ALL_MS = 15_000
 
@@ -117,7 +119,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
     patienceMs: HEAR_ALL_MS,
     onComplete: () => turns.open(),
   })
-  const folders = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
+  const own = { nvram: join(config.stateDir, 'nvram'), console: join(config.stateDir, 'console') }
   const seeds = new Seeds(join(config.stateDir, 'seeds'), makeIso, core.onFileStep)
   const shutdowns = new Map<string, string>()
   const definitions = new Definitions()
@@ -163,7 +165,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
       shutdowns,
       definitions,
       network,
-      folders,
+      folders: { ...own, tpm: LIBVIRT_TPMS },
       onFileStep: core.onFileStep,
     }),
     VM_CONCURRENCY,
@@ -193,7 +195,7 @@ export async function startSession(deps: SessionDeps, signal: AbortSignal): Prom
   const nodes = controller('node', NODES, nodeReconciler({ ...deps, troubles, definitions }), 1)
   const classes = controller('virtualmachineclass', VM_CLASSES, new ClassReconciler({ ...core, facts }), 2)
 
-  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o711 })
+  for (const folder of Object.values(own)) await mkdir(folder, { recursive: true, mode: 0o711 })
   const stopping = new AbortController()
   const following = followLibvirt(
     libvirt,

@@ -59,6 +59,7 @@ export {
   nodeStorageOf,
   storedClass,
 } from './cluster/node-storage.ts'
+export { guestsHaveTpm, TPM_CONDITION } from './cluster/node-tpm.ts'
 export type {
   ClusterDiskStatus,
   ClusterImageStatus,

@@ -8,6 +8,8 @@ export interface DomainCapabilities {
   /** Named models that libvirt would start a guest with here. */
   readonly usableModels: readonly string[]
   readonly hostPassthrough: boolean
+  /** A TPM 2.0 that swtpm emulates; false while libvirt does not find swtpm. */
+  readonly tpm: boolean
   /** The nearest model to the host's CPU, with what it has more; absent when libvirt finds none. */
   readonly hostModel?: HostModel
 }
@@ -31,6 +33,7 @@ export function parseDomainCapabilities(xml: string): DomainCapabilities {
     maxVcpus: Number(attrOf(at(root, 'vcpu'), 'max') ?? 0),
     usableModels: models.filter((model) => attrOf(model, 'usable') === 'yes').map(textOf),
     hostPassthrough: modes.has('host-passthrough'),
+    tpm: emulatesTpm(root),
     ...(hostModel === undefined ? {} : { hostModel: parseHostModel(hostModel) }),
   }
 }
@@ -40,6 +43,16 @@ function cpuModes(root: XmlElement): Map<string, XmlElement> {
   const cpu = at(root, 'cpu')
   const supported = (cpu === undefined ? [] : childrenOf(cpu, 'mode')).filter((m) => attrOf(m, 'supported') === 'yes')
   return new Map(supported.map((mode) => [attrOf(mode, 'name') ?? '', mode]))
+}
+
+function emulatesTpm(root: XmlElement): boolean {
+  const tpm = at(root, 'devices', 'tpm')
+  const lists = tpm === undefined ? [] : childrenOf(tpm, 'enum')
+  const has = (name: string, value: string) =>
+    lists.some(
+      (list) => attrOf(list, 'name') === name && childrenOf(list, 'value').some((one) => textOf(one) === value),
+    )
+  return has('model', 'tpm-crb') && has('backendModel', 'emulator') && has('backendVersion', '2.0')
 }
 
 function parseHostModel(mode: XmlElement): HostModel {

@@ -13,6 +13,8 @@ export interface HostFacts {
   readonly cpuController: 'v1' | 'v2' | null
   /** UEFI firmware files, or null when the package is missing. */
   readonly efi: { readonly codePath: string; readonly varsTemplate: string } | null
+  /** Guests can have a TPM. */
+  readonly tpm: boolean
   /** What libvirt can give guests by the accelerator in use: named models that run here, and CPU features. */
   readonly cpu: {
     readonly models: readonly string[]

@@ -62,6 +62,7 @@ export async function surveyHost({ config, libvirt, host, clock }: SurveyDeps, s
     machineType,
     cpuController,
     efi,
+    tpm: capabilities.tpm,
     cpu: {
       models: capabilities.usableModels,
       // Drivers that do not spell it out still name what the host has beyond its model.
@@ -74,7 +75,16 @@ export async function surveyHost({ config, libvirt, host, clock }: SurveyDeps, s
   }
   const versions = { libvirtVersion: libvirt.libVersion, qemuVersion: libvirt.hypervisorVersion }
   const emulated = 'use' in accelerator && accelerator.use === 'qemu'
-  const checkContext = { host, stateDir: config.stateDir, kvm, cpuController, efi, emulated, ...versions }
+  const checkContext = {
+    host,
+    stateDir: config.stateDir,
+    kvm,
+    cpuController,
+    efi,
+    tpm: capabilities.tpm,
+    emulated,
+    ...versions,
+  }
   return { facts, identity, kvm, accelerator, capabilities, checkContext }
 }
 

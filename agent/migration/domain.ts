@@ -18,8 +18,8 @@ const SPLIT = [12, 13]
 const MIGRATION_OUT = 5
 /** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | CHECKPOINTS_METADATA. */
 const UNDEFINE = 1 | 2 | 16
-/** VIR_DOMAIN_UNDEFINE_NVRAM, _KEEP_NVRAM. */
-const VARIABLES = { erased: 4, kept: 8 } as const
+/** What firmware and TPM keep: VIR_DOMAIN_UNDEFINE_NVRAM, _TPM; _KEEP_NVRAM, _KEEP_TPM. */
+const KEPT_BY_GUEST = { erased: 4 | 32, kept: 8 | 64 } as const
 const DESTROY_MS = 60_000
 
 type Calls = LibvirtCalls | Pick<Dedicated, 'call'>
@@ -81,15 +81,15 @@ export async function end(libvirt: LibvirtCalls, dom: DomainRef, signal: AbortSi
   await libvirt.call('DomainDestroyFlags', { dom, flags: 0 }, { signal, timeoutMs: DESTROY_MS }).catch(tolerate)
 }
 
-/** Its QEMU is gone afterwards, and its definition; and its firmware's variables, unless it is started anew here. */
+/** Its QEMU is gone afterwards, and its definition; and what its firmware and its TPM keep, unless it is started anew here. */
 export async function erase(
   libvirt: LibvirtCalls,
   dom: DomainRef,
   signal: AbortSignal,
-  variables: keyof typeof VARIABLES = 'erased',
+  state: keyof typeof KEPT_BY_GUEST = 'erased',
 ): Promise<void> {
   await end(libvirt, dom, signal)
-  await libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE | VARIABLES[variables] }, { signal }).catch(tolerate)
+  await libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE | KEPT_BY_GUEST[state] }, { signal }).catch(tolerate)
 }
 
 function tolerate(error: unknown): void {

@@ -16,7 +16,9 @@ import { scsiController } from './devices/scsi-controller.ts'
 import { seedDevice } from './devices/seed.ts'
 import { serialConsole } from './devices/serial.ts'
 import { tablet } from './devices/tablet.ts'
+import { tpmDevice } from './devices/tpm.ts'
 import { osElement, sysinfo } from './firmware.ts'
+import { hyperVFeatures, hyperVTimer } from './hyperv.ts'
 import { metadataElement } from './metadata.ts'
 import { type DiskPlan, type DomainPlan, DomainPlanError, type NicPlan } from './plan.ts'
 
@@ -53,8 +55,8 @@ function domainElement(plan: DomainPlan): XmlElement {
     cpuElements(plan),
     sysinfo(plan.smbios),
     osElement(plan),
-    el('features', {}, el('acpi'), el('apic'), el('vmport', { state: 'off' })),
-    clock(),
+    el('features', {}, el('acpi'), el('apic'), el('vmport', { state: 'off' }), hyperVFeatures(plan)),
+    clock(plan),
     el('on_poweroff', {}, 'destroy'),
     el('on_reboot', {}, plan.onReboot),
     el('on_crash', {}, 'destroy'),
@@ -63,13 +65,14 @@ function domainElement(plan: DomainPlan): XmlElement {
 }
 
 /** The timers every x86 guest of today gets along with: lost RTC ticks are caught up, HPET only costs time. */
-function clock(): XmlElement {
+function clock(plan: DomainPlan): XmlElement {
   return el(
     'clock',
     { offset: 'utc' },
     el('timer', { name: 'rtc', tickpolicy: 'catchup' }),
     el('timer', { name: 'pit', tickpolicy: 'delay' }),
     el('timer', { name: 'hpet', present: 'no' }),
+    hyperVTimer(plan),
   )
 }
 
@@ -82,12 +85,16 @@ function devices(plan: DomainPlan): XmlElement[] {
     ...onPci,
     ...serialConsole(plan.serialLogPath),
     ...screen(),
+    ...tpmDevice(plan),
   ]
 }
 
 function checkPlan(plan: DomainPlan): void {
   if (plan.accelerator === 'qemu' && plan.cpu.model.kind === 'host-passthrough') {
     throw new DomainPlanError('cpu.model: the CPU of the host cannot be passed through under emulation')
+  }
+  if (plan.accelerator === 'qemu' && plan.hyperV) {
+    throw new DomainPlanError('hyperV: emulation has no Hyper-V interface')
   }
   if (plan.restartPorts < MIN_SPARE_PORTS) {
     throw new DomainPlanError(`restartPorts: ${plan.restartPorts}, at least ${MIN_SPARE_PORTS} are needed`)

@@ -66,6 +66,10 @@ export interface ObservedNic {
 
 const IMMOVABLE: readonly string[] = ['hostdev', 'tpm', 'filesystem', 'redirdev', 'shmem']
 
+/** What an emulated TPM keeps goes along with the guest. */
+const isMovable = (device: XmlElement): boolean =>
+  !IMMOVABLE.includes(device.name) || attrOf(at(device, 'backend'), 'type') === 'emulator'
+
 /** @throws XmlError when the text is no domain document */
 export function observeDomain(xml: string): Observed {
   const domain = parseXml(xml)
@@ -91,7 +95,7 @@ export function observeDomain(xml: string): Observed {
     disks: devices === undefined ? [] : childrenOf(devices, 'disk').map(observeDisk),
     nics: devices === undefined ? [] : childrenOf(devices, 'interface').map(observeNic),
     immovable: (devices?.children ?? []).flatMap((child) =>
-      typeof child !== 'string' && IMMOVABLE.includes(child.name) ? [child.name] : [],
+      typeof child === 'string' || isMovable(child) ? [] : [child.name],
     ),
     consolePty:
       attrOf(serial, 'type') === 'pty' ? attrOf(at(domain, 'devices', 'serial', 'source'), 'path') : undefined,

@@ -23,6 +23,10 @@ export interface DomainPlan {
     readonly model: CpuPlan
   }
   readonly firmware: FirmwarePlan
+  /** A TPM 2.0, emulated by swtpm; libvirt keeps its state by the domain's uuid until it is told to erase it. */
+  readonly tpm: boolean
+  /** The hypervisor interface that Windows knows; KVM alone has it. */
+  readonly hyperV: boolean
   readonly disks: readonly DiskPlan[]
   /** NoCloud ISO with user data; a CD-ROM behind the disks' controller, on a target of its own after all disks. */
   readonly seed?: { readonly path: string }

@@ -1,11 +1,17 @@
 // API objects -> the facts that placement decides by. Pure; nothing is read from anywhere else.
 import type { Node, VirtualDisk, VirtualMachine, VirtualMachineClass } from '../../schemas/index.ts'
-import { type ClusterDiskStatus, clusterStatusOf, nodeClassesOf, nodeImagesOf } from '../../schemas/index.ts'
+import {
+  type ClusterDiskStatus,
+  clusterStatusOf,
+  guestsHaveTpm,
+  nodeClassesOf,
+  nodeImagesOf,
+} from '../../schemas/index.ts'
 import { effectiveCoreFraction } from '../../schemas/virtualmachineclass/sizing-policy.ts'
 import { readQuantity, toMilli, toUnits } from '../quantity.ts'
 import { HOST_MODEL_LABEL } from './cpu-labels.ts'
 import type { Accelerator, CpuNeed, DiskFacts, NodeFacts, VmFacts, Weighted } from './facts.ts'
-import { hostMemoryOf, milliCoresOf } from './requests.ts'
+import { hostMemoryOf, milliCoresOf, needsTpm } from './requests.ts'
 import type { CandidateNode, ClassPlacement, NeighbourTerm, PlacedVm } from './types.ts'
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution'
@@ -29,6 +35,7 @@ export function nodeFactsOf(node: Node, extras: NodeExtras = {}): NodeFacts {
     milliCpu: amount(status?.allocatable?.cpu, toMilli),
     memoryBytes: amount(status?.allocatable?.memory, toUnits),
     accelerator: acceleratorOf(node),
+    tpm: guestsHaveTpm(node),
     storageClasses: classRoomsOf(node, extras),
     images: new Set(nodeImagesOf(node)),
     devices: extras.devices ?? new Map(),
@@ -107,6 +114,7 @@ export function vmFactsOf(vm: VirtualMachine, extras: VmExtras): VmFacts {
     milliCpu: milliCoresOf({ cpu: { ...spec.cpu, coreFraction } }),
     memoryBytes: Number(hostMemoryOf(spec)),
     cpu: classSpec === null ? {} : cpuNeedOf(classSpec.cpu, extras),
+    tpm: needsTpm(spec),
     disks: extras.disks ?? [],
     images: extras.images ?? [],
     devices: devicesOf(spec),
@@ -117,7 +125,7 @@ export function vmFactsOf(vm: VirtualMachine, extras: VmExtras): VmFacts {
 
 type Rules = Omit<
   VmFacts,
-  'milliCpu' | 'memoryBytes' | 'cpu' | 'disks' | 'images' | 'devices' | 'priority' | 'preempts'
+  'milliCpu' | 'memoryBytes' | 'cpu' | 'tpm' | 'disks' | 'images' | 'devices' | 'priority' | 'preempts'
 >
 
 /** The part of a VM's facts that its placement fields and its class make. */

@@ -18,6 +18,8 @@ export interface NodeFacts {
   readonly memoryBytes: number
   /** Null when not known; VMs that need a certain one are not placed there then. */
   readonly accelerator: Accelerator | null
+  /** Its guests can have a TPM. */
+  readonly tpm: boolean
   /** Storage classes that the host has, by name; null: it has not told, and each is taken to be there. */
   readonly storageClasses: ReadonlyMap<string, ClassRoom> | null
   /** SHA-256 digests of the images' stored files. */
@@ -109,6 +111,8 @@ export interface VmFacts {
   readonly preferApart: readonly Weighted<NeighbourTerm>[]
   readonly spread: readonly SpreadConstraint[]
   readonly cpu: CpuNeed
+  /** It has one. */
+  readonly tpm: boolean
   readonly disks: readonly DiskFacts[]
   readonly images: readonly ImageNeed[]
   readonly devices: readonly DeviceNeed[]
@@ -156,6 +160,7 @@ export const vmFacts = (facts: Partial<VmFacts> & Pick<VmFacts, 'uid' | 'name'>)
   preferApart: NOTHING,
   spread: NOTHING,
   cpu: {},
+  tpm: false,
   disks: NOTHING,
   images: NOTHING,
   devices: NOTHING,
@@ -176,6 +181,7 @@ export const nodeFacts = (facts: Partial<NodeFacts> & Pick<NodeFacts, 'name'>): 
   milliCpu: 0,
   memoryBytes: 0,
   accelerator: 'kvm',
+  tpm: true,
   storageClasses: null,
   images: NO_IMAGES,
   devices: NO_DEVICES,

@@ -14,6 +14,7 @@ export type FilterName =
   | 'NodeAffinity'
   | 'CpuModel'
   | 'Accelerator'
+  | 'Tpm'
   | 'Storage'
   | 'Devices'
   | 'Cpu'

@@ -14,6 +14,9 @@ export const fractionOf = (spec: Pick<Sized, 'cpu'>): number => Number.parseInt(
 /** Thousandths of a core that the VM is guaranteed. */
 export const milliCoresOf = (spec: Pick<Sized, 'cpu'>): number => spec.cpu.cores * fractionOf(spec) * 10
 
+/** Windows 11 does not install without one. */
+export const needsTpm = ({ osType }: Pick<VirtualMachineSpec, 'osType'>): boolean => osType === 'Windows'
+
 /** Bytes of host memory that QEMU takes beside the guest's. */
 export const overheadOf = (spec: Pick<Sized, 'cpu'>): bigint =>
   OVERHEAD_BASE + OVERHEAD_PER_CORE * BigInt(spec.cpu.cores)

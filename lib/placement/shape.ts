@@ -10,6 +10,7 @@ const READ = [
   'nodeAffinity',
   'preferredNodes',
   'cpu',
+  'tpm',
   'disks',
   'images',
   'devices',

@@ -6,7 +6,7 @@ import type { VirtualMachine } from './schema.ts'
 type Check = (vm: VirtualMachine) => readonly FieldError[]
 
 export const osTypeIsBuilt: Check = ({ spec: { osType } }) =>
-  when(osType !== 'Generic', () => notBuilt('spec.osType', `the osType ${osType}`))
+  when(osType === 'Legacy', () => notBuilt('spec.osType', 'the osType Legacy'))
 
 export const bootloaderIsBuilt: Check = ({ spec: { bootloader } }) =>
   when(bootloader === 'EFIWithSecureBoot', () => notBuilt('spec.bootloader', 'the bootloader EFIWithSecureBoot'))

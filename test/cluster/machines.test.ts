@@ -5,6 +5,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { KubeObject } from '../../lib/object.ts'
 import { type Cluster, keepClusterEvidence, sharedCluster } from '../support/cluster.ts'
 import { GuestConsole } from '../support/guest-console.ts'
+import { extendPcr, keepInTpm, keptInTpm, pcr } from '../support/guest-tpm.ts'
+import { hostsWithTpm } from '../support/lab-host.ts'
 import { promtool } from '../support/promtool.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -35,7 +37,9 @@ beforeAll(async () => {
     file,
     text
       .replaceAll('http://127.0.0.1:18750/guest.qcow2', image)
-      .replaceAll('namespace: default', `namespace: ${NAMESPACE}`),
+      .replaceAll('namespace: default', `namespace: ${NAMESPACE}`)
+      // web-1 has a TPM, which moves with it.
+      .replace(/(kind: VirtualMachine\n[\s\S]*?\nspec:\n)/, '$1  osType: Windows\n'),
   )
   await cluster.kubectl('create', 'namespace', NAMESPACE)
 })
@@ -52,6 +56,9 @@ const machine = async (name: string): Promise<Machine | undefined> =>
 
 const running = async (): Promise<readonly Machine[]> =>
   (await machines()).filter(({ status }) => status?.phase === 'Running')
+
+/** Hosts that have what its TPM keeps. */
+const tpmHosts = (uid: string): Promise<readonly string[]> => hostsWithTpm(cluster.hosts, uid)
 
 const berth = (...args: readonly string[]) => cluster.berth('-n', NAMESPACE, ...args)
 
@@ -92,6 +99,8 @@ it('moves a guest to another host while it goes on', async () => {
   const before = await GuestConsole.open(cluster.scheduler.client, NAMESPACE, 'web-1')
   // In the guest's memory alone: a guest that was started anew would not have it.
   await before.ask('echo kept-$((6*7)) >/run/mark; echo written')
+  await keepInTpm(before, '0011223344556677')
+  const register = await extendPcr(before)
   before.close()
   await berth('migrate', 'vm', 'web-1', '--to', to, '--wait')
   const moved = await waitFor('web-1 that has moved', 60, async () => {
@@ -114,7 +123,10 @@ it('moves a guest to another host while it goes on', async () => {
   expect(there.status?.stats?.lastStartTime).toBe(was?.stats?.lastStartTime)
   const after = await GuestConsole.open(cluster.scheduler.client, NAMESPACE, 'web-1')
   expect(await after.ask('cat /run/mark')).toBe('kept-42')
+  expect([await keptInTpm(after), await pcr(after)]).toEqual(['0011223344556677', register])
   after.close()
+  expect(await tpmHosts(moved.metadata.uid)).toContain(to)
+  await waitFor('one host with its TPM', 30, async () => (await tpmHosts(moved.metadata.uid)).length === 1)
 })
 
 it('empties a host that is drained', async () => {
@@ -175,6 +187,8 @@ it('says of the machines of a host that is not heard that nobody knows', async (
 })
 
 it('leaves nothing behind on any host', async () => {
+  const { uid = '' } = (await machine('web-1'))?.metadata ?? {}
+  expect(await tpmHosts(uid)).toHaveLength(1)
   await cluster.kubectl('delete', '-f', file, '--wait=false')
   await waitFor('no machine, disk or image', 120, async () => {
     const left = await Promise.all(['vm', 'vd', 'vi'].map((kind) => cluster.scheduler.list(kind, NAMESPACE)))
@@ -189,4 +203,5 @@ it('leaves nothing behind on any host', async () => {
       return items.every(({ spec }) => spec.subject.namespace !== NAMESPACE)
     })
   }
+  expect(await tpmHosts(uid)).toEqual([])
 })

@@ -78,6 +78,8 @@ export class MovingVm {
       memoryBytes: 134_217_728n,
       cpu: { sockets: 1, coresPerSocket: 1, model: { kind: 'features', base: 'qemu64', features: [] } },
       firmware: { kind: 'bios' },
+      tpm: false,
+      hyperV: false,
       disks: [
         {
           target: 'sda',

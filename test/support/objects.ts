@@ -67,6 +67,7 @@ export const FACTS: HostFacts = {
   machineType: 'pc-q35-7.2',
   cpuController: 'v1',
   efi: { codePath: '/code.fd', varsTemplate: '/vars.fd' },
+  tpm: true,
   cpu: { models: ['Nehalem'], features: ['aes', 'sse4.2'], own: null },
   cores: 4,
   memoryBytes: 8n * 1024n ** 3n,

@@ -3,6 +3,7 @@ import type { CpuPlan } from '../../../lib/domain/index.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import { fitsNode } from '../../../lib/placement/node-fit.ts'
 import { priorityOf } from '../../../lib/placement/priority.ts'
+import { needsTpm } from '../../../lib/placement/requests.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import {
   isBound,
@@ -139,6 +140,8 @@ export function hostProblem(vm: VirtualMachine, vmClass: VirtualMachineClass | n
   if ('refused' in facts.accelerator) return facts.accelerator.refused
   if (vm.spec.bootloader === 'EFI' && facts.efi === null)
     return 'this host has no UEFI firmware; install the package ovmf'
+  if (needsTpm(vm.spec) && !facts.tpm)
+    return 'this host has no TPM for guests, which the osType Windows needs; install the packages swtpm and swtpm-tools and restart berth-agent'
   const fraction = effectiveCoreFraction(vm.spec, vmClass?.spec ?? {})
   if (fraction !== '100%' && facts.cpuController === null)
     return `cpu.coreFraction ${fraction} cannot be guaranteed: this host has no cpu cgroup controller`

@@ -53,6 +53,7 @@ export interface VirtualMachineDeps {
     forget(mac: string): void
   }
   /** Folders of the VMs' own files: firmware variables, console logs. */
-  readonly folders: { readonly nvram: string; readonly console: string }
+  /** `tpm`: libvirt's own. It erases what a TPM keeps with a definition only: not where a machine has left, or never came. */
+  readonly folders: { readonly nvram: string; readonly console: string; readonly tpm: string }
   readonly onFileStep?: OnFileStep
 }

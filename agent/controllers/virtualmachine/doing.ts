@@ -1,4 +1,5 @@
 // Does the steps that were planned for a machine, and tells of them. Decides nothing: each step may be done again.
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../../lib/errors.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
@@ -127,8 +128,11 @@ export class Doing {
       )
     shutdowns.delete(uid)
     requireStart(standing, uid)
+    const isTpmNew =
+      plan.tpm && berth.machineType !== undefined && look.view === null && !existsSync(this.#paths(uid).tpm)
     await this.#steps.start(dom, signal)
     this.#tell(vm, 'Started', `started on ${facts.nodeName}`)
+    if (isTpmNew) this.#tell(vm, 'NewTPM', `its TPM is new and empty: none of an earlier start is on ${facts.nodeName}`)
   }
 
   async #cleanUp(vm: VirtualMachine): Promise<void> {
@@ -137,7 +141,7 @@ export class Doing {
     const paths = this.#paths(uid)
     await seeds.remove(uid)
     onFileStep?.('seed-removed')
-    await this.#steps.removeFiles([paths.nvram, paths.console])
+    await this.#steps.removeFiles([paths.nvram, paths.tpm, paths.console])
     onFileStep?.('vm-files-removed')
     ledger.release(uid)
     turns.release(uid)
@@ -148,9 +152,13 @@ export class Doing {
     await resources.removeFinalizer(VMS, target, VM_CLEANUP)
   }
 
-  #paths(uid: string): { readonly nvram: string; readonly console: string } {
+  #paths(uid: string) {
     const { folders } = this.#deps
-    return { nvram: join(folders.nvram, `${uid}.fd`), console: join(folders.console, `${uid}.log`) }
+    return {
+      nvram: join(folders.nvram, `${uid}.fd`),
+      console: join(folders.console, `${uid}.log`),
+      tpm: join(folders.tpm, uid),
+    }
   }
 
   #tell(vm: VirtualMachine, reason: keyof typeof AGENT_EVENTS.table, message: string): void {

@@ -9,7 +9,7 @@ import {
   domainXml,
   topology,
 } from '../../../lib/domain/index.ts'
-import { memoryOf, milliCoresOf } from '../../../lib/placement/requests.ts'
+import { memoryOf, milliCoresOf, needsTpm } from '../../../lib/placement/requests.ts'
 import type { VirtualMachine, VirtualMachineSpec } from '../../../schemas/index.ts'
 import type { HostFacts } from '../../host/facts.ts'
 import type { Volume } from '../../storage/volumes.ts'
@@ -72,6 +72,8 @@ export function buildDomainPlan(inputs: DomainInputs): DomainPlan {
       spec.bootloader === 'EFI' && facts.efi
         ? { kind: 'efi', ...facts.efi, nvramPath: inputs.paths.nvram }
         : { kind: 'bios' },
+    tpm: needsTpm(spec),
+    hyperV: spec.osType === 'Windows' && inputs.use === 'kvm',
     disks: inputs.devices.map((device, index) =>
       diskPlan(device, { target: DISK_TARGETS[index] ?? '', bootOrder: ranks.get(device), hotplugged: false }),
     ),

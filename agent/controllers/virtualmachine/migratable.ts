@@ -6,7 +6,7 @@ import type { VmCondition } from './conditions.ts'
 
 const WHAT: Readonly<Record<string, string>> = {
   hostdev: 'a device of this host',
-  tpm: 'a TPM, whose state would stay here',
+  tpm: 'a TPM of this host',
   filesystem: 'a folder of this host',
   redirdev: 'a redirected USB device',
   shmem: 'memory shared with this host',

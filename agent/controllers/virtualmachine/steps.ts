@@ -17,10 +17,10 @@ import { type DomainRef, domainRef, type LibvirtCalls } from './observe.ts'
 
 /** virDomainShutdownFlags: the guest agent when it is connected, else ACPI, is what 0 means to QEMU's driver. */
 const SHUTDOWN_DEFAULT = 0
-/** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA. */
-const UNDEFINE_ALL = 1 | 2 | 4 | 16
-/** The same, but the firmware variables stay: the domain comes back under its own name. */
-const UNDEFINE_TO_RENAME = 1 | 2 | 8 | 16
+/** VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | SNAPSHOTS_METADATA | NVRAM | CHECKPOINTS_METADATA | TPM. */
+const UNDEFINE_ALL = 1 | 2 | 4 | 16 | 32
+/** The same, but what firmware and TPM keep stays (KEEP_NVRAM, KEEP_TPM): the domain comes back under its own name. */
+const UNDEFINE_TO_RENAME = 1 | 2 | 8 | 16 | 64
 /**
  * VIR_DOMAIN_START_FORCE_BOOT: a memory image that somebody made with `virsh managedsave` is thrown away. It may be older than the
  * disks, and resumed on them it would destroy them.
@@ -168,14 +168,14 @@ export class DomainSteps {
     await this.#libvirt.call('DomainSetMetadata', { ...args, flags: AFFECT_CONFIG }, { signal })
   }
 
-  /** Removes the definition with its firmware variables; the disks stay. */
+  /** Removes the definition with its firmware variables and what its TPM keeps; the disks stay. */
   async undefine(dom: DomainRef, signal: AbortSignal): Promise<void> {
     await quietly(() => this.#libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_ALL }, { signal }))
   }
 
-  /** Removes the VM's own files: seed, firmware variables, console log. */
+  /** Removes what the VM alone has on the host: files, and folders with what is in them. */
   async removeFiles(paths: readonly string[]): Promise<void> {
-    for (const path of paths) await rm(path, { force: true })
+    for (const path of paths) await rm(path, { recursive: true, force: true })
   }
 
   /**

@@ -35,6 +35,8 @@ export interface CheckContext {
   readonly kvm: KvmVerdict
   readonly cpuController: 'v1' | 'v2' | null
   readonly efi: EfiFirmware | null
+  /** Guests can have a TPM; `undefined` while libvirt was not asked. */
+  readonly tpm?: boolean
   /** Packed as libvirt does; `undefined` while there is no connection. */
   readonly libvirtVersion?: number
   readonly qemuVersion?: number

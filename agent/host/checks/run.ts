@@ -15,6 +15,7 @@ import { nestedCheck } from './nested.ts'
 import { qemuImgCheck } from './qemu-img.ts'
 import { qemuVersionCheck } from './qemu-version.ts'
 import { timeSyncCheck } from './time-sync.ts'
+import { tpmCheck } from './tpm.ts'
 import { tunCheck } from './tun.ts'
 import { vhostNetCheck } from './vhost-net.ts'
 
@@ -30,6 +31,7 @@ export const HOST_CHECKS: readonly HostCheck[] = [
   freeSpaceCheck,
   cgroupCpuCheck,
   firmwareCheck,
+  tpmCheck,
   timeSyncCheck,
   vhostNetCheck,
   nestedCheck,

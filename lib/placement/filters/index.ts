@@ -17,6 +17,7 @@ import { COMMON_ROOM, ROOM } from './room.ts'
 import { SPREAD } from './spread.ts'
 import { STORAGE } from './storage.ts'
 import { TAINTS } from './taints.ts'
+import { TPM } from './tpm.ts'
 
 /** Rules about the host's labels, taints and neighbours: what holds for a lone host as well. */
 export const LABEL_RULES: readonly AnyFilter[] = [
@@ -41,6 +42,7 @@ export const FILTERS: readonly AnyFilter[] = [
   NODE_AFFINITY,
   CPU_MODEL,
   ACCELERATOR,
+  TPM,
   STORAGE,
   ROOM,
   COMMON_ROOM,

@@ -11,6 +11,7 @@ const HELP: Readonly<Record<FilterName, string>> = {
   NodeAffinity: 'change the node affinity of the machine, or label a host',
   CpuModel: 'a host with that CPU, or a class with one that all hosts have',
   Accelerator: 'a host with the same accelerator, or restart it elsewhere',
+  Tpm: 'install swtpm on a host',
   Storage: 'a host that serves the storage class',
   Devices: 'a host with the device, or take it out of the machine',
   Cpu: 'stop or move machines on other hosts, or add a host',

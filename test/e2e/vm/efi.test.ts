@@ -1,9 +1,10 @@
-// UEFI: the guest boots by it, and its firmware's variables are a file of its own for as long as the machine exists.
+// UEFI and TPM: what a guest's firmware and its TPM keep is its own for as long as the machine exists.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { keepInTpm, keptInTpm } from '../../support/guest-tpm.ts'
 import { keepEvidence, type Lab, sharedLab } from '../../support/lab.ts'
-import { Space } from '../../support/space.ts'
+import { condition, Space } from '../../support/space.ts'
 
 /** OVMF under emulation takes its time, more so beside other guests. */
 const BOOT_SECONDS = 150
@@ -21,7 +22,7 @@ afterAll(async () => {
   await lab.close()
 })
 
-it('boots by UEFI; its variables outlive a stop and go with the machine', async () => {
+it.concurrent('boots by UEFI; its variables outlive a stop and go with the machine', async () => {
   const { metadata } = await space.vm('uefi', { bootloader: 'EFI' })
   const variables = join(space.host.stateDir, 'nvram', `${metadata.uid}.fd`)
   const console = await space.console('uefi')
@@ -40,4 +41,25 @@ it('boots by UEFI; its variables outlive a stop and go with the machine', async 
   await space.untilGone('VirtualMachine', 'uefi')
   await expect(stat(variables)).rejects.toThrow('ENOENT')
   expect(await space.host.virsh('list', '--all', '--name')).not.toContain(space.domain('uefi'))
+})
+
+it.concurrent('has a TPM as a Windows machine; what it keeps outlives a restart, and goes with the machine', async () => {
+  const { host } = space
+  const { metadata } = await space.vm('windows', { osType: 'Windows' })
+  const first = await space.console('windows')
+  await keepInTpm(first, '0123456789abcdef')
+  const pid = await space.qemuPid('windows')
+  expect(await space.operate('windows', 'Restart', true)).toMatchObject({ phase: 'Completed' })
+  await space.untilNewQemu('windows', pid)
+  expect(await keptInTpm(await space.console('windows'))).toBe('0123456789abcdef')
+  expect(condition(await space.get('VirtualMachine', 'windows'), 'Migratable')).toMatchObject({ status: 'True' })
+
+  await space.operate('windows', 'Stop', true)
+  expect(await host.tpm(metadata.uid)).not.toBeNull()
+  // libvirt does not erase it then, and has no definition any more to erase it with.
+  await host.virsh('undefine', space.domain('windows'))
+  expect(await host.tpm(metadata.uid)).not.toBeNull()
+  await space.delete('VirtualMachine', 'windows')
+  await space.untilGone('VirtualMachine', 'windows')
+  expect(await host.tpm(metadata.uid)).toBeNull()
 })

@@ -78,6 +78,13 @@ describe('the plan of a domain', () => {
       nvramPath: '/n.fd',
     })
   })
+  it('gives Windows a TPM, and the Hyper-V interface where there is KVM', () => {
+    const windows = aVm({ spec: { osType: 'Windows' } })
+    expect(buildDomainPlan(inputs())).toMatchObject({ tpm: false, hyperV: false })
+    expect(buildDomainPlan(inputs({ use: 'kvm' }))).toMatchObject({ tpm: false, hyperV: false })
+    expect(buildDomainPlan(inputs({ vm: windows }))).toMatchObject({ tpm: true, hyperV: false })
+    expect(buildDomainPlan(inputs({ vm: windows, use: 'kvm' }))).toMatchObject({ tpm: true, hyperV: true })
+  })
   it('boots by bootOrder first, then as listed', () => {
     const [a, b, c] = [device('a'), device('bb', { bootOrder: 2 }), device('ccc', { bootOrder: 1 })]
     expect([...bootRanks([a, b, c])].map(([{ name }, rank]) => [name, rank])).toEqual([

@@ -91,7 +91,7 @@ it('a name that somebody else has is said to be so', async () => {
   await expect(taken(VM_UID)).rejects.toThrow(LibvirtError)
 })
 
-it('a definition that somebody renamed is removed with its firmware variables kept, and made under its own name', async () => {
+it('a definition that somebody renamed is removed with what firmware and TPM keep, and made under its own name', async () => {
   let renamed = true
   const { calls, steps } = fakeLibvirt({
     DomainDefineXMLFlags: () => (renamed ? refuses(ErrorNumber.ERR_OPERATION_FAILED)({}) : { dom: DOM }),
@@ -105,7 +105,7 @@ it('a definition that somebody renamed is removed with its firmware variables ke
   expect(await steps.define(PLAN, signal)).toEqual({ dom: DOM, renamedFrom: 'other' })
   expect(calls.find(({ name }) => name === 'DomainUndefineFlags')?.args).toMatchObject({
     dom: { name: 'other', uuid: VM_UID },
-    flags: 1 | 2 | 8 | 16,
+    flags: 1 | 2 | 8 | 16 | 64,
   })
 })
 

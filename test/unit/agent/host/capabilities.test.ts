@@ -10,11 +10,13 @@ const recorded = readFileSync(new URL('../../../fixtures/host/domain-capabilitie
 
 describe('domain capabilities', () => {
   it('are read from what libvirt says', () => {
-    const { machine, maxVcpus, usableModels, hostPassthrough, hostModel } = parseDomainCapabilities(recorded)
-    expect({ machine, maxVcpus, hostPassthrough }).toEqual({
+    const { machine, maxVcpus, usableModels, hostPassthrough, tpm, hostModel } = parseDomainCapabilities(recorded)
+    expect({ machine, maxVcpus, hostPassthrough, tpm }).toEqual({
       machine: 'pc-q35-7.2',
       maxVcpus: 288,
       hostPassthrough: false,
+      // That machine had no swtpm.
+      tpm: false,
     })
     expect(usableModels).toContain('Nehalem')
     expect(usableModels).not.toContain('Skylake-Server')
@@ -29,7 +31,21 @@ describe('domain capabilities', () => {
       maxVcpus: 0,
       usableModels: [],
       hostPassthrough: false,
+      tpm: false,
     })
+  })
+
+  it.each([
+    ['of TPM 2.0', ['emulator'], ['1.2', '2.0'], true],
+    ['of TPM 1.2 alone', ['emulator'], ['1.2'], false],
+    ['of the host alone', ['passthrough'], ['2.0'], false],
+  ])('a TPM %s', (_title, backends, versions, tpm) => {
+    const list = (name: string, values: readonly string[]) =>
+      `<enum name='${name}'>${values.map((value) => `<value>${value}</value>`).join('')}</enum>`
+    const lists =
+      list('model', ['tpm-tis', 'tpm-crb']) + list('backendModel', backends) + list('backendVersion', versions)
+    const xml = `<domainCapabilities><devices><tpm supported='yes'>${lists}</tpm></devices></domainCapabilities>`
+    expect(parseDomainCapabilities(xml).tpm).toBe(tpm)
   })
 })
 

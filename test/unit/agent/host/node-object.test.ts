@@ -25,7 +25,7 @@ const facts: NodeFacts = {
     memoryBytes: 16n * 1024n ** 3n,
   },
   accelerator: { use: 'kvm', message: 'KVM runs guest code.' },
-  capabilities: { machine: 'pc-q35-7.2', maxVcpus: 288, usableModels: ['Nehalem'], hostPassthrough: true },
+  capabilities: { machine: 'pc-q35-7.2', maxVcpus: 288, usableModels: ['Nehalem'], hostPassthrough: true, tpm: true },
   cpuFeatures: ['sse4.2'],
   checks: [
     { id: 'libvirt', title: 'libvirt', condition: 'LibvirtAvailable', status: 'ok', message: 'libvirt 9.0.0.' },

@@ -44,6 +44,7 @@ const xml = `<domain type='kvm' id='7'><name>default.web</name><uuid>${UID}</uui
 <disk type='file' device='cdrom'><source file='/a/seeds/${UID}.0123456789abcdef.iso'/><target dev='sdz' bus='scsi'/><readonly/></disk>
 <interface type='network'><source network='berth'/></interface>
 <serial type='pty'><log file='/a/console/${UID}.log' append='on'/></serial>
+<tpm model='tpm-crb'><backend type='emulator' version='2.0' persistent_state='yes'/></tpm>
 </devices></domain>`
 const NFS = [
   { metadata: { name: 'nfs' }, parameters: { shared: 'true', path: '/srv/nfs' } },
@@ -66,6 +67,7 @@ describe('the domain at its destination', () => {
     expect(there.serialLogPath).toBe(`/b/console/${UID}.log`)
     expect(moved).toContain('/usr/share/OVMF/OVMF_VARS_4M.fd')
     expect(moved).toContain(`network="berth"`)
+    expect(moved).toContain('<backend type="emulator" version="2.0" persistent_state="yes"/>')
   })
 
   it('says by which epoch it runs', () => {

@@ -82,6 +82,7 @@ describe('domain XML', () => {
       { ...small, cpu: { ...small.cpu, model: { kind: 'host-passthrough' } } },
       /under emulation/,
     ],
+    ['Hyper-V under emulation', { ...small, hyperV: true }, /hyperV: emulation has no/],
     ['fewer than ten spare ports', { ...small, restartPorts: 9 }, /restartPorts: 9, at least 10/],
     ['no memory', { ...small, memoryBytes: 0n }, /memoryBytes: 0/],
     ['a foreign alias', { ...small, disks: [{ ...disk, alias: 'scsi0' }] }, /alias: "scsi0"/],

@@ -20,6 +20,8 @@ export const small: DomainPlan = {
   memoryBytes: 268_435_456n,
   cpu: { sockets: 1, coresPerSocket: 1, model: { kind: 'model', model: 'Nehalem' } },
   firmware: { kind: 'bios' },
+  tpm: false,
+  hyperV: false,
   disks: [
     {
       target: 'sda',
@@ -117,5 +119,7 @@ export const plans: Readonly<Record<string, DomainPlan>> = {
   features: withModel({ kind: 'features', base: 'qemu64', features: ['sse4.1', 'sse4.2', 'popcnt'] }, 'qemu'),
   'host-model': withModel({ kind: 'host-model' }, 'qemu'),
   'host-passthrough': withModel({ kind: 'host-passthrough' }, 'kvm'),
+  windows: { ...full, tpm: true, hyperV: true },
+  'windows-emulated': { ...small, tpm: true },
   bare: { ...small, disks: [], nics: [], guestAgent: false },
 }

@@ -4,6 +4,7 @@ import {
   type Node,
   nodeImage,
   storedClass,
+  TPM_CONDITION,
   type VirtualDisk,
   type VirtualMachine,
   type VirtualMachineClass,
@@ -33,6 +34,7 @@ describe('facts of a host', () => {
       memoryBytes: 1_024_000,
       notReady: null,
       accelerator: 'kvm',
+      tpm: false,
       unschedulable: false,
       storageClasses: null,
     })
@@ -51,6 +53,14 @@ describe('facts of a host', () => {
   ])('%s', (_title, ready, notReady, accelerator) =>
     expect(nodeFactsOf(node(ready))).toMatchObject({ notReady, accelerator }),
   )
+
+  it.each(['True', 'False', 'Unknown'] as const)('have a TPM for guests by its condition, which is %s', (status) => {
+    const reason = 'CheckPassed'
+    const conditions = [
+      { type: TPM_CONDITION, status, reason, message: '', lastTransitionTime: '2026-01-01T00:00:00Z' },
+    ]
+    expect(nodeFactsOf({ ...kvm, status: { ...kvm.status, conditions } }).tpm).toBe(status === 'True')
+  })
 
   it('count what cannot be read as nothing', () => {
     expect(

@@ -109,6 +109,19 @@ describe('accelerator', () => {
   ])
 })
 
+describe('TPM', () => {
+  checkRows([
+    { title: 'there', vm: { tpm: true }, reasons: [] },
+    {
+      title: 'not there',
+      vm: { tpm: true },
+      host: { tpm: false },
+      reasons: ['the VM has a TPM, and the node has no swtpm to emulate one'],
+    },
+    { title: 'not asked for', host: { tpm: false }, reasons: [] },
+  ])
+})
+
 describe('CPU and memory', () => {
   checkRows([
     { title: 'exactly enough', vm: { milliCpu: 8000, memoryBytes: 16 * GIB }, reasons: [] },

@@ -18,11 +18,8 @@ const secret = { kind: 'Secret', name: 's' } as const
 checkRules([
   {
     rule: osTypeIsBuilt,
-    good: [[vm()]],
-    bad: [
-      [vm({ osType: 'Windows' }), 'spec.osType', words],
-      [vm({ osType: 'Legacy' }), 'spec.osType', words],
-    ],
+    good: [[vm()], [vm({ osType: 'Windows' })]],
+    bad: [[vm({ osType: 'Legacy' }), 'spec.osType', words]],
   },
   {
     rule: bootloaderIsBuilt,

@@ -141,7 +141,7 @@ async function world() {
       addressProblem: () => null,
       forget: () => undefined,
     },
-    folders: { nvram: scratch(), console: scratch() },
+    folders: { nvram: scratch(), console: scratch(), tpm: scratch() },
   }
   const reconciler = new VirtualMachineReconciler(deps as unknown as VirtualMachineDeps)
   const vm = () => reader.get<VirtualMachine>(VMS, WEB)

@@ -7,7 +7,7 @@ import type { DeviceStep } from '../../../../../agent/controllers/virtualmachine
 import { Tries } from '../../../../../agent/controllers/virtualmachine/tries.ts'
 import type { EventText } from '../../../../../lib/controllers/event-text.ts'
 import { LibvirtError } from '../../../../../lib/libvirt/index.ts'
-import { aVm, VM_UID } from '../../../../support/objects.ts'
+import { aVm, FACTS, VM_UID } from '../../../../support/objects.ts'
 
 const DETACH: DeviceStep = { do: 'detach-device', uid: 'd1', label: 'VirtualDisk data', alias: 'ua-data' }
 
@@ -24,23 +24,25 @@ function world() {
     return { xml: `<domain><name>default.web</name><uuid>${VM_UID}</uuid></domain>` }
   }
   const deps = {
+    facts: FACTS,
+    standing: { mayStart: () => null },
     libvirt: { call },
     clock: { now: () => 1_000 },
     events: { record: (_: unknown, { reason, message }: EventText) => told.push(`${reason}: ${message}`) },
-    folders: { nvram: '/nonexistent/nvram', console: '/nonexistent/console' },
+    folders: { nvram: '/nonexistent/nvram', console: '/nonexistent/console', tpm: '/nonexistent/tpm' },
     seeds: { remove: async (uid: string) => note('no seed of')(uid) },
     ledger: { release: note('ledger') },
     turns: { release: note('turns') },
     guests: { forget: note('guest') },
     shutdowns: new Map([[VM_UID, 'guest-reset']]),
-    network: { macOf: () => 'mac', forget: note('address') },
+    network: { name: () => null, macOf: () => 'mac', forget: note('address') },
     onFileStep: (step: string) => done.push(step),
     resources: { removeFinalizer: async (_: string, { uid }: { uid: string }) => note('finalizer')(uid) },
   }
   const doing = new Doing(deps as unknown as VirtualMachineDeps, made.tries)
   const run = (step: Parameters<Doing['run']>[1]) =>
     doing.run(aVm(), step, {} as Assessment, { view: null } as unknown as Look, gone.signal)
-  return Object.assign(made, { run, deps })
+  return Object.assign(made, { doing, run, deps })
 }
 
 it('a stop is told once, however often the guest is asked', async () => {
@@ -76,6 +78,21 @@ it('a pass that is ended says nothing of the device that it was at', async () =>
   one.gone.abort(new Error('the agent stops'))
   await expect(one.run(DETACH)).rejects.toThrow('ended')
   expect([one.told, one.tries.of(VM_UID).attempts.size]).toEqual([[], 0])
+})
+
+it.each([
+  ['that never ran', {}, null, false],
+  ['that ran elsewhere', { machineType: 'pc-q35-7.2' }, null, true],
+  ['that ran here', { machineType: 'pc-q35-7.2' }, {}, false],
+])('a Windows machine %s: a new TPM is told of where another one was', async (_title, berth, view, isTold) => {
+  const one = world()
+  const cpu = { kind: 'host-model' } as const
+  const dependencies = { cpu, devices: [], userData: null, coreFraction: '100%' }
+  const look = { view, now: 1_000, epoch: 2, dependencies } as unknown as Look
+  const windows = aVm({ spec: { osType: 'Windows' } })
+  await one.doing.run(windows, { do: 'define-and-start' }, { berth } as Assessment, look, one.gone.signal)
+  expect(one.told.filter((words) => words.startsWith('NewTPM: '))).toHaveLength(isTold ? 1 : 0)
+  expect(one.told[0]).toBe('Started: started on h1')
 })
 
 it('cleans up what is its own, and lets the object go last', async () => {

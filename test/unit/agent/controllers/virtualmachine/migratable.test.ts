@@ -12,13 +12,20 @@ it('a machine as we make it can be moved', () => {
   expect(judge(OURS + EMPTY)).toEqual([{ type: 'Migratable', status: 'True', reason: 'VirtualMachineMigratable' }, ''])
 })
 
+it('one with an emulated TPM can: what it keeps goes along', () => {
+  const [state] = judge(
+    `${OURS}<tpm model='tpm-crb'><backend type='emulator' version='2.0' persistent_state='yes'/></tpm>`,
+  )
+  expect(state).toMatchObject({ status: 'True' })
+})
+
 it.each([
   [
-    "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>",
-    /^it has a TPM, whose state would stay here$/,
+    "<tpm model='tpm-tis'><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>",
+    /^it has a TPM of this host$/,
   ],
   ["<hostdev mode='subsystem' type='pci'/><hostdev mode='subsystem' type='usb'/>", /^it has a device of this host$/],
-  ["<filesystem type='mount'/><tpm model='tpm-tis'/>", /^it has a folder of this host and a TPM, .*$/],
+  ["<filesystem type='mount'/><tpm model='tpm-tis'/>", /^it has a folder of this host and a TPM of this host$/],
 ])('one with %s cannot, and says why', (device, words) => {
   const [state, message] = judge(OURS + device)
   expect(state).toMatchObject({ status: 'False', reason: 'VirtualMachineHostDevicesNotMigratable' })
