@@ -80,15 +80,18 @@ export const untilSays = (tree: Tree, status: string, unit = 'berth-agent'): Pro
 /** What the agent says of itself when all is well. */
 export const LOOKED_AFTER = 'Virtual machines are looked after'
 
-/** An object of the agent, by its command line. */
-export async function get(
-  tree: Tree,
-  ...words: readonly string[]
-): Promise<{
-  readonly status: Readonly<Record<string, unknown>>
-}> {
-  return JSON.parse(await tree.sh(`berth get ${words.join(' ')} -o json`))
+const AGENT_SOCKET = '/run/berth/agent.sock'
+
+/**
+ * What the agent, or who has the other socket, answers to a GET. For what is waited for: `berth` is a Node each time, which takes the cores
+ * from what it waits for.
+ */
+export async function ask<T>(tree: Tree, path: string, socket = AGENT_SOCKET): Promise<T> {
+  return JSON.parse(await tree.sh(`curl -sf --unix-socket ${socket} http://localhost${path}`))
 }
+
+/** Where the objects of tests are. */
+export const OBJECTS = '/apis/virtualization.deckhouse.io/v1alpha2/namespaces/default'
 
 /** A machine on an empty disk: its firmware finds nothing to boot, which is all that is asked of it here. */
 export async function bareVm(tree: Tree, name: string, runPolicy: string, socket?: string): Promise<void> {
@@ -176,20 +179,21 @@ export async function importImages(tree: Tree): Promise<void> {
     },
   }))
   await apply(tree, images)
-  for (const { metadata } of images) await untilPhase(tree, ['vi', metadata.name ?? ''], 'Ready')
+  for (const { metadata } of images) await untilPhase(tree, `virtualimages/${metadata.name}`, 'Ready')
 }
 
-export const untilRunning = (tree: Tree, vm: string) => untilPhase(tree, ['vm', vm], 'Running')
-export const untilStopped = (tree: Tree, vm: string) => untilPhase(tree, ['vm', vm], 'Stopped')
+export const untilRunning = (tree: Tree, vm: string) => untilPhase(tree, `virtualmachines/${vm}`, 'Running')
+export const untilStopped = (tree: Tree, vm: string) => untilPhase(tree, `virtualmachines/${vm}`, 'Stopped')
 
-async function untilPhase(tree: Tree, words: readonly string[], phase: string): Promise<void> {
+async function untilPhase(tree: Tree, object: string, phase: string): Promise<void> {
   let last: unknown
   await waitFor(
-    `${words.join(' ')} is ${phase}`,
+    `${object} is ${phase}`,
     60,
     async () => {
-      last = (await get(tree, ...words)).status
-      return (last as { phase?: string }).phase === phase
+      const { status } = await ask<{ readonly status?: { readonly phase?: string } }>(tree, `${OBJECTS}/${object}`)
+      last = status
+      return status?.phase === phase
     },
     () => JSON.stringify(last, null, 1),
   )

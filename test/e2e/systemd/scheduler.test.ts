@@ -9,10 +9,12 @@ import { ROOT } from '../scripts/lab-tool.ts'
 import {
   anotherProcess,
   apply,
+  ask,
   bareVm,
   copyIn,
   exposure,
   hang,
+  OBJECTS,
   packageOf,
   qemuOf,
   quickWatchdog,
@@ -49,9 +51,12 @@ const untilReady = () =>
     'the Node is Ready at the scheduler',
     90,
     async () => {
-      const { items } = JSON.parse(await atScheduler('berth get node -o json'))
-      const [node] = items as { status: { conditions: { type: string; status: string }[] } }[]
-      return node?.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+      const { items } = await ask<{ items: { status: { conditions: { type: string; status: string }[] } }[] }>(
+        tree,
+        '/api/v1/nodes',
+        SOCKET,
+      )
+      return items[0]?.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
     },
     troubles,
   )
@@ -93,7 +98,9 @@ describe('the scheduler on a host with systemd', () => {
     await waitFor(
       'the machine runs',
       90,
-      async () => JSON.parse(await atScheduler('berth get vm placed -o json')).status?.phase === 'Running',
+      async () =>
+        (await ask<{ status?: { phase?: string } }>(tree, `${OBJECTS}/virtualmachines/placed`, SOCKET)).status
+          ?.phase === 'Running',
       async () => `${await atScheduler('berth describe vm placed')}\n${await troubles()}`,
     )
     guest = await qemuOf(tree, 'placed')
