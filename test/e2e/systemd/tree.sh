@@ -36,6 +36,8 @@ make_host() {
   for program in node nodejs npm npx corepack cc c++ gcc g++ make; do rm -f "$root"/{usr/local/sbin,usr/local/bin,usr/sbin,usr/bin}/"$program"; done
   # dpkg's index of manual pages takes seconds.
   rm -f "$root/var/lib/man-db/auto-update"
+  # Nor is there a network to fetch packages from: reading all that could be fetched costs Ansible a second for each look at what is installed.
+  rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
   tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
   echo "$NAME" >"$root/etc/hostname"
   printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$NAME" >"$root/etc/hosts"
