@@ -11,6 +11,8 @@ import { waitFor } from './wait.ts'
 
 const LAB = fileURLToPath(new URL('../../scripts/lab', import.meta.url))
 const COMMAND_MS = 30_000
+/** One that hangs is asked again. */
+const READYZ_MS = 5_000
 const READY_SECONDS = 60
 const BOOT_ID = '/proc/sys/kernel/random/boot_id'
 /** What of the host's folder explains a failure: never disks, images or keys. */
@@ -90,9 +92,8 @@ export class LabHost {
       async () => {
         const pid = await this.agentPid()
         if (pid === 0 || pid === old) return false
-        const path = '/readyz'
-        const answer = await execa('curl', ['-sf', '-m', '5', '--unix-socket', this.socket, `http://localhost${path}`])
-        return answer.exitCode === 0
+        await this.client.transport.bytes({ path: '/readyz', timeoutMs: READYZ_MS })
+        return true
       },
       () => readFile(join(this.dir, 'agent.log'), 'utf8').then((log) => log.slice(-3000)),
     )

@@ -1,12 +1,13 @@
 // The scheduler of a lab as tests use it: its API, its process, and what explains a failure.
 import { cp, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execa } from 'execa'
 import { Client } from '../../lib/client/client.ts'
 import { socketTarget } from '../../lib/client/target.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { waitFor } from './wait.ts'
 
+/** One that hangs is asked again. */
+const READYZ_MS = 5_000
 const READY_SECONDS = 60
 const EVIDENCE = ['scheduler.log', 'scheduler.yaml', 'state/berth.db', 'state/berth.db-wal'] as const
 
@@ -79,8 +80,8 @@ export class LabScheduler {
       async () => {
         const pid = await this.pid()
         if (pid === 0 || pid === old) return false
-        const answer = await execa('curl', ['-sf', '-m', '5', '--unix-socket', this.socket, 'http://localhost/readyz'])
-        return answer.exitCode === 0
+        await this.client.transport.bytes({ path: '/readyz', timeoutMs: READYZ_MS })
+        return true
       },
       () => this.log().then((log) => log.slice(-3000)),
     )
