@@ -1,14 +1,14 @@
 // Small file operations that survive a crash: a file is there whole or not at all, and what was said to be there stays.
 import { randomBytes } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /** Prefix of files that are not finished; whatever bears it is removed at start. */
 const TEMP_PREFIX = '.tmp-'
 
-/** A name beside `path` for a file that is going to be renamed to it. */
+/** A name beside `path` for a file that is going to be renamed to it: it says what it is going to be. */
 export const tempBeside = (path: string): string =>
-  join(dirname(path), `${TEMP_PREFIX}${randomBytes(8).toString('hex')}`)
+  join(dirname(path), `${TEMP_PREFIX}${basename(path)}-${randomBytes(8).toString('hex')}`)
 
 export const isTemp = (name: string): boolean => name.startsWith(TEMP_PREFIX)
 
@@ -77,8 +77,16 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
 
 /** Removes unfinished files of an earlier life. */
 export async function removeTemps(folder: string): Promise<void> {
-  for (const name of await namesIn(folder))
-    if (isTemp(name)) await rm(join(folder, name), { recursive: true, force: true })
+  await removeNamed(folder, isTemp)
+}
+
+/** The same of a folder where others work as well: of those disks alone, which are this host's to make. */
+export async function removeTempsOf(folder: string, uids: ReadonlySet<string>): Promise<void> {
+  await removeNamed(folder, (name) => isTemp(name) && uids.has(name.slice(TEMP_PREFIX.length).split('.')[0] ?? ''))
+}
+
+async function removeNamed(folder: string, is: (name: string) => boolean): Promise<void> {
+  for (const name of await namesIn(folder)) if (is(name)) await rm(join(folder, name), { recursive: true, force: true })
 }
 
 /** For `.catch`: a missing file as null, any other fault as it is. */

@@ -1,10 +1,10 @@
 // Once at start: ends deletions that were decided, removes what never became a disk, and reports what has no object.
 // A file that may hold data and has no object is kept: a lost database must not cost the disks as well.
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ContentStore } from '../images/content-store.ts'
 import type { DirDriver } from './dir-driver.ts'
 import type { DiskRecords } from './disk-records.ts'
-import { namesIn, removeTemps } from './files.ts'
+import { namesIn, removeTemps, removeTempsOf } from './files.ts'
 
 export interface SweepDeps {
   readonly content: ContentStore
@@ -29,6 +29,7 @@ export interface SweepReport {
 
 export async function sweep({ content, records, driver, folders, known }: SweepDeps): Promise<SweepReport> {
   const removedDisks: string[] = []
+  for (const [folder, uids] of shared(records)) await removeTempsOf(folder, uids)
   for (const record of records.all()) {
     const unfinished = record.state === 'making' && !known.has(record.uid)
     if (record.state !== 'deleting' && !unfinished) continue
@@ -48,6 +49,16 @@ export async function sweep({ content, records, driver, folders, known }: SweepD
     orphans: [...new Set(orphans)].sort(),
     damaged: [...records.damaged, ...content.damaged],
   }
+}
+
+/** By folder: uids of disks where other hosts have theirs. */
+function shared(records: DiskRecords): ReadonlyMap<string, ReadonlySet<string>> {
+  const folders = new Map<string, Set<string>>()
+  for (const { uid, path } of records.all().filter((record) => record.shared)) {
+    const folder = dirname(path)
+    folders.set(folder, (folders.get(folder) ?? new Set()).add(uid))
+  }
+  return folders
 }
 
 /** Files of disks and images that have a record and no object. */
