@@ -187,16 +187,24 @@ export const isUnknown = ({
 
 /** Over when the source has nothing of it and the guest goes on at the target: both do that as parts of the move, which they must know. */
 function committed(facts: RecordFacts): Remembered | null {
-  const { source, target } = facts
+  const { record, source, target } = facts
   const given = givenUp(facts)
   if (given !== null) return given
   const isGone = source.told?.phase === 'Cleaned' || (source.inSync && source.told === null) || source.dead !== null
   const goesOn =
-    target.told === null ? target.inSync : target.told.phase !== 'Committed' || Boolean(target.told.endTime)
+    target.told === null
+      ? target.inSync
+      : target.told.phase === 'Committed'
+        ? Boolean(target.told.endTime)
+        : target.told.phase === 'Failed' || !isToTell(record)
   return isGone && (goesOn || target.dead !== null)
     ? { migration: { ...over(facts, 'Cleaned'), ...lossOf(target) } }
     : null
 }
+
+/** What was heard of the target may be from before it decided: how a post-copy went it alone can say, unless it was decided by hand. */
+const isToTell = ({ options, resolution }: MigrationRecord): boolean =>
+  options.postCopy === true && resolution === undefined
 
 /** A post-copy whose source does not send any more, and cannot say so itself: the target would wait for it without end. */
 function givenUp({ record, source, target, resolution }: RecordFacts): Remembered | null {

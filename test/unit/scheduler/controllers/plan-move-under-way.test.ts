@@ -301,6 +301,12 @@ describe('a move under way', () => {
       'Completed null',
     ],
     [
+      'a post-copy whose target was last heard before it decided',
+      at('Committed', { sides: { h1: told('Cleaned'), h2: told('Prepared') } }, { options: { postCopy: true } }),
+      null,
+      'InProgress TargetResumed',
+    ],
+    [
       'a post-copy that broke',
       at('Committed', {
         sides: {
