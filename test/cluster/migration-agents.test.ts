@@ -104,6 +104,7 @@ describe.each([
     if (measured) expect(told.progress?.downtimeMs).toBeGreaterThan(0)
     expect(await vm.runsOn(here, there)).toEqual([there.name])
     expect(await here.state(vm.domain, vm.uid)).toBeNull()
+    expect(await there.lab.tpm(vm.uid)).not.toBeNull()
     await vm.settle(here, there)
     ;[here, there] = [there, here]
   }
@@ -112,6 +113,7 @@ describe.each([
     const told = await move.see(here, 'Failed')
     await waitFor('an end at the target', 30, async () => (await there.state(vm.domain, vm.uid)) === null)
     await waitFor('a guest that goes on', 30, async () => (await vm.runsOn(here, there))[0] === here.name)
+    expect(await here.lab.tpm(vm.uid)).not.toBeNull()
     await vm.stay(here, there)
     return told.reason ?? ''
   }

@@ -78,7 +78,7 @@ export class MovingVm {
       memoryBytes: 134_217_728n,
       cpu: { sockets: 1, coresPerSocket: 1, model: { kind: 'features', base: 'qemu64', features: [] } },
       firmware: { kind: 'bios' },
-      tpm: false,
+      tpm: true,
       hyperV: false,
       disks: [
         {
@@ -228,7 +228,7 @@ export class MovingVm {
   async end(...hosts: readonly MovingHost[]): Promise<void> {
     for (const host of hosts) {
       await host.lab.virsh('destroy', this.domain).catch(() => undefined)
-      await host.lab.virsh('undefine', this.domain, '--nvram').catch(() => undefined)
+      await host.lab.virsh('undefine', this.domain, '--nvram', '--tpm').catch(() => undefined)
       await host.forget(this.uid)
     }
   }
