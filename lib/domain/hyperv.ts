@@ -3,7 +3,7 @@
  * is DVP's for `osType: Windows`, with the reference clock (`hypervclock`), without which QEMU refuses synthetic timers.
  *
  * Emulation has none of it: QEMU takes the settings and shows the guest its own name where Hyper-V's would be, and libvirt lists none but
- * spinlocks as supported (seen with libvirt 9.0 and QEMU 7.2 and 10.0).
+ * spinlocks as supported (seen with libvirt 9.0 and QEMU 10.0).
  */
 import { el, type XmlElement } from '../xml/index.ts'
 import type { DomainPlan } from './plan.ts'
