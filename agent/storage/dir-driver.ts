@@ -70,7 +70,8 @@ export class DirDriver {
     if (known?.state === 'ready') return known
     const path = join(disk.folder, 'disks', `${disk.uid}.qcow2`)
     await mkdir(dirname(path), { recursive: true, mode: 0o711 })
-    if (known === null && disk.shared === true) {
+    // Also where this host began and was killed: another one may have made it since, and a guest may have written to it.
+    if (disk.shared === true) {
       const adopted = await this.adopt(disk.uid, disk.folder)
       if (adopted !== null) return adopted
     }
@@ -93,7 +94,7 @@ export class DirDriver {
     return this.#deps.records.adopt(uid, join(folder, 'disks'))
   }
 
-  /** Of a disk in a shared folder: this host does not have it any more, another one does. Others are left alone. */
+  /** Of a disk in a shared folder, made or only begun here: this host does not have it any more, another one may. Others are left alone. */
   async forget(uid: string): Promise<void> {
     const record = this.#deps.records.get(uid)
     if (record?.shared === true) await this.#deps.records.forget(record)

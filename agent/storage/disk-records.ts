@@ -55,10 +55,25 @@ export class DiskRecords {
 
   /** On disk when this resolves. */
   async put(record: DiskRecord): Promise<void> {
-    // A folder that is gone must not hold up the deletion of what was in it.
-    const paths = record.state === 'deleting' ? this.#paths(record).slice(0, 1) : this.#paths(record)
-    for (const path of paths) await writeJson(path, encodeRecord(record))
+    for (const path of this.#inOrder(record)) await writeJson(path, encodeRecord(record))
     this.#records.set(record.uid, record)
+  }
+
+  /**
+   * Whoever is killed in between does it again: this host's own sidecar, which it goes by, is first where work begins and last where it is done. A
+   * second copy that says less than the own one would be believed by other hosts for good.
+   */
+  #inOrder(record: DiskRecord): readonly string[] {
+    const paths = this.#paths(record)
+    switch (record.state) {
+      case 'making':
+        return paths
+      case 'ready':
+        return paths.reverse()
+      case 'deleting':
+        // A folder that is gone must not hold up the deletion of what was in it.
+        return paths.slice(0, 1)
+    }
   }
 
   async remove(record: DiskRecord): Promise<void> {
@@ -69,13 +84,14 @@ export class DiskRecords {
 
   /** Takes over a disk that another host made in a folder which both have. Null when there is no whole one. */
   async adopt(uid: string, folder: string): Promise<DiskRecord | null> {
-    const found = await readJson(join(folder, `${uid}.json`))
-    if (found === null) return null
-    const record = decodeRecord(found)
-    const isIt = record.uid === uid && record.state === 'ready' && record.shared && dirname(record.path) === folder
-    if (!isIt) return null
-    await this.put(record)
+    const record = await wholeIn(folder, uid)
+    if (record !== null) await this.put(record)
     return record
+  }
+
+  /** Whether the folder says that a disk is whole which this host has only begun to make. @throws when its sidecar there is damaged */
+  async isMadeElsewhere({ uid, path, shared, state }: DiskRecord): Promise<boolean> {
+    return shared && state === 'making' && (await wholeIn(dirname(path), uid)) !== null
   }
 
   /** This host has nothing to do with the disk any more; it and its second copy stay for others. */
@@ -87,4 +103,13 @@ export class DiskRecords {
   #paths({ uid, path }: DiskRecord): string[] {
     return [...new Set([join(this.#dir, `${uid}.json`), join(dirname(path), `${uid}.json`)])]
   }
+}
+
+/** What a shared folder says of a disk; null when there is no whole one. */
+async function wholeIn(folder: string, uid: string): Promise<DiskRecord | null> {
+  const found = await readJson(join(folder, `${uid}.json`))
+  if (found === null) return null
+  const record = decodeRecord(found)
+  const isIt = record.uid === uid && record.state === 'ready' && record.shared && dirname(record.path) === folder
+  return isIt ? record : null
 }

@@ -33,6 +33,10 @@ export async function sweep({ content, records, driver, folders, known }: SweepD
   for (const record of records.all()) {
     const unfinished = record.state === 'making' && !known.has(record.uid)
     if (record.state !== 'deleting' && !unfinished) continue
+    if (await records.isMadeElsewhere(record)) {
+      await driver.forget(record.uid)
+      continue
+    }
     await driver.remove(record.uid)
     removedDisks.push(record.path)
   }

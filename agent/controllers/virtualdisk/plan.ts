@@ -24,7 +24,7 @@ export type DiskStep =
   /** Write the newest form of the object beside the file. */
   | { readonly do: 'record' }
   | { readonly do: 'remove' }
-  /** It stays in the folder of a shared class, for another host. */
+  /** What is in the folder of a shared class stays there, for another host; all else is left as it is. */
   | { readonly do: 'forget' }
   | { readonly do: 'let-go' }
 
@@ -46,7 +46,9 @@ function planDeletion(have: DiskHave, inUse: boolean): readonly DiskStep[] {
   if (inUse) return []
   return [
     { do: 'end-import' },
-    have.released && have.disk?.shared === true ? { do: 'forget' } : { do: 'remove' },
+    // What is in a shared folder is another host's then, also where this one has only begun to make it.
+    ...(have.released ? [{ do: 'forget' } as const] : []),
+    { do: 'remove' },
     { do: 'release' },
     ...(have.held.protection ? [{ do: 'unprotect' } as const] : []),
     ...(have.held.cleanup ? [{ do: 'let-go' } as const] : []),

@@ -152,12 +152,17 @@ describe('planDisk', () => {
     [
       'shared, and another host has it now',
       { ...ready, disk: { ...record, shared: true }, deleting: true, released: true },
-      ['end-import', 'forget', 'release', 'let-go'].map((one) => ({ do: one })),
+      ['end-import', 'forget', 'remove', 'release', 'let-go'].map((one) => ({ do: one })),
+    ],
+    [
+      'only begun, perhaps in a shared folder, and another host has it now',
+      { ...blank, deleting: true, released: true },
+      ['end-import', 'forget', 'remove', 'release', 'let-go'].map((one) => ({ do: one })),
     ],
     [
       'local, and another host has it now',
       { ...ready, deleting: true, released: true },
-      ['end-import', 'remove', 'release', 'let-go'].map((one) => ({ do: one })),
+      ['end-import', 'forget', 'remove', 'release', 'let-go'].map((one) => ({ do: one })),
     ],
     [
       'shared and deleted',
