@@ -31,7 +31,7 @@ export interface Phases {
   readonly prepared: number
   /** The source's agent begins. */
   readonly transferring: number
-  /** All was sent; the guest is paused. */
+  /** The guest is paused for the last of it. */
   readonly finishing: number
   /** The target has decided. */
   readonly committed: number

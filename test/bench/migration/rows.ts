@@ -148,7 +148,7 @@ function steps(moves: readonly Phases[]): string {
       ({ prepared }) => prepared,
       ({ transferring }) => transferring,
     )}`,
-    `sent ${between(
+    `stopped ${between(
       ({ transferring }) => transferring,
       ({ finishing }) => finishing,
     )}`,
