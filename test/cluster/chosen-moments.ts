@@ -1,5 +1,4 @@
 // Moments of a move that pass in milliseconds, made so long that a test can do something in them.
-import { expect } from 'vitest'
 import type { HostBinding } from '../../schemas/index.ts'
 import type { LabHost } from '../support/lab-host.ts'
 import { waitFor } from '../support/wait.ts'
