@@ -106,8 +106,8 @@ export class PlacementState {
     const vm = change.entry.value as VirtualMachine
     const previous = change.previous as VirtualMachine | null
     // Statuses come up often; what placement reads of a machine changes seldom.
-    const isAsked = previous !== null && shapeOf(previous) === shapeOf(vm)
-    if (!isAsked || (placeTextOf(previous) !== placeTextOf(vm) && !this.#isDecided(previous, vm))) this.#machine(vm)
+    const isSame = previous !== null && shapeOf(previous) === shapeOf(vm)
+    if (!isSame || (placeTextOf(previous) !== placeTextOf(vm) && !this.#isDecided(previous, vm))) this.#machine(vm)
     // Others may wait for just this one to be somewhere: to be near it, or for their spread.
     if (placeOf(vm) !== null && placeOf(vm) !== placeOf(previous)) this.#deps.onRoom()
   }

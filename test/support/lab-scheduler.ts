@@ -37,7 +37,7 @@ export class LabScheduler {
     return await this.client.objects.get<T>((await this.client.catalog()).resolve(kind), { namespace, name })
   }
 
-  /** All objects of the kind, in that namespace when it has any; as {@link get}. */
+  /** All objects of the kind, in that namespace when the kind has namespaces. See {@link get}. */
   async list<T extends KubeObject>(kind: string, namespace = 'default'): Promise<readonly T[]> {
     const resource = (await this.client.catalog()).resolve(kind)
     return (await this.client.objects.list<T>(resource, resource.namespaced ? { namespace } : {})).items

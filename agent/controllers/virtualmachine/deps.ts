@@ -52,8 +52,10 @@ export interface VirtualMachineDeps {
     addressProblem(mac: string): string | null
     forget(mac: string): void
   }
-  /** Folders of the VMs' own files: firmware variables, console logs. */
-  /** `tpm`: libvirt's own. It erases what a TPM keeps with a definition only: not where a machine has left, or never came. */
+  /**
+   * Folders of the VMs' own files: firmware variables, console logs; what their TPMs keep, in libvirt's own folder: libvirt erases that with a
+   * definition only, and not where a machine has left, or never came.
+   */
   readonly folders: { readonly nvram: string; readonly console: string; readonly tpm: string }
   readonly onFileStep?: OnFileStep
 }

@@ -54,8 +54,8 @@ export function stopCause(record: PowerRecord, facts: PowerFacts): StopCause {
 }
 
 /**
- * The move ended this run, and no later one: a guest that crashes after its cold start is counted as any other. Nor does a clock that was set
- * back make more than one run of it.
+ * The move ended this run: one that it has begun since, by its cold start, crashes like every other. A move that ended later than now was told by
+ * another clock, and excuses nothing.
  */
 const isBrokenMove = ({ brokenAt, runningSince, now }: PowerFacts): boolean =>
   brokenAt !== null && runningSince !== null && runningSince <= brokenAt && brokenAt <= now

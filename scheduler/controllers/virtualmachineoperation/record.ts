@@ -191,18 +191,20 @@ function committed(facts: RecordFacts): Remembered | null {
   const given = givenUp(facts)
   if (given !== null) return given
   const isGone = source.told?.phase === 'Cleaned' || (source.inSync && source.told === null) || source.dead !== null
-  const goesOn =
-    target.told === null
-      ? target.inSync
-      : target.told.phase === 'Committed'
-        ? Boolean(target.told.endTime)
-        : target.told.phase === 'Failed' || !isToTell(record)
-  return isGone && (goesOn || target.dead !== null)
+  return isGone && (goesOn(record, target) || target.dead !== null)
     ? { migration: { ...over(facts, 'Cleaned'), ...lossOf(target) } }
     : null
 }
 
-/** What was heard of the target may be from before it decided: how a post-copy went it alone can say, unless it was decided by hand. */
+/** As far as the target has told. */
+function goesOn(record: MigrationRecord, { told, inSync }: SideFacts): boolean {
+  if (told === null) return inSync
+  if (told.phase === 'Committed') return Boolean(told.endTime)
+  // What was heard may be from before it decided.
+  return told.phase === 'Failed' || !isToTell(record)
+}
+
+/** How a post-copy went the target alone can say, unless it was decided by hand. */
 const isToTell = ({ options, resolution }: MigrationRecord): boolean =>
   options.postCopy === true && resolution === undefined
 
