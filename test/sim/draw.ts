@@ -37,7 +37,7 @@ const WEIGHTS = {
   jump: 1,
   'scheduler restart': 3,
   'scheduler dies': 5,
-  'scheduler full': 1,
+  'scheduler full': 3,
 } as const
 
 type Kind = keyof typeof WEIGHTS

@@ -29,6 +29,9 @@ export interface RunOptions {
 export const runScenario = (scenario: Scenario, { looks = [] }: RunOptions = {}): Promise<Outcome> =>
   withSeed(scenario.seed ?? 1, async () => {
     const world = new World(scenario)
+    // Of a real scheduler that is the end.
+    const onRejected = (error: unknown) => world.fault(error)
+    process.on('unhandledRejection', onRejected)
     try {
       for (const [name, { later }] of Object.entries(scenario.hosts)) if (later !== true) world.host(name).startAgent()
       const { resources } = await world.startScheduler()
@@ -47,6 +50,7 @@ export const runScenario = (scenario: Scenario, { looks = [] }: RunOptions = {})
       return { lines: world.journal.lines, before, violations: world.violations }
     } finally {
       await world.end()
+      process.off('unhandledRejection', onRejected)
     }
   })
 

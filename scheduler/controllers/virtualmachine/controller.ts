@@ -3,6 +3,7 @@
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
+import { messageOf } from '../../../lib/errors.ts'
 import type { Counts } from '../../../lib/metrics/metrics.ts'
 import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
 import { decide } from '../../../lib/placement/index.ts'
@@ -70,7 +71,11 @@ export class VmPlacement {
   constructor(deps: VmPlacementDeps) {
     this.#deps = deps
     const { clock, log, reader, observer } = deps
-    this.#pool = new Pool({ clock, round: (keys, signal) => this.#round(keys, signal) })
+    this.#pool = new Pool({
+      clock,
+      round: (keys, signal) => this.#round(keys, signal),
+      failed: (error) => log.error({ err: error }, `a round of placement failed: ${messageOf(error)}`),
+    })
     this.#outcomes = new Outcomes({
       ...deps,
       waits: this.waits,

@@ -2,6 +2,7 @@
 import type { Resources } from '../../../lib/apiserver/resources.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { EventRecorder } from '../../../lib/controllers/event-recorder.ts'
+import { messageOf } from '../../../lib/errors.ts'
 import type { Counts } from '../../../lib/metrics/metrics.ts'
 import { nameOf, toKey } from '../../../lib/object.ts'
 import { type Ask, preempt } from '../../../lib/placement/index.ts'
@@ -61,12 +62,12 @@ export class Outcomes {
     this.#told.delete(uid)
   }
 
-  /** First its disks, then the machine: killed in between, the machine follows its disks. */
+  /** First its disks, then the machine: killed in between, the machine follows its disks. Never rejects. */
   async commit(
     vm: VirtualMachine,
     { node, message }: { readonly node: string; readonly message: string },
   ): Promise<void> {
-    const { resources, state, clock, events, log, waits, metrics, onPlaced, again } = this.#deps
+    const { resources, state, clock, events, waits, metrics, onPlaced } = this.#deps
     const { uid } = vm.metadata
     const key = toKey(nameOf(vm))
     try {
@@ -85,11 +86,11 @@ export class Outcomes {
       if (stored !== null) events.record(stored, SCHEDULER_EVENTS.text('Scheduled', `given to ${node}: ${message}`))
     } catch (error) {
       state.reread(uid)
-      again(key, RETRY_MS)
-      log.warn({ vm: key, node, err: error }, 'a decision could not be stored')
+      this.#unstored(key, error, `the decision for ${node} could not be stored`)
     }
   }
 
+  /** Never rejects: words that cannot be stored are told later. */
   async refuse(vm: VirtualMachine, message: string, reason: WaitReason): Promise<void> {
     const { clock, events, metrics, waits, again } = this.#deps
     const key = toKey(nameOf(vm))
@@ -106,13 +107,19 @@ export class Outcomes {
       return
     }
     this.#told.set(uid, { at, message })
-    await say(vm, pending(message), this.#deps, 'Pending')
+    try {
+      await say(vm, pending(message), this.#deps, 'Pending')
+    } catch (error) {
+      this.#told.delete(uid)
+      this.#unstored(key, error, 'why a machine waits could not be stored')
+      return
+    }
     events.record(vm, SCHEDULER_EVENTS.text('FailedScheduling', message))
   }
 
   /**
    * Those whose place it takes are stopped like every other machine; until then it waits, and takes nobody else's. Null when it has to wait
-   * for something else; otherwise in words.
+   * for something else, or could not tell them; otherwise in words. Never rejects.
    */
   async preempt(vm: VirtualMachine, ask: Ask): Promise<string | null> {
     const { state, reader, events, clock } = this.#deps
@@ -127,9 +134,20 @@ export class Outcomes {
     // What moves is where it will be soon: its host is not decided here.
     if (victims.some((victim) => openMigration(clusterStatusOf<ClusterVmStatus>(victim)) !== null)) return null
     for (const victim of victims) {
-      await write(victim, (current) => evicted(current, uid, words, clock.now()), this.#deps)
+      try {
+        await write(victim, (current) => evicted(current, uid, words, clock.now()), this.#deps)
+      } catch (error) {
+        this.#unstored(toKey(nameOf(vm)), error, 'a machine could not be told to make room')
+        return null
+      }
       events.record(victim, SCHEDULER_EVENTS.text('Preempted', words))
     }
     return `waits until ${stoppedWords(victims)} to make room`
+  }
+
+  /** The store is full, or another was faster: the machine is looked at anew soon. */
+  #unstored(key: string, error: unknown, words: string): void {
+    this.#deps.again(key, RETRY_MS)
+    this.#deps.log.warn({ vm: key, err: error }, `${words}: ${messageOf(error)}`)
   }
 }

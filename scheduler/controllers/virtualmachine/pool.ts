@@ -4,8 +4,10 @@ import type { Clock } from '../../../lib/clock.ts'
 
 export interface PoolDeps {
   readonly clock: Clock
-  /** Tries to place these, in any order. Must not throw. */
+  /** Tries to place these, in any order. One that fails costs nothing but itself: whatever waits then is tried with the next change. */
   readonly round: (keys: readonly string[], signal: AbortSignal) => Promise<void>
+  /** Hears of a round that failed. */
+  readonly failed: (error: unknown) => void
 }
 
 /** A round begins no sooner than this after a change, so that changes that come together count once. */
@@ -86,7 +88,7 @@ export class Pool {
   }
 
   async #loop(): Promise<void> {
-    const { clock, round } = this.#deps
+    const { clock, round, failed } = this.#deps
     const { signal } = this.#stopping
     let restUntil = 0
     while (!signal.aborted) {
@@ -107,7 +109,7 @@ export class Pool {
       }
       if (keys.length === 0) continue
       const began = clock.monotonic()
-      await round(keys, signal)
+      await round(keys, signal).catch(failed)
       if (again) restUntil = clock.monotonic() + Math.max(REST_MS, clock.monotonic() - began)
     }
   }

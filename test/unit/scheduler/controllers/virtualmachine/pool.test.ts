@@ -4,15 +4,18 @@ import { Pool } from '../../../../../scheduler/controllers/virtualmachine/pool.t
 import { ManualClock } from '../../../../support/manual-clock.ts'
 
 /** A pool in which nobody finds a host. */
-function setup() {
+function setup(meets: () => void = () => undefined) {
   const clock = new ManualClock()
   const rounds: string[][] = []
+  const failures: unknown[] = []
   const pool = new Pool({
     clock,
     round: async (keys) => {
       rounds.push([...keys].sort())
       for (const key of keys) pool.keep(key)
+      meets()
     },
+    failed: (error) => void failures.push(error),
   })
   pool.start()
   onTestFinished(() => pool.stop())
@@ -22,7 +25,7 @@ function setup() {
     await clock.advance(60_000)
     return [...rounds]
   }
-  return { pool, roundsOf }
+  return { pool, roundsOf, failures }
 }
 
 describe('the pool of machines that wait', () => {
@@ -32,6 +35,19 @@ describe('the pool of machines that wait', () => {
     expect(await roundsOf(() => pool.add('b', null))).toEqual([['b']])
     expect(await roundsOf(() => pool.hope())).toEqual([['a', 'b']])
     expect(pool.size).toBe(2)
+  })
+
+  it('outlives a round that fails', async () => {
+    const trouble = new Error('no space is left')
+    const meets = [trouble]
+    const { pool, roundsOf, failures } = setup(() => {
+      const failure = meets.pop()
+      if (failure !== undefined) throw failure
+    })
+    expect(await roundsOf(() => pool.add('a', null))).toEqual([['a']])
+    expect(failures).toEqual([trouble])
+    expect(await roundsOf(() => pool.hope())).toEqual([['a']])
+    expect(failures).toEqual([trouble])
   })
 
   it('tries all that wait of a group when one joins it, and nobody else', async () => {
