@@ -9,13 +9,14 @@ import { Random } from '../chaos/random.ts'
 import { keepClusterEvidence } from '../support/cluster.ts'
 import type { LabHost } from '../support/lab-host.ts'
 import { powerSwitch } from '../support/power-switch.ts'
+import { seed } from '../support/seed.ts'
 import { waitFor } from '../support/wait.ts'
 import { HANDED, inPostCopy, phaseAt, whileAsked, whileImpatient, whileStoppedHalfway } from './chosen-moments.ts'
 import type { CountingMachine } from './counting-machines.ts'
 import { type MovingGuest, MovingGuests, REST_SECONDS } from './moving-guests.ts'
 import { PARTIES, type Party, type Sides, takeOut } from './parties.ts'
 
-const SEED = Number(process.env.BERTH_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const SEED = seed()
 const LONG = process.env.BERTH_LONG !== undefined
 const KILLS = Number(process.env.BERTH_KILLS ?? (LONG ? 50 : 5))
 /** So slow that the transfer is a good part of the move. */

@@ -2,13 +2,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Random } from '../chaos/random.ts'
 import { keepClusterEvidence } from '../support/cluster.ts'
+import { seed } from '../support/seed.ts'
 import { clusterAtRest } from './cluster-rest.ts'
 import { ALL_DEATHS, DeadlyCluster, type Death } from './deadly-cluster.ts'
 import { Lanes } from './lanes.ts'
 import { CLUSTER_SCENARIOS } from './point-scenarios.ts'
 import type { Scenario } from './scene.ts'
 
-const SEED = Number(process.env.BERTH_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const SEED = seed()
 /** Of those alone whose party and point, as they are printed, match that. */
 const POINTS = new RegExp(process.env.BERTH_POINTS ?? '')
 const CHOSEN = ALL_DEATHS.filter((death) => POINTS.test(death.join(' ')))

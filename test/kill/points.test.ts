@@ -9,8 +9,9 @@ import { Orders } from '../crash/orders.ts'
 import { CRASH_POINTS } from '../crash/points.ts'
 import { keepEvidence, type Lab, openLab } from '../support/lab.ts'
 import { ROOT } from '../support/lab-place.ts'
+import { seed } from '../support/seed.ts'
 
-const SEED = Number(process.env.BERTH_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const SEED = seed()
 /** Each costs an agent's start. The short form draws some, others at each run. */
 const DEADLY = process.env.BERTH_LONG ? CRASH_POINTS : new Random(SEED, 'points').some(CRASH_POINTS, 36)
 /** Passings of one point that are tried in the long form. */

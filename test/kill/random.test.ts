@@ -4,8 +4,9 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { World } from '../chaos/world.ts'
 import { keepEvidence, type Lab, openLab } from '../support/lab.ts'
 import { ROOT } from '../support/lab-place.ts'
+import { seed } from '../support/seed.ts'
 
-const SEED = Number(process.env.BERTH_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const SEED = seed()
 const KILLS = Number(process.env.BERTH_KILLS ?? (process.env.BERTH_LONG ? 200 : 20))
 
 let lab: Lab

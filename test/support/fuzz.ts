@@ -1,9 +1,8 @@
 // How random tests run: BERTH_SEED replays one (fast-check prints the seed of a failure), BERTH_LONG runs twenty times as many.
-
-const seed = process.env.BERTH_SEED === undefined ? {} : { seed: Number(process.env.BERTH_SEED) }
+import { seed } from './seed.ts'
 
 /** Parameters for `fc.assert`. */
-export const runs = (count: number): { readonly numRuns: number; readonly seed?: number } => ({
-  ...seed,
+export const runs = (count: number): { readonly numRuns: number; readonly seed: number } => ({
+  seed: seed(),
   numRuns: process.env.BERTH_LONG === undefined ? count : count * 20,
 })

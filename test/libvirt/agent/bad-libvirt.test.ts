@@ -7,6 +7,7 @@ import { LibvirtPool } from '../../../lib/libvirt/index.ts'
 import type { ProcedureName } from '../../../lib/libvirt/protocol.ts'
 import type { LabHost } from '../../support/lab-host.ts'
 import { LibvirtProxy } from '../../support/libvirt-proxy.ts'
+import { seed } from '../../support/seed.ts'
 import { condition, Space } from '../../support/space.ts'
 import { waitFor } from '../../support/wait.ts'
 import { type FuzzAgent, startFuzzAgent } from './fuzz/agent.ts'
@@ -21,7 +22,7 @@ const FAULTY = [
   'DomainUndefineFlags',
 ] as const satisfies readonly ProcedureName[]
 const INTERNAL_ERROR = 1
-const SEED = Number(process.env.BERTH_SEED ?? Date.now() % 1_000_000)
+const SEED = seed()
 
 let agent: FuzzAgent
 let proxy: LibvirtProxy
