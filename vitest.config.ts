@@ -9,6 +9,8 @@ interface Tier {
    * could leak from one to the next.
    */
   readonly shared?: boolean
+  /** Has tests of properties, which draw. */
+  readonly draws?: boolean
 }
 
 /** One project per tier (design: unit, libvirt, e2e, cluster, conformance); `scripts/test` runs them in that order. */
@@ -21,6 +23,7 @@ const tier = (name: string, options: Tier) => ({
     fileParallelism: options.parallel,
     pool: 'forks' as const,
     isolate: options.shared !== true,
+    ...(options.draws === true ? { setupFiles: ['test/support/fuzz-setup.ts'] } : {}),
     ...(options.setup === undefined ? {} : { globalSetup: options.setup }),
   },
 })
@@ -28,13 +31,13 @@ const tier = (name: string, options: Tier) => ({
 export default defineConfig({
   test: {
     projects: [
-      tier('unit', { timeout: 10_000, parallel: true, shared: true }),
-      tier('sim', { timeout: 600_000, parallel: true }),
-      tier('libvirt', { timeout: 60_000, parallel: false, shared: true }),
+      tier('unit', { timeout: 10_000, parallel: true, shared: true, draws: true }),
+      tier('sim', { timeout: 600_000, parallel: true, draws: true }),
+      tier('libvirt', { timeout: 60_000, parallel: false, shared: true, draws: true }),
       tier('e2e', { timeout: 300_000, parallel: false, shared: true, setup: 'test/support/shared-lab.ts' }),
       tier('kill', { timeout: 600_000, parallel: false, shared: true }),
       tier('cluster', { timeout: 300_000, parallel: false, shared: true, setup: 'test/support/shared-lab.ts' }),
-      tier('conformance', { timeout: 180_000, parallel: false, shared: true }),
+      tier('conformance', { timeout: 180_000, parallel: false, shared: true, draws: true }),
     ],
   },
 })

@@ -1,8 +1,6 @@
-// How random tests run: BERTH_SEED replays one (fast-check prints the seed of a failure), BERTH_LONG runs twenty times as many.
-import { seed } from './seed.ts'
+// How often random tests run: BERTH_LONG has them run twenty times as often.
 
 /** Parameters for `fc.assert`. */
-export const runs = (count: number): { readonly numRuns: number; readonly seed: number } => ({
-  seed: seed(),
+export const runs = (count: number): { readonly numRuns: number } => ({
   numRuns: process.env.BERTH_LONG === undefined ? count : count * 20,
 })
