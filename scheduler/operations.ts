@@ -134,7 +134,17 @@ export function createOperations(deps: OperationsDeps): Operations {
     virtual: [drainPreview({ reader, cluster: placement.cluster, targets }), rebalanceProposal(propose)],
     refused: (key) => moves.enqueue(key),
     start: () => {
-      unsubscribe = [wireMoves(reader, agents, moves), wireDrains(reader, drains)]
+      let { kind } = ruler.state
+      unsubscribe = [
+        wireMoves(reader, agents, moves),
+        wireDrains(reader, drains),
+        ruler.onChange(() => {
+          if (ruler.state.kind === kind) return
+          kind = ruler.state.kind
+          // What waited because nothing could be decided goes on, or says why it does not.
+          for (const one of [moves, drains, failover.controller]) one.resync()
+        }),
+      ]
       failover.start()
     },
     stop: () => {
