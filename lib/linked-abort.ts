@@ -1,4 +1,5 @@
 // One signal from several, without leaving anything behind on the long-lived ones (AbortSignal.any keeps what it made until they end).
+import { setMaxListeners } from 'node:events'
 
 /** Aborts when a parent does, when `abort` is called, or after `timeoutMs`. Call `release` when the work is over. */
 export interface LinkedAbort {
@@ -17,7 +18,11 @@ export function linkedAbort(parents: readonly AbortSignal[], timeoutMs?: number)
   const followed = parents.map((parent) => ({ parent, follow: () => abort(parent.reason) }))
   for (const { parent, follow } of followed) {
     if (parent.aborted) follow()
-    else parent.addEventListener('abort', follow, { once: true })
+    else {
+      // Each is released, so that eleven at once are no leak, of which Node would warn on the standard error.
+      setMaxListeners(0, parent)
+      parent.addEventListener('abort', follow, { once: true })
+    }
   }
   const late = () => {
     isLate = !controller.signal.aborted
