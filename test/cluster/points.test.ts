@@ -24,7 +24,6 @@ const PARTS = Array.from({ length: Math.max(1, Math.ceil(DEATHS.length / MOST_DE
 }))
 /** That part alone. */
 const PART = process.env.BERTH_PART
-const MOST_TURNS = 3
 const PART_MS = 1_800_000
 
 process.stdout.write(`BERTH_SEED=${SEED}\n`)
@@ -64,8 +63,11 @@ async function dieAndLiveOn(deadlyCluster: DeadlyCluster): Promise<void> {
   await deadlyCluster.arm()
   try {
     // A death can make the second half of an act of another scenario needless, and so hide a point: then once more.
-    for (let turn = 0; turn < MOST_TURNS && (turn === 0 || deadlyCluster.passings().missed.length > 0); turn++)
+    for (let turn = 0, deaths = -1; deaths < deadlyCluster.passings().died.length; turn++) {
+      deaths = deadlyCluster.passings().died.length
       await runAll(turn)
+      if (deadlyCluster.passings().missed.length === 0) break
+    }
   } finally {
     process.stdout.write(`died:\n${inWords(deadlyCluster.passings().died).join('\n')}\n`)
   }
