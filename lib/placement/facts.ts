@@ -137,6 +137,8 @@ export interface Ask {
   readonly expected?: readonly VmFacts[]
   /** Hosts that are not wanted, each with why: it refused just now. */
   readonly not?: ReadonlyMap<string, string>
+  /** Hosts that the VM or a disk of it has left, and that have not said yet that nothing of it is there any more. */
+  readonly leaving?: ReadonlySet<string>
   /** A host that is known to be dead, whatever its Node says still. */
   readonly dead?: string
 }

@@ -172,6 +172,7 @@ class Search {
 function shapeOf({ vm, ...rest }: Ask): string | null {
   if (vm.spread.length > 0) return null
   const { uid: _uid, name: _name, ...facts } = vm
-  const { only, not, ...asked } = rest
-  return JSON.stringify([facts, asked, only && [...only.nodes].sort(), not && [...not.keys()].sort()])
+  const { only, not, leaving, ...asked } = rest
+  const sorted = (nodes: Iterable<string> | undefined) => nodes && [...nodes].sort()
+  return JSON.stringify([facts, asked, sorted(only?.nodes), sorted(not?.keys()), sorted(leaving)])
 }

@@ -21,6 +21,8 @@ export interface TargetWish {
   readonly nodeSelector?: Readonly<Record<string, string>>
   /** Nodes that are not wanted, each with why. */
   readonly not?: ReadonlyMap<string, string>
+  /** Nodes that have not let go of what they had of the machine. */
+  readonly leaving?: ReadonlySet<string>
 }
 
 export class Targets {
@@ -46,6 +48,7 @@ export class Targets {
       ...(node === undefined ? {} : { current: node }),
       ...(wish.nodeSelector === undefined ? {} : { nodeSelector: wish.nodeSelector }),
       ...(wish.not === undefined || wish.not.size === 0 ? {} : { not: wish.not }),
+      ...(wish.leaving === undefined || wish.leaving.size === 0 ? {} : { leaving: wish.leaving }),
     }
     return decide(this.#deps.state.cluster, ask, { reserve: false })
   }

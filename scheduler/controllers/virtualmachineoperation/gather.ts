@@ -4,6 +4,7 @@ import { nameOf, toKey } from '../../../lib/object.ts'
 import { toBytes } from '../../../lib/quantity.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import {
+  type ClusterDiskStatus,
   type ClusterVmStatus,
   clusterStatusOf,
   type VirtualMachine,
@@ -15,6 +16,7 @@ import type { Agents } from '../../agents.ts'
 import { disksOf } from '../../binder/needs.ts'
 import { localDisksOf } from '../../failover/eligible.ts'
 import { MOVING, MOVING_VMS, OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
+import type { TargetWish } from '../../placement/targets.ts'
 import type { MigrationLimits, MoveFacts, SideFacts, TargetChoice } from './facts.ts'
 import { hasEnded } from './plan.ts'
 import { openRecords, type Slots, startSlot, transferSlot, type Waiting } from './slots.ts'
@@ -33,7 +35,7 @@ export interface GatherDeps {
   /** Where the machine can go from where it runs. Reserves nothing: the record does, once it is stored. */
   readonly targetOf: (
     vm: VirtualMachine,
-    wish: { readonly nodeSelector?: Readonly<Record<string, string>>; readonly not: ReadonlyMap<string, string> },
+    wish: Pick<TargetWish, 'nodeSelector'> & Required<Pick<TargetWish, 'not' | 'leaving'>>,
   ) => TargetChoice
   readonly limits: MigrationLimits
 }
@@ -61,6 +63,7 @@ export function gather(key: string, vm: VirtualMachine | null, now: number, deps
         ? { node: null, message: 'the machine does not exist' }
         : deps.targetOf(vm, {
             not,
+            leaving: leavingOf(vm, reader),
             ...(operation.spec.migrate?.nodeSelector === undefined
               ? {}
               : { nodeSelector: operation.spec.migrate.nodeSelector }),
@@ -121,6 +124,17 @@ export const waitsForSlot = (operation: VirtualMachineOperation): boolean =>
   !hasEnded(operation) &&
   operation.metadata.deletionTimestamp === undefined &&
   (operation.status?.conditions ?? []).some(({ type, reason }) => type === 'Completed' && reason === 'MigrationPending')
+
+/**
+ * Hosts that may have something of the machine or of its disks yet, which they are removing. One of them that made itself ready for it anew could
+ * lose what it has just made.
+ */
+export const leavingOf = (vm: VirtualMachine, reader: Pick<Reader, 'get'>): ReadonlySet<string> =>
+  new Set(
+    [vm, ...disksOf(vm, reader)].flatMap((object) =>
+      (clusterStatusOf<ClusterVmStatus & ClusterDiskStatus>(object).leaving ?? []).map(({ node }) => node),
+    ),
+  )
 
 const GIB = 1024 ** 3
 

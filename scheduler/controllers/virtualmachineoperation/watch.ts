@@ -1,6 +1,6 @@
 // What wakes the moves of a machine.
 import { isDeepStrictEqual } from 'node:util'
-import { nameOf, toKey } from '../../../lib/object.ts'
+import { type KubeObject, nameOf, toKey } from '../../../lib/object.ts'
 import type { Reader } from '../../../lib/reconcile/reader.ts'
 import type { KeySink } from '../../../lib/reconcile/sources.ts'
 import { keyOf } from '../../../lib/store/change.ts'
@@ -11,9 +11,9 @@ import {
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../../schemas/index.ts'
-import { HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import { DISKS, HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
 import type { Agents } from '../../agents.ts'
-import { MOVING, MOVING_VMS, OPERATIONS_BY_VM, operationVmKey } from '../../indexes.ts'
+import { MOVING, MOVING_VMS, OPERATIONS_BY_VM, operationVmKey, referenceOf, VMS_BY_REFERENCE } from '../../indexes.ts'
 import { waitsForSlot } from './gather.ts'
 
 /** A guest that is paused for the last of it: told of only when it lasts, as what tells of it takes processors that are needed to end it. */
@@ -29,6 +29,12 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange' | 'vie
   const wake = (keys: Iterable<string>) => {
     for (const key of keys) sink.enqueue(key)
   }
+  /** Machines that have the disk, and of which a move was asked for. */
+  const movesWith = ({ metadata }: KubeObject) =>
+    reader
+      .byIndex(VMS_BY_REFERENCE, referenceOf('VirtualDisk', metadata.namespace ?? '', metadata.name))
+      .map((vm) => toKey(nameOf(vm)))
+      .filter((key) => reader.byIndex(OPERATIONS_BY_VM, key).length > 0)
   /** A slot became free, or there is a place where there was none. */
   const wakeLine = () => {
     wake(reader.list<VirtualMachineOperation>(VM_OPERATIONS).filter(waitsForSlot).map(operationVmKey))
@@ -39,6 +45,7 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange' | 'vie
     const after = change.type === 'put' ? change.entry.value : change.previous
     if (resource === VM_OPERATIONS) wake([operationVmKey(after as VirtualMachineOperation)])
     if (resource === NODES) wake(moving().map(({ key }) => key))
+    if (resource === DISKS && leavingOf(change.previous) !== leavingOf(after)) wake(movesWith(after))
     if (resource !== VMS) return
     const before = change.previous as VirtualMachine | null
     const key = toKey(nameOf(after))
@@ -64,8 +71,13 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange' | 'vie
   }
 }
 
+/** The hosts that the object has left, and that have not said so. */
+const leavingOf = (object: KubeObject | null): string =>
+  (clusterStatusOf<ClusterVmStatus>(object).leaving ?? []).map(({ node }) => node).join()
+
 /** What the plan reads of a machine. */
-const read = ({ metadata, spec, status }: VirtualMachine): readonly unknown[] => {
+const read = (vm: VirtualMachine): readonly unknown[] => {
+  const { metadata, spec, status } = vm
   const { placement, migration } = clusterStatusOf<ClusterVmStatus>({ status })
   const migratable = status?.conditions?.find(({ type }) => type === 'Migratable')?.status
   return [
@@ -75,6 +87,7 @@ const read = ({ metadata, spec, status }: VirtualMachine): readonly unknown[] =>
     status?.phase,
     placement,
     migration,
+    leavingOf(vm),
     migratable,
   ]
 }

@@ -45,6 +45,12 @@ describe('what was asked for', () => {
     { title: 'this host alone', ask: { only: { ...only, nodes: new Set(['h1']) } }, reasons: [] },
     { title: 'not this one', ask: { not: new Map([['h1', 'no room']]) }, reasons: ['no room'] },
     { title: 'not another one', ask: { not: new Map([['h2', 'no room']]) }, reasons: [] },
+    {
+      title: 'one that has something of it still',
+      ask: { leaving: new Set(['h1']) },
+      reasons: ['the VM has left the node, which has not yet removed all that it had of it'],
+    },
+    { title: 'another one has something of it still', ask: { leaving: new Set(['h2']) }, reasons: [] },
     { title: 'a migration from it', ask: { migrate: true, current: 'h1' }, reasons: ['the VM is there now'] },
     { title: 'a migration from elsewhere', ask: { migrate: true, current: 'h2' }, reasons: [] },
     {

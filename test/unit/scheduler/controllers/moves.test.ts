@@ -8,7 +8,15 @@ import {
   type TargetChoice,
 } from '../../../../scheduler/controllers/virtualmachineoperation/facts.ts'
 import { moveKeys } from '../../../../scheduler/controllers/virtualmachineoperation/gather.ts'
-import { STORAGE_CLASSES, VM_OPERATIONS } from '../../../../schemas/resources.ts'
+import { wireMoves } from '../../../../scheduler/controllers/virtualmachineoperation/watch.ts'
+import {
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type Leaving,
+  type VirtualDisk,
+  type VirtualMachine,
+} from '../../../../schemas/index.ts'
+import { DISKS, STORAGE_CLASSES, VM_OPERATIONS, VMS } from '../../../../schemas/resources.ts'
 import { Counted } from '../../../support/counted.ts'
 import { scratch } from '../../../support/scratch.ts'
 import {
@@ -20,6 +28,7 @@ import {
   diskBerth,
   machine,
   operation,
+  SINCE,
   said,
 } from '../cluster-world.ts'
 
@@ -31,6 +40,8 @@ interface Moves {
   settle(name?: string): Promise<void>
   dead: string | null
   target: TargetChoice
+  /** With each question for a target: hosts that may have something of the machine still. */
+  readonly leaving: (readonly string[])[]
   frozen: string | null
 }
 
@@ -44,6 +55,7 @@ async function moves(dir?: string): Promise<Moves> {
     counted,
     dead: null,
     target: { node: 'h2' },
+    leaving: [],
     frozen: null,
     settle: async (name = 'web') => {
       for (let pass = 0; pass < 20; pass++) {
@@ -59,13 +71,21 @@ async function moves(dir?: string): Promise<Moves> {
     deathOf: (node) => (node === made.dead ? 'fenced' : null),
     silence: (node) => (world.agents.view(node)?.inSync === false ? 'it is not heard' : null),
     priorityOf: () => 0,
-    targetOf: () => made.target,
+    targetOf: (_, { leaving }) => {
+      made.leaving.push([...leaving])
+      return made.target
+    },
     limits: DEFAULT_MIGRATION_LIMITS,
     events: { record: (_, { reason, message }: EventText) => events.push(`${reason}: ${message}`) },
     frozen: () => made.frozen,
     metrics: counted,
   })
   return made
+}
+
+const withLeaving = <S>(status: S, leaving: readonly Leaving[]): NonNullable<S> => {
+  const berth = clusterStatusOf<ClusterVmStatus>({ status })
+  return { ...status, berth: { ...berth, leaving } } as NonNullable<S>
 }
 
 test('a machine is moved: its record, its disks, its operation, its events', async () => {
@@ -117,6 +137,47 @@ test('a machine is moved: its record, its disks, its operation, its events', asy
     berth_migration_duration_seconds: [expect.any(Number)],
     berth_migration_downtime_seconds: [0.08],
   })
+})
+
+test('a target is asked for beside hosts that have not let go of the machine and of its disks', async () => {
+  const { world, settle, leaving } = await moves()
+  const vm = await addMachine(world, 'web', 'h1')
+  const left = (node: string) => [{ node, epoch: 1, since: SINCE }]
+  const named = { namespace: 'default', name: 'web', uid: vm.metadata.uid }
+  await world.resources.modifyStatus<VirtualMachine>(VMS, named, (status) => withLeaving(status, left('h3')))
+  const disk = world.reader.get<VirtualDisk>(DISKS, { namespace: 'default', name: 'web-root' })
+  const ofDisk = { namespace: 'default', name: 'web-root', uid: disk?.metadata.uid ?? '' }
+  await world.resources.modifyStatus<VirtualDisk>(DISKS, ofDisk, (status) => withLeaving(status, left('h2')))
+  await addMove(world, 'move', 'web')
+  await settle()
+  expect(leaving).toEqual([['h3', 'h2']])
+})
+
+test('a move that waits for a host to let go is looked at when it has', async () => {
+  const { world } = await moves()
+  const woken: string[] = []
+  const vm = await addMachine(world, 'web', 'h1')
+  await addMachine(world, 'other', 'h1')
+  const disk = world.reader.get<VirtualDisk>(DISKS, { namespace: 'default', name: 'web-root' })
+  await addMove(world, 'move', 'web')
+  const agents = { view: () => null, onChange: () => () => undefined }
+  const end = wireMoves(world.reader, agents, { enqueue: (key) => woken.push(key) })
+  const change = async <T extends VirtualMachine | VirtualDisk>(
+    resource: string,
+    object: T,
+    leaving: readonly Leaving[],
+  ) => {
+    const target = { namespace: 'default', name: object.metadata.name, uid: object.metadata.uid }
+    await world.resources.modifyStatus<T>(resource, target, (status) => withLeaving(status, leaving))
+    return woken.splice(0)
+  }
+  const left = [{ node: 'h2', epoch: 1, since: SINCE }]
+  expect(await change(VMS, vm, left)).toEqual(['default/web'])
+  expect(await change(VMS, vm, [])).toEqual(['default/web'])
+  expect(await change(DISKS, disk as VirtualDisk, left)).toEqual(['default/web'])
+  expect(await change(DISKS, disk as VirtualDisk, [])).toEqual(['default/web'])
+  expect(await change(DISKS, disk as VirtualDisk, [])).toEqual([])
+  end()
 })
 
 test('deleting the operation calls the move off, and it goes when both hosts have given up', async () => {
