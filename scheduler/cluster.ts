@@ -46,6 +46,7 @@ export function createCluster(core: SchedulerCore): Cluster {
     clock,
     ruler: () => hosting.ruler.signature(),
     refusal: () => hosting.ruler.refusal(),
+    onAsk: (node) => hosting.agents.heard(node),
     remember: (ask) => promises.remember(ask),
     member: (node) => members.uidOf(node),
     storageClasses: () => reader.list<StorageClass>(STORAGE_CLASSES).map(toldClass),

@@ -36,6 +36,8 @@ export interface LeaseDeps {
   readonly ruler: () => { readonly instance: string; readonly term: number }
   /** In words, why this scheduler may not give leases now (it was superseded, its store is old); null when it may. */
   readonly refusal: () => string | null
+  /** Hears of each question of a member, whatever comes of it: a sign of life. */
+  readonly onAsk?: (node: string) => void
   /** Keeps what the host says that it can show. Resolves when a lease may be given on it. @throws when none may */
   readonly remember: (ask: LeaseAsk) => Promise<void>
   /** Uid of the host's Node, another one each time that it joins; null: it is no member. */
@@ -82,6 +84,7 @@ export class LeaseTable implements Leases {
     if (NODE_USER.exec(user)?.[1] !== node)
       throw new ApiError('Forbidden', `${user} is not the host ${node}: a host renews its own lease only`)
     this.#memberOf(node)
+    this.#deps.onAsk?.(node)
     this.#mayGive()
     const ask: LeaseAsk = { node, bootId, sentAt, machines, evidence, others }
     this.#mayFollow(ask)

@@ -5,8 +5,9 @@ import { messageOf } from '../../lib/errors.ts'
 import type { KubeObject } from '../../lib/object.ts'
 import { Backoff } from '../../lib/reconcile/backoff.ts'
 import type { ReconcileLog } from '../../lib/reconcile/log.ts'
-import type { Event, KindDef } from '../../schemas/index.ts'
+import { type Event, type KindDef, NODE } from '../../schemas/index.ts'
 import type { AgentClients } from './clients.ts'
+import type { Knocks } from './knocks.ts'
 import { NodeView, type Told } from './view.ts'
 import { infoOf, PASSED_ON, WATCHED } from './watched.ts'
 
@@ -15,6 +16,7 @@ export interface LinkDeps {
   readonly clients: Pick<AgentClients, 'clientFor'>
   readonly clock: Clock
   readonly log: ReconcileLog
+  readonly knocks: Pick<Knocks, 'at'>
   /** Waits for a turn to read everything, and returns what ends that turn: a cluster's agents are not all read at one moment. */
   readonly turn: (signal: AbortSignal) => Promise<() => void>
   readonly onChange: (change: Told | null) => void
@@ -25,6 +27,8 @@ export interface LinkDeps {
 const LIST_MS = 15_000
 /** A watch that cannot be had again at once is lost. */
 const PATIENCE_MS = 0
+/** One small object: the host's own. */
+const KNOCK = infoOf(NODE)
 const BACKOFF = { firstMs: 500, maxMs: 10_000 }
 
 export class Link {
@@ -85,11 +89,13 @@ export class Link {
 
   /** Ends only by throwing: when a watch is lost, when there is no way to the agent, or by the signal. */
   async #live(outer: AbortSignal): Promise<void> {
-    const { clients, node, log } = this.#deps
+    const { clients, node, log, knocks } = this.#deps
     const client = clients.clientFor(node)
     if (client === null) throw new Error('the node has not joined')
     const over = new AbortController()
     const signal = AbortSignal.any([outer, over.signal])
+    // A turn is for those that answer.
+    await knocks.at(() => client.objects.list(KNOCK, {}, { signal, timeoutMs: LIST_MS }), signal)
     const end = await this.#deps.turn(signal)
     const versions = new Map<KindDef, string>()
     try {

@@ -8,10 +8,12 @@ import { Semaphore } from '../../lib/semaphore.ts'
 import type { Event, HostBinding } from '../../schemas/index.ts'
 import { HOST_BINDINGS } from '../../schemas/resources.ts'
 import type { Agents, AgentView } from '../agents.ts'
+import { Claims } from './claims.ts'
 import type { AgentClients } from './clients.ts'
 import { Gate } from './gate.ts'
+import { Knocks } from './knocks.ts'
 import { Link } from './link.ts'
-import type { ClaimWord, Ruler } from './ruler.ts'
+import type { Ruler } from './ruler.ts'
 import type { Told } from './view.ts'
 import { BINDINGS } from './watched.ts'
 
@@ -27,12 +29,6 @@ export interface LinksDeps {
 
 /** Agents that are read from the beginning at the same time. */
 const READING = 16
-const CLAIM_MS = 5_000
-/** Agents that are asked for their obedience at the same time: of a thousand handshakes at once none might end in time. */
-const CLAIMING = 64
-/** A node that does not answer is asked again so often. */
-const CLAIM_EVERY_MS = 2_000
-const CLAIMS_PATH = '/apis/cluster.berth/v1/claims'
 
 interface Member {
   readonly link: Link
@@ -43,36 +39,37 @@ export class Links implements Agents {
   readonly #deps: LinksDeps
   readonly #members = new Map<string, Member>()
   readonly #reading = new Semaphore(READING)
-  readonly #asking = new Semaphore(CLAIMING)
+  readonly #knocks: Knocks
+  readonly #claims: Claims
   readonly #changes = new Set<ChangeListener>()
   readonly #events = new Set<EventListener>()
   /** Nodes by uid of the subject of a binding that they have. */
   readonly #holders = new Map<string, Set<string>>()
   readonly #stopping = new AbortController()
-  /** Resolves once every node was asked for its obedience, whatever came of it. */
-  readonly asked: Promise<void>
-  #wereAsked: () => void = () => undefined
   #unsubscribe: () => void = () => undefined
-  #claiming: Promise<void> = Promise.resolve()
 
   constructor(deps: LinksDeps) {
     this.#deps = deps
-    this.asked = new Promise((resolve) => {
-      this.#wereAsked = resolve
-    })
+    this.#knocks = new Knocks(deps)
+    this.#claims = new Claims({ ...deps, onWord: (node) => this.#tell(node, null) })
+  }
+
+  /** Resolves once every node was asked for its obedience, whatever came of it. */
+  get asked(): Promise<void> {
+    return this.#claims.first
   }
 
   start(): void {
     const { clients } = this.#deps
     this.#unsubscribe = clients.onChange((node) => this.#joinedOrLeft(node))
     for (const node of clients.nodes()) this.#joinedOrLeft(node)
-    this.#claiming = this.#claim()
+    this.#claims.start()
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe()
     this.#stopping.abort(new Error('the scheduler is stopping'))
-    await Promise.all([this.#claiming, ...[...this.#members.values()].map(({ link }) => link.stop())])
+    await Promise.all([this.#claims.stop(), ...[...this.#members.values()].map(({ link }) => link.stop())])
   }
 
   view(node: string): AgentView | null {
@@ -102,6 +99,11 @@ export class Links implements Agents {
   problem(node: string): string | null {
     const member = this.#members.get(node)
     return member === undefined ? 'it has not joined' : member.link.problem
+  }
+
+  /** A host has given a sign of life: if it has not accepted this scheduler yet it is asked at once. */
+  heard(node: string): void {
+    this.#claims.heard(node)
   }
 
   /** A host that was silent has given a sign of life: what is tried since is not worth waiting for. */
@@ -172,6 +174,7 @@ export class Links implements Agents {
       this.#tell(node, null)
       return
     }
+    this.#claims.heard(node)
     if (member !== undefined) {
       member.link.renew()
       return
@@ -181,6 +184,7 @@ export class Links implements Agents {
       clients,
       clock,
       log,
+      knocks: this.#knocks,
       turn: (signal) => this.#reading.take(signal),
       onChange: (change) => this.#tell(node, change),
       onEvent: (event) => {
@@ -212,51 +216,6 @@ export class Links implements Agents {
     else nodes.delete(node)
     if (nodes.size === 0) this.#holders.delete(uid)
     else this.#holders.set(uid, nodes)
-  }
-
-  /** Asks every node for its obedience until it has answered: most of them before anything is done, the others before anything is done there. */
-  async #claim(): Promise<void> {
-    const { ruler, clients, clock, log } = this.#deps
-    const { signal } = this.#stopping
-    try {
-      await ruler.raise()
-      ruler.recount()
-      while (!signal.aborted) {
-        const open = clients.nodes().filter((node) => !ruler.isAcceptedBy(node))
-        const over = ruler.state.kind === 'superseded' || ruler.state.kind === 'outdated'
-        const words = over ? [] : await Promise.all(open.map((node) => this.#claimAt(node, signal)))
-        this.#wereAsked()
-        await clock.sleep(words.includes('again') ? 0 : CLAIM_EVERY_MS, signal)
-      }
-    } catch (error) {
-      if (!signal.aborted) log.error({ err: error }, `the scheduler cannot claim its hosts: ${messageOf(error)}`)
-    } finally {
-      this.#wereAsked()
-    }
-  }
-
-  async #claimAt(node: string, signal: AbortSignal): Promise<'done' | 'again'> {
-    const { ruler, clients, log } = this.#deps
-    const client = clients.clientFor(node)
-    if (client === null) return 'done'
-    const end = await this.#asking.take(signal)
-    try {
-      const word = await client.transport.json({
-        method: 'POST',
-        path: CLAIMS_PATH,
-        body: { apiVersion: 'cluster.berth/v1', kind: 'Claim', ...ruler.signature() },
-        timeoutMs: CLAIM_MS,
-        signal,
-      })
-      const heard = await ruler.hear(node, word as ClaimWord)
-      if (heard === 'done') this.#tell(node, null)
-      return heard
-    } catch (error) {
-      log.debug({ node, err: error }, `a node did not answer a claim: ${messageOf(error)}`)
-      return 'done'
-    } finally {
-      end()
-    }
   }
 }
 

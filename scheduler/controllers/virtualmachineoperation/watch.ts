@@ -12,9 +12,19 @@ import {
   type VirtualMachineOperation,
 } from '../../../schemas/index.ts'
 import { DISKS, HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../schemas/resources.ts'
+import { isMove } from '../../../schemas/virtualmachineoperation/applies.ts'
 import type { Agents } from '../../agents.ts'
-import { MOVING, MOVING_VMS, OPERATIONS_BY_VM, operationVmKey, referenceOf, VMS_BY_REFERENCE } from '../../indexes.ts'
+import {
+  byPlace,
+  MOVING,
+  MOVING_VMS,
+  OPERATIONS_BY_VM,
+  operationVmKey,
+  referenceOf,
+  VMS_BY_REFERENCE,
+} from '../../indexes.ts'
 import { waitsForSlot } from './gather.ts'
+import { hasEnded } from './plan.ts'
 
 /** A guest that is paused for the last of it: told of only when it lasts, as what tells of it takes processors that are needed to end it. */
 const PAUSE_MS = 500
@@ -58,7 +68,8 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange' | 'vie
     if (change.type === 'delete' || phaseOf(before) !== phaseOf(after as VirtualMachine)) wakeLine()
   })
   const unheard = agents.onChange((node, change) => {
-    if (change !== null && change.resource !== HOST_BINDINGS && change.resource !== VMS) return
+    if (change === null) wake(askedOn(node, reader))
+    else if (change.resource !== HOST_BINDINGS && change.resource !== VMS) return
     const touched = moving().filter(({ uid, open }) =>
       change === null ? [open.from, open.to].includes(node) : uid === change.uid,
     )
@@ -74,6 +85,17 @@ export function wireMoves(reader: Reader, agents: Pick<Agents, 'onChange' | 'vie
 /** The hosts that the object has left, and that have not said so. */
 const leavingOf = (object: KubeObject | null): string =>
   (clusterStatusOf<ClusterVmStatus>(object).leaving ?? []).map(({ node }) => node).join()
+
+/** Machines of that host with moves that are to be done still: whether it is heard decides about them too. */
+const askedOn = (node: string, reader: Reader): readonly string[] =>
+  reader
+    .byIndex<VirtualMachine>(byPlace(VMS), node)
+    .map((vm) => toKey(nameOf(vm)))
+    .filter((key) =>
+      reader
+        .byIndex<VirtualMachineOperation>(OPERATIONS_BY_VM, key)
+        .some((one) => isMove(one.spec.type) && !hasEnded(one)),
+    )
 
 /** What the plan reads of a machine. */
 const read = (vm: VirtualMachine): readonly unknown[] => {
