@@ -15,10 +15,11 @@ import type { Log } from '../log.ts'
 import { arrivalCookie } from './arrival-cookie.ts'
 import type { GivenUp } from './broken.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
-import { abortJob, end, erase, lookAt, resume, sentBytes } from './domain.ts'
+import { abortJob, end, erase, lookAt, outgoingJob, resume, sentBytes } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
 import type { SourceDomain } from './source-plan.ts'
+import { STUCK_MS } from './stuck-jobs.ts'
 import { type Sent, Stopped, watchTransfer } from './transfer.ts'
 
 const CALL_MS = 60_000
@@ -30,6 +31,8 @@ const ASK_MS = 5_000
 /** No limit of ours: the watch ends a transfer that takes too long. */
 const PERFORM_MS = 7 * 86_400_000
 const TICK_MS = 1_000
+/** A job that was told to end, and has not, is told again. */
+const ABORT_MS = 500
 /** A post-copy that sends nothing for so long, and that libvirt calls broken, is. */
 const STALLED_MS = 5_000
 /** virDomainPausedReason. */
@@ -37,6 +40,12 @@ const PAUSED_POST_COPY_FAILED = 13
 const SPLIT: Words<GivenUp> = {
   reason: 'PostCopyFailed',
   message: 'parts of the guest were on both hosts when the move broke: it is started anew by its run policy',
+}
+
+/** libvirt 9.0 calls a post-copy broken whose guest QEMU has given back, and keeps its job for good. */
+const KEPT_JOB: Words<GivenUp> = {
+  reason: 'PostCopyFailed',
+  message: 'libvirt does not end the post-copy that broke: the guest is started anew by its run policy',
 }
 
 const isPostCopy = ({ spec }: MoveBinding): boolean => spec.migration.options.postCopy === true
@@ -126,6 +135,10 @@ export class SourceMoves {
       await this.startAnew(binding, dom, SPLIT, signal)
       return await this.#tellTarget(binding, signal)
     }
+    if (record?.phase !== 'Failed' && isPostCopy(binding) && !(await this.#jobEnds(dom, signal))) {
+      await this.startAnew(binding, dom, KEPT_JOB, signal)
+      return await this.#tellTarget(binding, signal)
+    }
     const uid = binding.metadata.name
     const more = why.reason === '' ? {} : { reason: why.reason, message: why.message }
     if (record?.phase !== 'Failed')
@@ -165,6 +178,16 @@ export class SourceMoves {
       await erase(libvirt, dom, signal)
     }
     await records.write(uid, id, 'Cleaned', { endTime: new Date(this.#deps.clock.now()).toISOString() })
+  }
+
+  /** Whether libvirt lets the machine go again: until then nothing could be changed about it, and it could not be moved. */
+  async #jobEnds(dom: DomainRef, signal: AbortSignal): Promise<boolean> {
+    const { libvirt, clock } = this.#deps
+    for (const until = clock.monotonic() + STUCK_MS; ; await clock.sleep(ABORT_MS, signal)) {
+      if ((await outgoingJob(libvirt, dom, signal)) === null) return true
+      if (clock.monotonic() >= until) return false
+      await abortJob(libvirt, dom, signal)
+    }
   }
 
   abortJob(dom: DomainRef, signal: AbortSignal): Promise<void> {
@@ -315,12 +338,16 @@ export class SourceMoves {
     if (answer?.phase !== 'Failed') return
     if (isSplit(binding, (await lookAt(libvirt, dom, signal)).domain, true))
       return await this.startAnew(binding, dom, SPLIT, signal)
+    if (isPostCopy(binding)) {
+      await confirm(1, NO_COOKIE)
+      if (!(await this.#jobEnds(dom, signal))) return await this.startAnew(binding, dom, KEPT_JOB, signal)
+    }
     await records.write(uid, id, 'Failed', {
       reason: answer.reason ?? 'TargetFailed',
       message: answer.message ?? 'the target could not take the machine',
       endTime: new Date(clock.now()).toISOString(),
     })
-    await confirm(1, NO_COOKIE)
+    if (!isPostCopy(binding)) await confirm(1, NO_COOKIE)
   }
 
   /** Only to have the target ready sooner: it decides nothing by it, and does without. */

@@ -3,7 +3,7 @@
 import type { Clock } from '../../lib/clock.ts'
 
 /** An end takes moments; a busy host some seconds. */
-const STUCK_MS = 15_000
+export const STUCK_MS = 15_000
 
 export class StuckJobs {
   readonly #clock: Pick<Clock, 'monotonic'>

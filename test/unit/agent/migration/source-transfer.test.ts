@@ -8,6 +8,7 @@ import {
   ConnectDomainEventBlockJobStatus as DiskJob,
   DomainEventType,
   LibvirtError,
+  toParams,
 } from '../../../../lib/libvirt/index.ts'
 import type { HandoverAsk } from '../../../../schemas/index.ts'
 import { waitFor } from '../../../support/wait.ts'
@@ -19,18 +20,30 @@ const BEGUN = Buffer.from(
   `<qemu-migration>${WHO}<feature name='lockstate'/><nbd><disk target='sda'/></nbd></qemu-migration>\0`,
 )
 const PERFORMED = Buffer.from('performed')
+const RUNNING = { state: 1, reason: 5 }
+/** virDomainJobOperation. */
+const MIGRATION_OUT = 5
 const STOPPED = { kind: 'lifecycle', event: DomainEventType.SUSPENDED, detail: 1 }
 
-function world(disks: readonly string[]) {
+interface Trouble {
+  readonly postCopy?: boolean
+  /** What the target says when it is asked to finish. */
+  readonly answer?: 'Committed' | 'Failed'
+  /** Looks at which libvirt has a job of the guest, which runs here. */
+  readonly jobs?: number
+}
+
+function world(disks: readonly string[], { postCopy = false, answer = 'Committed', jobs }: Trouble = {}) {
   const order: string[] = []
   const asked: HandoverAsk[] = []
   const waiting: ((event: object) => void)[] = []
+  let looks = 0
   let perform: () => void = () => undefined
   let binding = {
     metadata: { name: uid, uid: 'binding' },
     spec: {
       subject: { resource: 'virtualmachines', namespace: 'default', name: 'web', uid },
-      migration: { id: 'm', side: 'Source', peer: { node: 'h2', url: 'https://h2' }, options: {} },
+      migration: { id: 'm', side: 'Source', peer: { node: 'h2', url: 'https://h2' }, options: { postCopy } },
     },
   } as unknown as MoveBinding
   const answers: Readonly<Record<string, () => unknown>> = {
@@ -39,7 +52,12 @@ function world(disks: readonly string[]) {
       new Promise((resolve) => {
         perform = () => resolve({ cookieOut: PERFORMED })
       }),
+    DomainGetJobStats: () =>
+      looks++ < (jobs ?? 0)
+        ? { type: 2, params: toParams({ operation: MIGRATION_OUT, data_processed: 1n }) }
+        : { type: 0, params: [] },
     DomainGetState: () => {
+      if (jobs !== undefined) return RUNNING
       throw new LibvirtError('DomainGetState', { code: 42, domain: 0, message: 'no domain', level: 2 } as never)
     },
   }
@@ -74,7 +92,7 @@ function world(disks: readonly string[]) {
         asked.push(ask)
         order.push(`ask ${ask.ask}`)
         if (ask.ask === 'prepare') return { phase: 'Prepared', address: 'tcp:10.0.0.2:49152', cookie: '' }
-        return { phase: ask.ask === 'finish' ? 'Committed' : 'Prepared' }
+        return { phase: ask.ask === 'finish' ? answer : 'Prepared' }
       },
     },
     clock: systemClock,
@@ -85,7 +103,8 @@ function world(disks: readonly string[]) {
   })
   const begin = async () => {
     moves.begin(binding, dom, new AbortController().signal, () => order.push('end'))
-    await waitFor('a transfer', 10, () => order.includes('DomainMigratePerform3Params') && waiting.length > 0)
+    const isWatched = () => postCopy || waiting.length > 0
+    await waitFor('a transfer', 10, () => order.includes('DomainMigratePerform3Params') && isWatched())
   }
   const tell = async (event: object) => {
     waiting.at(-1)?.(event)
@@ -136,4 +155,12 @@ it('tells it by the cookie of Perform when it has not seen the guest stop', asyn
   await one.end()
   expect(one.loads()).toEqual(['performed'])
   expect(one.order.indexOf('Finishing')).toBeLessThan(one.order.indexOf('ask finish'))
+})
+
+it('a post-copy that the target has not taken is Failed when libvirt has let the machine go, not before', async () => {
+  const one = world([], { postCopy: true, answer: 'Failed', jobs: 1 })
+  await one.begin()
+  await one.end()
+  const told = one.order.slice(one.order.indexOf('ask finish') + 1).filter((word) => !word.startsWith('DomainGet'))
+  expect(told).toEqual(['DomainMigrateConfirm3Params', 'DomainAbortJob', 'Failed', 'end'])
 })

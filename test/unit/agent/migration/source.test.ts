@@ -23,8 +23,8 @@ const SENT = { state: 5, reason: 4 }
 const MIGRATION_OUT = 5
 const signal = new AbortController().signal
 
-/** `sent`: bytes that libvirt counts, look after look; none: no job is under way. */
-function world(state: object, sent: readonly bigint[] = []) {
+/** `sent`: bytes that libvirt counts, look after look; none, or null: no job is under way. */
+function world(state: object, sent: readonly (bigint | null)[] = []) {
   const order: string[] = []
   const asked: HandoverAsk['ask'][] = []
   const clock = new ManualClock()
@@ -42,7 +42,7 @@ function world(state: object, sent: readonly bigint[] = []) {
     order.push(name)
     if (name !== 'DomainGetJobStats') return {}
     const data = sent[Math.min(looks++, sent.length - 1)]
-    return data === undefined
+    return data === undefined || data === null
       ? { type: 0, params: [] }
       : { type: 2, params: toParams({ operation: MIGRATION_OUT, data_processed: data }) }
   }
@@ -85,7 +85,9 @@ function world(state: object, sent: readonly bigint[] = []) {
     stopping: signal,
   })
   const pass = () => reconciler.reconcile(`/${uid}`, signal, { looking: () => undefined, log: silentLog })
-  return { moves, order, asked, clock, binding, pass }
+  /** Without its looks. */
+  const done = () => order.filter((name) => name !== 'DomainGetJobStats')
+  return { moves, order, done, asked, clock, binding, pass }
 }
 
 describe('the target is asked by a new agent', () => {
@@ -118,19 +120,35 @@ it.each([
 })
 
 it('lets a guest go on that is whole', async () => {
-  const { moves, order, binding } = world(HANDED)
+  const { moves, done, binding } = world(HANDED)
   await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)
-  expect(order).toEqual(['Failed TargetFailed', 'DomainResume'])
+  expect(done()).toEqual(['Failed TargetFailed', 'DomainResume'])
 })
 
+it.each([
+  ['that ends it when told to', [7n, 7n, null], ['DomainAbortJob', 'DomainAbortJob', 'Failed TargetFailed']],
+  ['that never ends it', [7n], [...Array(30).fill('DomainAbortJob'), 'DomainDestroyFlags', 'Failed PostCopyFailed']],
+])(
+  'a post-copy is over only when it is over for a libvirt %s: nobody looks after the job then',
+  async (_title, sent, order) => {
+    const { moves, done, asked, clock, binding } = world(GIVEN_BACK, sent)
+    const words = { reason: 'TargetFailed', message: 'the target could not take the machine' }
+    const kept = moves.keep(binding, dom, words, signal)
+    await clock.advance(20_000)
+    await kept
+    expect(done()).toEqual(order)
+    expect(asked).toEqual(['abort'])
+  },
+)
+
 it('a job that libvirt does not end, though QEMU has given the guest back, is told to end for a while, and then ended with the guest', async () => {
-  const { order, clock, pass } = world(GIVEN_BACK, [7n])
+  const { done: all, clock, pass } = world(GIVEN_BACK, [7n])
   let outcome = await pass()
   for (let passes = 0; outcome.kind !== 'done' && passes < 50; passes++) {
     await clock.advance(500)
     outcome = await pass()
   }
-  const done = order.filter((name) => name !== 'DomainGetJobStats')
+  const done = all()
   expect(done.slice(-2)).toEqual(['DomainDestroyFlags', 'Failed PostCopyFailed'])
   expect(new Set(done.slice(0, -2))).toEqual(new Set(['DomainAbortJob']))
   expect(clock.monotonic()).toBeGreaterThanOrEqual(15_000)
