@@ -121,6 +121,11 @@ export class EventRecorder {
     this.#writing ??= this.#write()
   }
 
+  /** Resolves when all that was recorded so far is stored, or was dropped. */
+  async stored(): Promise<void> {
+    await this.#writing
+  }
+
   async #write(): Promise<void> {
     await this.#options.clock.sleep(GATHER_MS, this.#stopping.signal).catch(() => undefined)
     while (this.#pending.size > 0) {

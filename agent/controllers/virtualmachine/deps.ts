@@ -22,7 +22,7 @@ export interface VirtualMachineDeps {
   readonly resources: Resources
   readonly libvirt: LibvirtCalls
   readonly clock: Clock
-  readonly events: Pick<EventRecorder, 'record'>
+  readonly events: Pick<EventRecorder, 'record' | 'stored'>
   readonly counts: Pick<Counts, 'inc'>
   readonly facts: HostFacts
   readonly volumes: Volumes

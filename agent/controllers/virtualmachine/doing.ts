@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../../lib/errors.ts'
+import { needsTpm } from '../../../lib/placement/requests.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import { requireStart } from '../../cluster/standing.ts'
 import { AGENT_EVENTS } from '../../events.ts'
 import { VM_CLEANUP, VMS } from '../../names.ts'
 import { plugIn } from '../../network/loose-ends.ts'
-import type { Assessment, Look } from './assess.ts'
+import { type Assessment, appliedSpec, type Look } from './assess.ts'
 import { effective } from './dependencies.ts'
 import type { VirtualMachineDeps } from './deps.ts'
 import { buildDomainPlan, domainName } from './domain-plan.ts'
@@ -98,7 +99,7 @@ export class Doing {
   }
 
   async #start(vm: VirtualMachine, berth: Assessment['berth'], look: Look, signal: AbortSignal): Promise<void> {
-    const { facts, seeds, network, shutdowns, standing } = this.#deps
+    const { facts, seeds, network, shutdowns, standing, events } = this.#deps
     const { uid, name } = vm.metadata
     const { dependencies: needs } = look
     if (needs.cpu === null || !('use' in facts.accelerator)) throw new Error('the start was planned without a CPU')
@@ -128,11 +129,13 @@ export class Doing {
       )
     shutdowns.delete(uid)
     requireStart(standing, uid)
-    const isTpmNew =
-      plan.tpm && berth.machineType !== undefined && look.view === null && !existsSync(this.#paths(uid).tpm)
+    if (plan.tpm && berth.machineType !== undefined && isTpmNew(look, this.#paths(uid).tpm)) {
+      // Once it runs nobody could see any more that it was new.
+      this.#tell(vm, 'NewTPM', `its TPM is new and empty: none of an earlier start is on ${facts.nodeName}`)
+      await events.stored()
+    }
     await this.#steps.start(dom, signal)
     this.#tell(vm, 'Started', `started on ${facts.nodeName}`)
-    if (isTpmNew) this.#tell(vm, 'NewTPM', `its TPM is new and empty: none of an earlier start is on ${facts.nodeName}`)
   }
 
   async #cleanUp(vm: VirtualMachine): Promise<void> {
@@ -164,4 +167,13 @@ export class Doing {
   #tell(vm: VirtualMachine, reason: keyof typeof AGENT_EVENTS.table, message: string): void {
     this.#deps.events.record(vm, AGENT_EVENTS.text(reason, message))
   }
+}
+
+/**
+ * None of the machine's TPM is here. One that had no TPM before has lost none; a definition that an earlier agent made for this start, and did not
+ * start, says nothing of an earlier one.
+ */
+function isTpmNew({ view }: Look, folder: string): boolean {
+  const before = appliedSpec(view)
+  return (before === null || needsTpm(before)) && !existsSync(folder)
 }

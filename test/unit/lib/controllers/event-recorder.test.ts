@@ -54,6 +54,22 @@ test('an event says what happened to which object, when, and who saw it', async 
   ])
 })
 
+test('who must not go on before what was recorded is stored can wait for it', async () => {
+  const { world, clock, recorder } = await setup()
+  const object = await secret(world, 'web')
+  await recorder.stored()
+  recorder.record(object, STARTED)
+  let isOver = false
+  const stored = recorder.stored().then(() => {
+    isOver = true
+    return eventsOf(world).length
+  })
+  await clock.advance(49)
+  expect(isOver).toBe(false)
+  await clock.advance(1)
+  expect(await stored).toBe(1)
+})
+
 test('the same text counts up one event, at once, later and after a restart; another text is another event', async () => {
   const dir = scratch()
   const { world, clock, recorder, flushed } = await setup({ dir })

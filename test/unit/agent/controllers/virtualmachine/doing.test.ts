@@ -1,4 +1,6 @@
 // Steps as they are done and told of. libvirt says what the test lets it say.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Assessment, Look } from '../../../../../agent/controllers/virtualmachine/assess.ts'
 import type { VirtualMachineDeps } from '../../../../../agent/controllers/virtualmachine/deps.ts'
@@ -8,6 +10,7 @@ import { Tries } from '../../../../../agent/controllers/virtualmachine/tries.ts'
 import type { EventText } from '../../../../../lib/controllers/event-text.ts'
 import { LibvirtError } from '../../../../../lib/libvirt/index.ts'
 import { aVm, FACTS, VM_UID } from '../../../../support/objects.ts'
+import { scratch } from '../../../../support/scratch.ts'
 
 const DETACH: DeviceStep = { do: 'detach-device', uid: 'd1', label: 'VirtualDisk data', alias: 'ua-data' }
 
@@ -28,8 +31,11 @@ function world() {
     standing: { mayStart: () => null },
     libvirt: { call },
     clock: { now: () => 1_000 },
-    events: { record: (_: unknown, { reason, message }: EventText) => told.push(`${reason}: ${message}`) },
-    folders: { nvram: '/nonexistent/nvram', console: '/nonexistent/console', tpm: '/nonexistent/tpm' },
+    events: {
+      record: (_: unknown, { reason, message }: EventText) => told.push(`${reason}: ${message}`),
+      stored: async () => void done.push(`stored ${told.map((words) => words.split(':')[0])}`),
+    },
+    folders: { nvram: '/nonexistent/nvram', console: '/nonexistent/console', tpm: scratch() },
     seeds: { remove: async (uid: string) => note('no seed of')(uid) },
     ledger: { release: note('ledger') },
     turns: { release: note('turns') },
@@ -80,19 +86,27 @@ it('a pass that is ended says nothing of the device that it was at', async () =>
   expect([one.told, one.tries.of(VM_UID).attempts.size]).toEqual([[], 0])
 })
 
+const RAN = { machineType: 'pc-q35-7.2' }
+const definedFor = (osType: string) => ({ observed: { metadata: { specJson: JSON.stringify({ osType }) } } })
+
 it.each([
-  ['that never ran', {}, null, false],
-  ['that ran elsewhere', { machineType: 'pc-q35-7.2' }, null, true],
-  ['that ran here', { machineType: 'pc-q35-7.2' }, {}, false],
-])('a Windows machine %s: a new TPM is told of where another one was', async (_title, berth, view, isTold) => {
+  ['that never ran', {}, null, false, false],
+  ['that ran elsewhere', RAN, null, false, true],
+  ['that ran elsewhere, and whose agent died before it started it here', RAN, definedFor('Windows'), false, true],
+  ['that ran here', RAN, definedFor('Windows'), true, false],
+  ['that ran here before it was one', RAN, definedFor('Generic'), false, false],
+])('a Windows machine %s: a new TPM is told of where another one was', async (_title, berth, view, isThere, isTold) => {
   const one = world()
+  if (isThere) mkdirSync(join(one.deps.folders.tpm, VM_UID))
   const cpu = { kind: 'host-model' } as const
   const dependencies = { cpu, devices: [], userData: null, coreFraction: '100%' }
   const look = { view, now: 1_000, epoch: 2, dependencies } as unknown as Look
   const windows = aVm({ spec: { osType: 'Windows' } })
   await one.doing.run(windows, { do: 'define-and-start' }, { berth } as Assessment, look, one.gone.signal)
+  expect(one.told.at(-1)).toBe('Started: started on h1')
   expect(one.told.filter((words) => words.startsWith('NewTPM: '))).toHaveLength(isTold ? 1 : 0)
-  expect(one.told[0]).toBe('Started: started on h1')
+  // On disk before it runs: an agent that dies then finds a TPM like any other.
+  if (isTold) expect(one.done.indexOf('stored NewTPM')).toBe(one.done.indexOf('DomainCreateWithFlags') - 1)
 })
 
 it('cleans up what is its own, and lets the object go last', async () => {
