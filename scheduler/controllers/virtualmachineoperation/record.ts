@@ -208,12 +208,17 @@ function goesOn(record: MigrationRecord, { told, inSync }: SideFacts): boolean {
 const isToTell = ({ options, resolution }: MigrationRecord): boolean =>
   options.postCopy === true && resolution === undefined
 
-/** A post-copy whose source does not send any more, and cannot say so itself: the target would wait for it without end. */
+/**
+ * A post-copy whose source cannot say that it does not send any more, or that it has ended its part of a guest that broke: the target would wait for
+ * it without end.
+ */
 function givenUp({ record, source, target, resolution }: RecordFacts): Remembered | null {
-  const waits = record.options.postCopy === true && target.told?.phase === 'Committed' && !target.told.endTime
+  const { told } = target
+  const isComing = told?.phase === 'Committed' && !told.endTime
+  const waits = record.options.postCopy === true && (isComing || isBrokenAt(target))
   if (!waits || record.resolution !== undefined) return null
   const why =
-    source.dead !== null
+    source.dead !== null && isComing
       ? `${record.from} is dead (${source.dead})`
       : resolution === 'KeepTarget'
         ? 'decided by hand'
@@ -221,9 +226,12 @@ function givenUp({ record, source, target, resolution }: RecordFacts): Remembere
   return why === null ? null : { migration: { ...record, resolution: 'KeepTarget', message: why } }
 }
 
+/** It is to start anew there, once the source has nothing of it any more. */
+export const isBrokenAt = ({ told }: SideFacts): boolean => told?.reason === 'PostCopyFailed'
+
 /** With post-copy the machine is the target's from when it begins; what of the guest was still to come may never do so. */
-const lossOf = ({ told }: SideFacts): Pick<MigrationRecord, 'reason' | 'message'> =>
-  told?.reason === 'PostCopyFailed' ? { reason: told.reason, message: told.message ?? '' } : {}
+const lossOf = (target: SideFacts): Pick<MigrationRecord, 'reason' | 'message'> =>
+  isBrokenAt(target) ? { reason: 'PostCopyFailed', message: target.told?.message ?? '' } : {}
 
 /** The target has it. The epoch goes above one that a decision for the source may have given. */
 function atTarget(facts: RecordFacts, more: Pick<MigrationRecord, 'resolution' | 'message'> = {}): Remembered {

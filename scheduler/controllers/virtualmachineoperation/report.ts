@@ -3,7 +3,7 @@
 import type { BindingMigrationStatus, MigrationRecord, VirtualMachineOperation } from '../../../schemas/index.ts'
 import type { NotMoved } from './conditions.ts'
 import type { SideFacts } from './facts.ts'
-import { isUnknown } from './record.ts'
+import { isBrokenAt, isUnknown } from './record.ts'
 
 type Phase = NonNullable<VirtualMachineOperation['status']>['phase']
 
@@ -57,7 +57,7 @@ export function reportOf(facts: ReportFacts): OperationReport {
     case 'Transferring':
       return isUnknown(facts) ? report(going, 'OutcomeUnknown', unknown(facts)) : transfer(going, record, source.told)
     case 'Committed':
-      return report(going, 'TargetResumed', left(record, source), 92)
+      return report(going, 'TargetResumed', isBrokenAt(target) ? broken(record, source) : left(record, source), 92)
   }
 }
 
@@ -114,6 +114,14 @@ const left = ({ from, to }: MigrationRecord, source: SideFacts): string =>
   source.silent
     ? `it runs on ${to}; ${from} does not answer and cleans up when it is back`
     : `it runs on ${to}; ${from} cleans up`
+
+/** One that was given up is not waited for. */
+const broken = ({ from, to, resolution }: MigrationRecord, source: SideFacts): string =>
+  resolution !== undefined
+    ? `it broke, and starts anew on ${to}; ${from} cleans up when it is back`
+    : source.silent
+      ? `it broke, and starts anew on ${to} when ${from}, which does not answer, has ended its part or is known dead, or berth migrate resolve decides`
+      : `it broke, and starts anew on ${to} when ${from} has ended its part`
 
 function failed({ reason, message = '' }: MigrationRecord): OperationReport {
   switch (reason) {

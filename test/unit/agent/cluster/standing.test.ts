@@ -13,7 +13,12 @@ const taken = { phase: 'Accepted', epoch: 1 } as const
 const moving = (side: 'Source' | 'Target', id = 'move'): Partial<HostBinding['spec']> => ({
   migration: { id, side, peer: { node: 'h2', url: 'https://h2:8750' }, epoch: 2, options: {} },
 })
-const at = (phase: string, id = 'move') => ({ ...taken, migration: { id, phase } }) as HostBinding['status'] & object
+const at = (phase: string, id = 'move', reason?: string) =>
+  ({ ...taken, migration: { id, phase, reason } }) as HostBinding['status'] & object
+const broken = at('Committed', 'move', 'PostCopyFailed')
+const givenUp = { migration: { ...moving('Target').migration, resolution: 'KeepTarget' } } as Partial<
+  HostBinding['spec']
+>
 
 it.each([
   ['owned and taken', aBinding({}, [], taken), null],
@@ -29,6 +34,9 @@ it.each([
   ['not moved at another time', aBinding(moving('Source'), [], at('Failed', 'earlier')), /about to begin/],
   ['coming', aBinding(moving('Target'), [], at('Finishing')), /moving here from h2/],
   ['come', aBinding(moving('Target'), [], at('Committed')), null],
+  ['broken on its way', aBinding(moving('Target'), [], broken), /broke on its way from h2.* when that host has ended/],
+  ['broken on its way, its source given up', aBinding(givenUp, [], broken), null],
+  ['broken on its way, its source over', aBinding({}, [], broken), null],
 ])('%s', (_, binding, words) => {
   const refusal = startRefusal(binding)
   if (words === null) expect(refusal).toBeNull()

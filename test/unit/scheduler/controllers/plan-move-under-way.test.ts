@@ -33,6 +33,7 @@ describe('a move under way', () => {
     operations: [move('move', {}, { metadata: { deletionTimestamp: SINCE, finalizers: ['berth/move'] } })],
   }
 
+  const BROKEN = told('Committed', { endTime: '2026-01-01T00:00:30Z', reason: 'PostCopyFailed', message: 'it broke' })
   const byHand = move('move', {}, { metadata: { annotations: { 'berth/migration-resolution': 'target' } } })
 
   it.each<[string, FactsOverrides, string | null, string | null]>([
@@ -311,7 +312,7 @@ describe('a move under way', () => {
       at('Committed', {
         sides: {
           h1: told('Cleaned'),
-          h2: told('Committed', { endTime: '2026-01-01T00:00:30Z', reason: 'PostCopyFailed', message: 'it broke' }),
+          h2: BROKEN,
         },
       }),
       'Cleaned',
@@ -332,6 +333,28 @@ describe('a move under way', () => {
       ),
       'Committed KeepTarget',
       'InProgress TargetResumed',
+    ],
+    [
+      'a post-copy that broke, whose source does not say that it has ended its part',
+      at('Committed', { sides: { h1: { silent: true, inSync: false }, h2: BROKEN } }, { options: { postCopy: true } }),
+      null,
+      'InProgress TargetResumed',
+    ],
+    [
+      'a post-copy that broke, whose source was given up by hand',
+      at(
+        'Committed',
+        { operations: [byHand], sides: { h1: { silent: true, inSync: false }, h2: BROKEN } },
+        { options: { postCopy: true } },
+      ),
+      'Committed KeepTarget',
+      'InProgress TargetResumed',
+    ],
+    [
+      'a post-copy that broke, whose source is dead',
+      at('Committed', { sides: { h1: { dead: 'fenced' }, h2: BROKEN } }, { options: { postCopy: true } }),
+      'Cleaned',
+      'Failed PostCopyFailed',
     ],
     [
       'a post-copy whose source was given up, and the target has said what became of it',
