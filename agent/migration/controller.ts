@@ -85,6 +85,7 @@ export class MigrationReconciler implements Reconciler {
       job: (await outgoingJob(libvirt, dom, signal)) !== null,
       stuck: this.#jobs.isStuck(uid, id),
       target: known?.id === id ? known.answer : null,
+      reason: recordOf(binding)?.reason ?? null,
       full: source.count < this.#deps.limits.maxOutgoing ? null : 'another machine is leaving this host',
     })
     switch (step.do) {
@@ -103,6 +104,7 @@ export class MigrationReconciler implements Reconciler {
         await source.abortJob(dom, signal)
         return again(ABORT_MS, 'the transfer of an earlier agent is being ended')
       case 'ask-target':
+        if (step.holdBack) await source.holdBack(binding, dom, signal)
         this.#answers.set(uid, { id, answer: await source.askTarget(binding, dom, signal) })
         return again(0, 'the target has answered')
       case 'keep':

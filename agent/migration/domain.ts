@@ -21,6 +21,8 @@ const UNDEFINE = 1 | 2 | 16
 /** What firmware and TPM keep: VIR_DOMAIN_UNDEFINE_NVRAM, _TPM; _KEEP_NVRAM, _KEEP_TPM. */
 const KEPT_BY_GUEST = { erased: 4 | 32, kept: 8 | 64 } as const
 const DESTROY_MS = 60_000
+/** Others wait for what comes of it. */
+const SUSPEND_MS = 5_000
 
 type Calls = LibvirtCalls | Pick<Dedicated, 'call'>
 
@@ -70,6 +72,11 @@ export async function sentBytes(libvirt: Calls, dom: DomainRef, signal: AbortSig
 /** "No job is active" is what was wanted. */
 export async function abortJob(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<void> {
   await libvirt.call('DomainAbortJob', { dom }, { signal }).catch(tolerate)
+}
+
+/** Its processors stand still afterwards. */
+export async function suspend(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<void> {
+  await libvirt.call('DomainSuspend', { dom }, { signal, timeoutMs: SUSPEND_MS })
 }
 
 export async function resume(libvirt: Calls, dom: DomainRef, signal: AbortSignal): Promise<void> {

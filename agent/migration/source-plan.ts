@@ -26,6 +26,8 @@ export interface SourceSeen {
   readonly stuck: boolean
   /** What the target has answered since; null when it was not asked, Undecided when it did not answer or has not decided. */
   readonly target: 'Committed' | 'Failed' | 'Undecided' | null
+  /** Why it failed, as far as that is remembered. */
+  readonly reason: string | null
   /** Why no transfer may begin now; null when one may. */
   readonly full: string | null
 }
@@ -35,7 +37,8 @@ export type SourceStep =
   | { readonly do: 'wait'; readonly afterMs: number; readonly why: string }
   | { readonly do: 'transfer' }
   | { readonly do: 'abort-job' }
-  | { readonly do: 'ask-target' }
+  /** `holdBack`: the target may have the guest, and QEMU lets it go on here: stop it first. */
+  | { readonly do: 'ask-target'; readonly holdBack: boolean }
   /** The guest is here: let it go on if it was handed, end it if it is split, and remember why it did not move. */
   | { readonly do: 'keep'; readonly reason: string; readonly message: string }
   /** The guest may have run elsewhere: end the copy that waits here, and its run policy starts it from its disks. */
@@ -43,6 +46,8 @@ export type SourceStep =
   /** The guest is at the target: end this copy, remember it. */
   | { readonly do: 'end-here'; readonly phase: 'Committed' | 'Cleaned' }
 
+/** Somebody had paused it before it was to go. */
+const NOT_RUNNING = 'SourceNotRunning'
 const SLOT_MS = 1_000
 const ASK_MS = 2_000
 
@@ -66,11 +71,22 @@ export function planSource(seen: SourceSeen): SourceStep {
       return { do: 'nothing' }
     case 'Failed':
       if (seen.job && domain !== 'split') return { do: 'abort-job' }
-      return (domain === 'handed' || domain === 'split') && spec.resolution !== 'KeepTarget'
+      return (domain === 'handed' || domain === 'split' || isHeldBack(seen)) && spec.resolution !== 'KeepTarget'
         ? { do: 'keep', reason: '', message: '' }
         : { do: 'nothing' }
   }
 }
+
+/** Whether one that is paused was so for want of an answer of the target. */
+export const isHeldBack = ({
+  phase,
+  spec,
+  domain,
+  reason,
+}: Pick<SourceSeen, 'phase' | 'spec' | 'domain' | 'reason'>): boolean =>
+  domain === 'paused' &&
+  spec.options.postCopy === true &&
+  (phase === 'Finishing' || (phase === 'Failed' && reason !== NOT_RUNNING))
 
 function planBegin({ spec, domain, job, full }: SourceSeen): SourceStep {
   if (spec.cancel === true) return { do: 'keep', reason: 'Aborted', message: 'it was called off before the transfer' }
@@ -81,7 +97,7 @@ function planBegin({ spec, domain, job, full }: SourceSeen): SourceStep {
   if (domain !== 'running')
     return {
       do: 'keep',
-      reason: 'SourceNotRunning',
+      reason: NOT_RUNNING,
       message: 'the guest does not run here: there is nothing to move live',
     }
   return full === null ? { do: 'transfer' } : { do: 'wait', afterMs: SLOT_MS, why: full }
@@ -113,8 +129,9 @@ function planFinishing(seen: SourceSeen): SourceStep {
       reason: 'StartedAnew',
       message: `${spec.peer.node} was asked to take the guest and may have run it: it starts anew from its disks`,
     }
-  if (target === null) return { do: 'ask-target' }
-  const held = domain === 'handed' || domain === 'split' ? '; the guest stays paused here' : ''
+  // QEMU lets the guest go on by itself where its post-copy broke at the very end: the target may have all of it by then.
+  if (target === null) return { do: 'ask-target', holdBack: domain === 'running' && spec.options.postCopy === true }
+  const held = domain === 'handed' || domain === 'split' || domain === 'paused' ? '; the guest stays paused here' : ''
   return {
     do: 'wait',
     afterMs: ASK_MS,

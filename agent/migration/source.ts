@@ -15,10 +15,10 @@ import type { Log } from '../log.ts'
 import { arrivalCookie } from './arrival-cookie.ts'
 import type { GivenUp } from './broken.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
-import { abortJob, end, erase, lookAt, outgoingJob, resume, sentBytes } from './domain.ts'
+import { abortJob, end, erase, lookAt, outgoingJob, resume, sentBytes, suspend } from './domain.ts'
 import { PeerSilent, type Peers } from './peers.ts'
 import { type MoveBinding, type Records, recordOf } from './records.ts'
-import type { SourceDomain } from './source-plan.ts'
+import { isHeldBack, type SourceDomain } from './source-plan.ts'
 import { STUCK_MS } from './stuck-jobs.ts'
 import { type Sent, Stopped, watchTransfer } from './transfer.ts'
 
@@ -147,8 +147,23 @@ export class SourceMoves {
         endTime: new Date(clock.now()).toISOString(),
       })
     const { domain } = await lookAt(libvirt, dom, signal)
-    if (domain === 'handed') await resume(libvirt, dom, signal)
+    const { phase = null, reason = null } = record ?? {}
+    const isOurs = isHeldBack({ phase, reason, domain, spec: binding.spec.migration })
+    if (domain === 'handed' || isOurs) await resume(libvirt, dom, signal)
     await this.#tellTarget(binding, signal)
+  }
+
+  /** QEMU lets the guest go on here although the target was asked to take it. A libvirt that refuses to stop it does not keep the target from being asked. */
+  async holdBack({ metadata: { name: uid } }: MoveBinding, dom: DomainRef, signal: AbortSignal): Promise<void> {
+    const { libvirt, log } = this.#deps
+    log.warn(
+      { uid },
+      'migration: post-copy broke, and QEMU lets the guest go on here: it is stopped until the target answers',
+    )
+    await suspend(libvirt, dom, signal).catch((error: unknown) => {
+      if (signal.aborted) throw error
+      log.warn({ uid, err: error }, `migration: the guest is not stopped: ${messageOf(error)}`)
+    })
   }
 
   /** What waits here cannot go on: it ends before it is decided that the machine is here. */
@@ -278,12 +293,13 @@ export class SourceMoves {
     return (await sentBytes(libvirt, dom, signal)) === sent
   }
 
-  /** Looks until the target has answered, and tells it when it waits in vain. Never rejects. */
+  /** Looks until the target has answered: tells it when it waits in vain, and holds back a guest that QEMU lets go on. Never rejects. */
   async #tellLoss(binding: MoveBinding, dom: DomainRef, until: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps
+    const { libvirt, clock, log } = this.#deps
     while (!until.aborted)
       try {
         await clock.sleep(TICK_MS, until)
+        if ((await lookAt(libvirt, dom, until)).domain === 'running') await this.holdBack(binding, dom, until)
         if (await this.#hasLost(dom, until)) await this.#ask(binding, 'lost', {}, until, CALL_MS)
       } catch (error) {
         if (!until.aborted) log.info({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`)

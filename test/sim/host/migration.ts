@@ -70,6 +70,7 @@ export class Migrations {
         job: machine.sends(uid),
         stuck: false,
         target,
+        reason: recordOf(binding)?.reason ?? null,
         full: null,
       })
     }

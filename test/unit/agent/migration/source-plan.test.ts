@@ -9,11 +9,14 @@ const seen: SourceSeen = {
   job: false,
   stuck: false,
   target: null,
+  reason: null,
   full: null,
 }
+const BY_POST_COPY = { options: { postCopy: true } }
 const said = (change: Partial<SourceSeen> & { readonly asked?: Partial<SourceSeen['spec']> }) => {
   const { asked = {}, ...more } = change
   const step = planSource({ ...seen, ...more, spec: { ...seen.spec, ...asked } })
+  if (step.do === 'ask-target' && step.holdBack) return 'ask-target and hold back'
   return 'reason' in step ? `${step.do} ${step.reason}`.trim() : 'phase' in step ? `${step.do} ${step.phase}` : step.do
 }
 
@@ -116,6 +119,32 @@ describe('the source of a migration', () => {
       'keep TargetFailed',
     ],
     ['has failed and holds a part of the guest', { phase: 'Failed', domain: 'split', job: true }, 'keep'],
+    [
+      'has the guest back from a post-copy, and does not know whether the target has it',
+      { phase: 'Finishing', asked: BY_POST_COPY },
+      'ask-target and hold back',
+    ],
+    ['has it back by another move', { phase: 'Finishing' }, 'ask-target'],
+    [
+      'holds it back, and hears nothing',
+      { phase: 'Finishing', domain: 'paused', target: 'Undecided', asked: BY_POST_COPY },
+      'wait',
+    ],
+    [
+      'holds it back, and hears that the target has it',
+      { phase: 'Finishing', domain: 'paused', target: 'Committed', asked: BY_POST_COPY },
+      'end-here Committed',
+    ],
+    [
+      'was killed before it let go on what it held back',
+      { phase: 'Failed', domain: 'paused', reason: 'Interrupted', asked: BY_POST_COPY },
+      'keep',
+    ],
+    [
+      'has failed, and has a guest that a person paused',
+      { phase: 'Failed', domain: 'paused', reason: 'SourceNotRunning', asked: BY_POST_COPY },
+      'nothing',
+    ],
     ['has failed while libvirt still sends', { phase: 'Failed', job: true }, 'abort-job'],
     ['has failed and runs on', { phase: 'Failed' }, 'nothing'],
   ] as const)('%s', (_title, change, expected) => {

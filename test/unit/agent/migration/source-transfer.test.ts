@@ -29,11 +29,13 @@ interface Trouble {
   readonly postCopy?: boolean
   /** What the target says when it is asked to finish. */
   readonly answer?: 'Committed' | 'Failed'
+  /** So long it does not. */
+  readonly answerMs?: number
   /** Looks at which libvirt has a job of the guest, which runs here. */
   readonly jobs?: number
 }
 
-function world(disks: readonly string[], { postCopy = false, answer = 'Committed', jobs }: Trouble = {}) {
+function world(disks: readonly string[], { postCopy = false, answer = 'Committed', answerMs = 0, jobs }: Trouble = {}) {
   const order: string[] = []
   const asked: HandoverAsk[] = []
   const waiting: ((event: object) => void)[] = []
@@ -92,6 +94,7 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
         asked.push(ask)
         order.push(`ask ${ask.ask}`)
         if (ask.ask === 'prepare') return { phase: 'Prepared', address: 'tcp:10.0.0.2:49152', cookie: '' }
+        if (ask.ask === 'finish') await systemClock.sleep(answerMs)
         return { phase: ask.ask === 'finish' ? answer : 'Prepared' }
       },
     },
@@ -163,4 +166,14 @@ it('a post-copy that the target has not taken is Failed when libvirt has let the
   await one.end()
   const told = one.order.slice(one.order.indexOf('ask finish') + 1).filter((word) => !word.startsWith('DomainGet'))
   expect(told).toEqual(['DomainMigrateConfirm3Params', 'DomainAbortJob', 'Failed', 'end'])
+})
+
+it('stops a guest that QEMU lets go on while the target has not said whether it has it', async () => {
+  const one = world([], { postCopy: true, answer: 'Failed', answerMs: 1_200, jobs: 0 })
+  await one.begin()
+  await one.end()
+  const [asked, stopped, failed] = ['ask finish', 'DomainSuspend', 'Failed'].map((each) => one.order.indexOf(each))
+  expect(asked).toBeGreaterThan(0)
+  expect(stopped).toBeGreaterThan(asked ?? 0)
+  expect(failed).toBeGreaterThan(stopped ?? 0)
 })

@@ -13,6 +13,8 @@ const uid = '11111111-2222-4333-8444-555555555555'
 const dom = { name: 'default.web', uuid: new Uint8Array(16), id: -1 } as never
 /** virDomainState and virDomainPausedReason, or virDomainRunningReason. */
 const GIVEN_BACK = { state: 1, reason: 5 }
+/** virDomainPausedReason: by a client. */
+const BY_HAND = { state: 3, reason: 1 }
 const HANDED = { state: 3, reason: 2 }
 const BY_POST_COPY = { state: 3, reason: 12 }
 const BROKEN = { state: 3, reason: 13 }
@@ -125,6 +127,16 @@ it('lets a guest go on that is whole', async () => {
   expect(done()).toEqual(['Failed TargetFailed', 'DomainResume'])
 })
 
+it('stops a guest that QEMU lets go on while nobody knows whether the target has it, and lets it go on when the target has not', async () => {
+  const { moves, done, asked, binding } = world(GIVEN_BACK)
+  await moves.holdBack(binding, dom, signal)
+  expect(done()).toEqual(['DomainSuspend'])
+  expect(asked).toEqual([])
+  const held = world(BY_HAND)
+  await held.moves.keep(held.binding, dom, { reason: 'TargetFailed', message: 'it has not taken it' }, signal)
+  expect(held.done()).toEqual(['Failed TargetFailed', 'DomainResume'])
+})
+
 it.each([
   ['that ends it when told to', [7n, 7n, null], ['DomainAbortJob', 'DomainAbortJob', 'Failed TargetFailed']],
   ['that never ends it', [7n], [...Array(30).fill('DomainAbortJob'), 'DomainDestroyFlags', 'Failed PostCopyFailed']],
@@ -150,6 +162,7 @@ it('a job that libvirt does not end, though QEMU has given the guest back, is to
   }
   const done = all()
   expect(done.slice(-2)).toEqual(['DomainDestroyFlags', 'Failed PostCopyFailed'])
-  expect(new Set(done.slice(0, -2))).toEqual(new Set(['DomainAbortJob']))
+  expect(done[0]).toBe('DomainSuspend')
+  expect(new Set(done.slice(1, -2))).toEqual(new Set(['DomainAbortJob']))
   expect(clock.monotonic()).toBeGreaterThanOrEqual(15_000)
 })
