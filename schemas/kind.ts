@@ -9,6 +9,8 @@ export interface PrinterColumn {
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
   /** Kubernetes JSONPath subset as DVP's CRDs use it: `.status.phase`, `.status.conditions[?(@.type=='Ready')].status`. */
   readonly jsonPath: string
+  /** Words that no path can give; they are shown in the place of what `jsonPath` finds. Pure. */
+  readonly words?: (object: KubeObject) => string
   /** 0 is always shown, 1 only with `-o wide`. */
   readonly priority: 0 | 1
 }

@@ -49,7 +49,7 @@ export async function join(ask: JoinRequestAsk, deps: JoinDeps, signal: AbortSig
   try {
     const host = { node, url, addresses, version, csr: own.csr, qemuCsr: qemu.csr }
     const time = new Date(clock.now()).toISOString()
-    const granted = await askScheduler(client, 'Join', { ...host, machine, time }, signal)
+    const granted = await askScheduler(client, 'Join', { ...host, machine, time }, signal).catch(tokenRefused)
     return {
       node,
       server: server.origin,
@@ -62,6 +62,12 @@ export async function join(ask: JoinRequestAsk, deps: JoinDeps, signal: AbortSig
   } finally {
     await client.close()
   }
+}
+
+/** The host itself is authorized: a caller that is told 401 would look for a login of its own. */
+function tokenRefused(error: unknown): never {
+  if (!(error instanceof ApiError) || error.reason !== 'Unauthorized') throw error
+  throw new ApiError('Forbidden', `the scheduler says: ${error.message}. berth node token create makes another`)
 }
 
 /** New keys and certificates for a member. @throws ApiError, UnreachableError */

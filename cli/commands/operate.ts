@@ -3,7 +3,7 @@
 import { printedName, type ResourceInfo } from '../../lib/client/paths.ts'
 import type { Condition, KubeObject } from '../../lib/object.ts'
 import { oneLine } from '../format/text.ts'
-import { print } from '../io.ts'
+import { type Io, note, print } from '../io.ts'
 import type { Session } from '../session.ts'
 import { waitFor } from '../wait.ts'
 
@@ -29,6 +29,8 @@ export interface OperationExtras {
 const GROUP = 'virtualization.deckhouse.io'
 const KIND = `virtualmachineoperations.${GROUP}`
 const ENDS = ['Completed', 'Failed', 'Superseded']
+/** What holds an operation up is said when it has done so for about this long: most are over before. */
+const SAY_AFTER_MS = 2_000
 
 /** Without `--wait` it returns as soon as the operation has begun, or was refused. */
 export const operate =
@@ -54,6 +56,7 @@ export const operate =
     print(io, `${name} created`)
 
     let last = made
+    const saying = sayWhy(io, () => last)
     const isOver = (phase: string) => ENDS.includes(phase) || (!options.wait && phase === 'InProgress')
     const ended = await waitFor<Operation>(client, {
       resource,
@@ -64,12 +67,27 @@ export const operate =
         if (object !== null) last = object
         return object === null || isOver(phaseOf(object))
       },
-    })
+    }).finally(saying.end)
     const phase = phaseOf(last)
     if (!ended) throw new Error(`${name} is ${phase} after ${options.timeout / 1000} s and goes on${why(last)}`)
     if (phase === 'Failed' || phase === 'Superseded') throw new Error(`${type} of ${vm}: ${phase}${why(last)}`)
     print(io, `${type} of ${vm}: ${phase}`)
   }
+
+/** Says on the standard error what an operation waits for, and again when that has changed. */
+function sayWhy(io: Io, now: () => Operation): { end(): void } {
+  let seen = ''
+  let said = ''
+  const timer = setInterval(() => {
+    const words = why(now())
+    if (words === seen && words !== said) {
+      said = words
+      if (words !== '') note(io, `${phaseOf(now())}${words}`)
+    }
+    seen = words
+  }, SAY_AFTER_MS)
+  return { end: () => clearInterval(timer) }
+}
 
 function draft(resource: ResourceInfo, type: Type, vm: string, namespace: string, { force }: OperateOptions) {
   return {

@@ -1,8 +1,9 @@
 // core/v1 Node: a host. Its agent writes the status; people write labels, taints and `unschedulable`.
 import Type from 'typebox'
-import { AGE, column, conditionStatus, wideColumn } from '../columns.ts'
+import { AGE, column, wideColumn } from '../columns.ts'
 import type { KindDef } from '../kind.ts'
 import { dnsSubdomain } from '../names.ts'
+import { rolesWords, statusWords } from './node-columns.ts'
 import { NODE_RULES } from './node-rules.ts'
 import { type Node, Spec, Status } from './node-schema.ts'
 
@@ -20,8 +21,8 @@ export const NODE: KindDef = {
       name: 'v1',
       schema: Type.Object({ spec: Type.Optional(Spec), status: Type.Optional(Status) }),
       columns: [
-        column('Ready', conditionStatus('Ready')),
-        column('Unschedulable', '.spec.unschedulable', 'boolean'),
+        { ...column('Status', ".status.conditions[?(@.type=='Ready')].status"), words: statusWords },
+        { ...column('Roles', '.metadata.labels'), words: rolesWords },
         column('CPU', '.status.allocatable.cpu'),
         column('Memory', '.status.allocatable.memory'),
         AGE,

@@ -11,7 +11,7 @@ export type IncludeObject = 'None' | 'Metadata' | 'Object'
 interface Column {
   readonly definition: JsonObject
   readonly type: PrinterColumn['type']
-  readonly path: JsonPath
+  readonly find: JsonPath
 }
 
 const NAME: PrinterColumn = { name: 'Name', type: 'string', jsonPath: '.metadata.name', priority: 0 }
@@ -33,7 +33,7 @@ export class TablePrinter {
         priority: column.priority,
       },
       type: column.type,
-      path: compileJsonPath(column.jsonPath),
+      find: findOf(column),
     }))
   }
 
@@ -68,8 +68,12 @@ export class TablePrinter {
   }
 }
 
-function cell({ type, path }: Column, object: KubeObject, now: number): unknown {
-  const [value] = path(object)
+function findOf({ jsonPath, words }: PrinterColumn): JsonPath {
+  return words === undefined ? compileJsonPath(jsonPath) : (object) => [words(object as KubeObject)]
+}
+
+function cell({ type, find }: Column, object: KubeObject, now: number): unknown {
+  const [value] = find(object)
   if (value === undefined || value === null) return null
   if (type === 'date') return humanAge(value, now)
   if (type === 'string') return typeof value === 'object' ? JSON.stringify(value) : String(value)

@@ -19,7 +19,15 @@ export const CPU_MODEL: NodeFilter = {
       const missing = features.filter((feature) => !Object.hasOwn(labels, `${CPU_FEATURE_LABEL}/${feature}`))
       return missing.length === 0
         ? null
-        : refuse(name, 'CPU features are missing', `the node's CPU lacks ${missing.join(', ')}`)
+        : refuse(name, lackWords(missing), `the node's CPU lacks ${missing.join(', ')}`)
     }
   },
+}
+
+const NAMED = 3
+
+/** `without the CPU features vmx, avx512f` */
+function lackWords(missing: readonly string[]): string {
+  const more = missing.length > NAMED ? ` and ${missing.length - NAMED} more` : ''
+  return `without the CPU feature${missing.length === 1 ? '' : 's'} ${missing.slice(0, NAMED).join(', ')}${more}`
 }

@@ -80,3 +80,15 @@ it('time that runs out is an error that says where it stands', async () => {
   expect(code).toBe(1)
   expect(err).toMatch(/is Pending after 0\.3 s and goes on\n$/)
 })
+
+it('says what an operation waits for while it waits, once', async () => {
+  const going = bench.begin(['restart', 'web'])
+  const made = await play('Restart', [
+    { phase: 'Pending', ...completed('False', 'NotReadyToBeExecuted', 'waits for h2: it has not renewed its lease') },
+  ])
+  const told = 'Pending: waits for h2: it has not renewed its lease (NotReadyToBeExecuted)\n'
+  await expect.poll(() => going.err(), { timeout: 10_000 }).toBe(told)
+  const target = { namespace: 'default', name: made.metadata.name, uid: made.metadata.uid }
+  await bench.server.resources.modifyStatus(VMOPS, target, () => ({ phase: 'InProgress' }))
+  expect(await going.ended).toMatchObject({ code: 0, err: told })
+}, 15_000)

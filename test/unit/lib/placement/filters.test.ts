@@ -4,6 +4,7 @@ import {
   type Ask,
   type ClassRoom,
   type Cluster,
+  decide,
   explain,
   type NodeFacts,
   type VmFacts,
@@ -89,6 +90,18 @@ describe('CPU models and features', () => {
       reasons: ['the VM runs with the CPU of its host (EPYC), and the node has another one'],
     },
   ])
+})
+
+it('names features that are missing also in the sentence about all hosts, three at most', () => {
+  const cluster = clusterOf([host('h1'), host('h2')])
+  const said = (features: readonly string[]) => {
+    const decision = decide(cluster, { vm: machine('new', { cpu: { features } }) })
+    return decision.message
+  }
+  expect(said(['avx'])).toBe('0/2 nodes: 2 without the CPU feature avx')
+  expect(said(['aes', 'avx', 'vmx', 'x2apic', 'xsave'])).toBe(
+    '0/2 nodes: 2 without the CPU features aes, avx, vmx and 2 more',
+  )
 })
 
 describe('accelerator', () => {
