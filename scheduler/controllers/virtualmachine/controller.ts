@@ -186,7 +186,7 @@ export class VmPlacement {
         const missing = missingWords(vm, this.#deps.reader)
         if (missing === null) {
           this.waits.begin(key)
-          this.#pool.add(key, groupKeyOf(vm))
+          this.#pool.add(key, groupKeyOf(vm), this.#deps.priorityOf(vm).priority)
           return
         }
         this.#pool.remove(key)

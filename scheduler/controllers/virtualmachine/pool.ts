@@ -1,5 +1,6 @@
 // Machines that wait for a host. One that found none waits until something changes that could help it; a change helps all of them at once,
-// so looks are gathered in rounds, and machines that ask for the same are judged once in a round. Of a group all are tried when one is.
+// so looks are gathered in rounds, and machines that ask for the same are judged once in a round. Of a group all are tried when one is. Room that
+// came is offered to those that are more important first, also when only a new one is tried: what makes room for another must not take it again.
 import type { Clock } from '../../../lib/clock.ts'
 
 export interface PoolDeps {
@@ -23,6 +24,7 @@ export class Pool {
   readonly #waiting = new Set<string>()
   /** By key, the group of each that has one. */
   readonly #groups = new Map<string, string>()
+  readonly #priorities = new Map<string, number>()
   /** Groups that one has joined, left, or changed in: those of it that wait are to be tried. */
   readonly #changed = new Set<string>()
   readonly #stopping = new AbortController()
@@ -48,11 +50,12 @@ export class Pool {
     return this.#fresh.size + this.#waiting.size
   }
 
-  /** It is to be placed, or has changed; with the group that it is placed with. */
-  add(key: string, group: string | null): void {
+  /** It is to be placed, or has changed; with the group that it is placed with, and how important it is. */
+  add(key: string, group: string | null, priority = 0): void {
     this.#leave(key)
     this.#waiting.delete(key)
     this.#fresh.add(key)
+    this.#priorities.set(key, priority)
     if (group !== null) {
       this.#groups.set(key, group)
       this.#changed.add(group)
@@ -64,6 +67,7 @@ export class Pool {
   remove(key: string): void {
     this.#fresh.delete(key)
     this.#waiting.delete(key)
+    this.#priorities.delete(key)
     this.#leave(key)
   }
 
@@ -100,7 +104,7 @@ export class Pool {
       }
       await clock.sleep(GATHER_MS, signal).catch(() => undefined)
       if (signal.aborted) return
-      const keys = [...this.#fresh, ...(again ? this.#waiting : this.#ofChangedGroups())]
+      const keys = [...this.#fresh, ...(again ? this.#waiting : this.#withFresh())]
       this.#fresh.clear()
       this.#changed.clear()
       if (again) {
@@ -114,9 +118,13 @@ export class Pool {
     }
   }
 
-  #ofChangedGroups(): string[] {
-    if (this.#changed.size === 0) return []
-    return [...this.#waiting].filter((key) => this.#changed.has(this.#groups.get(key) ?? ''))
+  /** Those that wait and are tried with the new ones: of groups that changed, and while there is hope those that are more important than a new one. */
+  #withFresh(): string[] {
+    const priorityOf = (key: string) => this.#priorities.get(key) ?? 0
+    let least = Number.POSITIVE_INFINITY
+    if (this.#hope) for (const key of this.#fresh) least = Math.min(least, priorityOf(key))
+    if (this.#changed.size === 0 && least === Number.POSITIVE_INFINITY) return []
+    return [...this.#waiting].filter((key) => priorityOf(key) > least || this.#changed.has(this.#groups.get(key) ?? ''))
   }
 
   /** Until something comes, or so long. */

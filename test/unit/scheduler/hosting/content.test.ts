@@ -13,9 +13,7 @@ import {
   type VirtualMachineClass,
 } from '../../../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, NODES, VM_CLASSES, VMS } from '../../../../schemas/resources.ts'
-import { ClusterWorld, createVm, runningWords, type SchedulerWorld, vmOf } from './world.ts'
-
-const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
+import { ClusterWorld, createVm, PATIENT, runningWords, type SchedulerWorld, soon, vmOf } from './world.ts'
 
 const createImage = ({ resources }: SchedulerWorld) =>
   resources.create<ClusterVirtualImage>(CLUSTER_IMAGES, {
@@ -45,7 +43,7 @@ const hostOf = (world: SchedulerWorld, name: string) =>
 const ready = (world: SchedulerWorld, count: number) =>
   soon(() => world.hosting.placement.cluster.hosts.filter(({ facts }) => facts.notReady === null).length).toBe(count)
 
-it('an image is imported by one host and copied by those that need it', async () => {
+it('an image is imported by one host and copied by those that need it', PATIENT, async () => {
   const cluster = new ClusterWorld()
   const agents = [await cluster.agent('h1'), await cluster.agent('h2'), await cluster.agent('h3')]
   const world = await cluster.scheduler()
@@ -75,27 +73,31 @@ it('an image is imported by one host and copied by those that need it', async ()
   expect(told()).toHaveLength(2)
 })
 
-it('a disk that no machine names is made where its image is, and one that a machine names where that goes', async () => {
-  const cluster = new ClusterWorld()
-  for (const node of ['h1', 'h2']) await cluster.agent(node)
-  const world = await cluster.scheduler()
-  await ready(world, 2)
-  await createImage(world)
-  await soon(() => imageOf(world)?.status?.phase).toBe('Ready')
-  const [importer] = clusterStatusOf<ClusterImageStatus>(imageOf(world)).nodes ?? []
-  await world.resources.recreate(DISKS, disk('alone', EARLIER, fromImage) as never)
-  await soon(() => hostOf(world, 'alone')).toBe(importer)
-  await soon(() => diskOf(world, 'alone')?.status?.phase).toBe('Ready')
-  // Its machine follows it.
-  await createVm(world, 'late', { disks: ['alone'] })
-  await soon(() => vmOf(world, 'late')?.status?.nodeName).toBe(importer)
-  await createVm(world, 'never', { cores: 64 })
-  const words = () => diskOf(world, 'never-root')?.status?.conditions?.find(({ type }) => type === 'Ready')?.message
-  await soon(words).toBe('the disk is made where default/never gets its place')
-  expect(hostOf(world, 'never-root')).toBeUndefined()
-})
+it(
+  'a disk that no machine names is made where its image is, and one that a machine names where that goes',
+  PATIENT,
+  async () => {
+    const cluster = new ClusterWorld()
+    for (const node of ['h1', 'h2']) await cluster.agent(node)
+    const world = await cluster.scheduler()
+    await ready(world, 2)
+    await createImage(world)
+    await soon(() => imageOf(world)?.status?.phase).toBe('Ready')
+    const [importer] = clusterStatusOf<ClusterImageStatus>(imageOf(world)).nodes ?? []
+    await world.resources.recreate(DISKS, disk('alone', EARLIER, fromImage) as never)
+    await soon(() => hostOf(world, 'alone')).toBe(importer)
+    await soon(() => diskOf(world, 'alone')?.status?.phase).toBe('Ready')
+    // Its machine follows it.
+    await createVm(world, 'late', { disks: ['alone'] })
+    await soon(() => vmOf(world, 'late')?.status?.nodeName).toBe(importer)
+    await createVm(world, 'never', { cores: 64 })
+    const words = () => diskOf(world, 'never-root')?.status?.conditions?.find(({ type }) => type === 'Ready')?.message
+    await soon(words).toBe('the disk is made where default/never gets its place')
+    expect(hostOf(world, 'never-root')).toBeUndefined()
+  },
+)
 
-it('says which host imports, or why none does, while no host speaks', async () => {
+it('says which host imports, or why none does, while no host speaks', PATIENT, async () => {
   const world = await new ClusterWorld().scheduler()
   await createImage(world)
   const words = () => imageOf(world)?.status?.conditions?.find(({ type }) => type === 'Ready')?.message
@@ -103,7 +105,7 @@ it('says which host imports, or why none does, while no host speaks', async () =
   expect(imageOf(world)?.status?.phase).toBe('Pending')
 })
 
-describe('a class of the type Discovery', () => {
+describe('a class of the type Discovery', PATIENT, () => {
   const label = (features: string) =>
     Object.fromEntries(
       features.split(' ').map((name) => [`cpu-feature.node.virtualization.deckhouse.io/${name}`, 'true']),

@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest'
 import { parseWhatIf } from '../../../../cli/commands/explain.ts'
 import { explained } from '../../../../scheduler/placement/explain.ts'
-import { ClusterWorld, createVm, vmOf } from './world.ts'
+import { ClusterWorld, createVm, PATIENT, soon, vmOf } from './world.ts'
 
-it('lists every host with its score or all its reasons, and changes nothing by a what-if', async () => {
+it('lists every host with its score or all its reasons, and changes nothing by a what-if', PATIENT, async () => {
   const cluster = new ClusterWorld()
   for (const [node, cpu] of [
     ['h1', 8],
@@ -14,7 +14,7 @@ it('lists every host with its score or all its reasons, and changes nothing by a
     await cluster.agent(node, { cpu })
   const world = await cluster.scheduler()
   const ready = () => world.hosting.placement.cluster.hosts.filter(({ facts }) => facts.notReady === null).length
-  await expect.poll(ready, { timeout: 8_000 }).toBe(3)
+  await soon(ready).toBe(3)
   const machine = await createVm(world, 'web', { cores: 2, runPolicy: 'AlwaysOff' })
   const ask = (question: object) => explained(question, 'default', world.hosting.explaining)
   const now = ask({ name: 'web' })
@@ -48,6 +48,6 @@ it.each([
   expect(parseWhatIf(words)).toEqual(meant)
 })
 
-it('refuses words that mean nothing', () => {
+it('refuses words that mean nothing', PATIENT, () => {
   expect(() => parseWhatIf(['h2 gone'])).toThrow(/say "NODE down" or "NODE cordon"/)
 })

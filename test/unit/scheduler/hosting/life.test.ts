@@ -10,13 +10,12 @@ import {
   type VirtualMachineOperation,
 } from '../../../../schemas/index.ts'
 import { DISKS, HOST_BINDINGS, NODES, VM_OPERATIONS, VMS } from '../../../../schemas/resources.ts'
-import { ClusterWorld, createDisk, createVm, operate, runningWords, vmOf } from './world.ts'
+import { ClusterWorld, createDisk, createVm, operate, PATIENT, runningWords, soon, vmOf } from './world.ts'
 
-const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
 const placeOf = (world: Parameters<typeof vmOf>[0], name: string) =>
   clusterStatusOf<ClusterVmStatus>(vmOf(world, name)).placement
 
-describe('a machine at a scheduler', () => {
+describe('a machine at a scheduler', PATIENT, () => {
   it('is given to a host with its disk, and what the host tells is its status', async () => {
     const cluster = new ClusterWorld()
     const h1 = await cluster.agent('h1')
@@ -168,7 +167,7 @@ describe('a machine at a scheduler', () => {
   })
 })
 
-describe('operations of a machine without a host', () => {
+describe('operations of a machine without a host', PATIENT, () => {
   const phaseOf = (world: Parameters<typeof vmOf>[0], name: string) =>
     world.reader.get<VirtualMachineOperation>(VM_OPERATIONS, { namespace: 'default', name })?.status?.phase
 

@@ -2,9 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { type ClusterVmStatus, clusterStatusOf } from '../../../../schemas/index.ts'
 import { NODES, PRIORITY_CLASSES, VMS } from '../../../../schemas/resources.ts'
-import { ClusterWorld, createVm, runningWords, type SchedulerWorld, vmOf } from './world.ts'
+import { ClusterWorld, createVm, PATIENT, runningWords, type SchedulerWorld, soon, vmOf } from './world.ts'
 
-const soon = <T>(look: () => T) => expect.poll(look, { timeout: 8_000, interval: 20 })
 const nodeOf = (world: SchedulerWorld, name: string) =>
   clusterStatusOf<ClusterVmStatus>(vmOf(world, name)).placement?.node
 const phaseOf = (world: SchedulerWorld, name: string) => vmOf(world, name)?.status?.phase
@@ -27,7 +26,7 @@ const apart = {
   },
 }
 
-describe('room', () => {
+describe('room', PATIENT, () => {
   it('is spread over hosts by anti-affinity; one too many says why', async () => {
     const cluster = new ClusterWorld()
     for (const node of ['h1', 'h2', 'h3']) await cluster.agent(node)

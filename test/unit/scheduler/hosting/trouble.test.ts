@@ -13,13 +13,12 @@ import {
   type VirtualMachine,
 } from '../../../../schemas/index.ts'
 import { DISKS, HOST_BINDINGS, NODES, VMS } from '../../../../schemas/resources.ts'
-import { ClusterWorld, createVm, runningWords, type SchedulerWorld, vmOf } from './world.ts'
+import { ClusterWorld, createVm, PATIENT, runningWords, type SchedulerWorld, soon, vmOf } from './world.ts'
 
-const soon = <T>(look: () => T, timeout = 8_000) => expect.poll(look, { timeout, interval: 20 })
 const phaseOf = (world: SchedulerWorld, name: string) => vmOf(world, name)?.status?.phase
 const placeOf = (world: SchedulerWorld, name: string) => clusterStatusOf<ClusterVmStatus>(vmOf(world, name)).placement
 
-describe('a host that takes requests and does not answer', () => {
+describe('a host that takes requests and does not answer', PATIENT, () => {
   it('holds up no other', async () => {
     const cluster = new ClusterWorld()
     const h1 = await cluster.agent('h1', { cpu: 16 })
@@ -38,7 +37,7 @@ describe('a host that takes requests and does not answer', () => {
   })
 })
 
-describe('a scheduler that died', () => {
+describe('a scheduler that died', PATIENT, () => {
   it('after a decision and before the host heard of it: the host hears of it', async () => {
     const cluster = new ClusterWorld()
     const h1 = await cluster.agent('h1')
@@ -91,7 +90,7 @@ describe('a scheduler that died', () => {
   })
 })
 
-describe('two schedulers', () => {
+describe('two schedulers', PATIENT, () => {
   it('the older one stops when a host tells it of the newer one', async () => {
     const cluster = new ClusterWorld()
     const h1 = await cluster.agent('h1')
@@ -131,7 +130,7 @@ describe('two schedulers', () => {
   })
 })
 
-describe('what a host has and the scheduler does not know', () => {
+describe('what a host has and the scheduler does not know', PATIENT, () => {
   it('is told and never touched', async () => {
     const cluster = new ClusterWorld()
     const h1 = await cluster.agent('h1')
@@ -161,7 +160,7 @@ describe('what a host has and the scheduler does not know', () => {
   })
 })
 
-describe('a host that left', () => {
+describe('a host that left', PATIENT, () => {
   it('leaves its machines where they are, in words', async () => {
     const cluster = new ClusterWorld()
     await cluster.agent('h1')

@@ -1,6 +1,6 @@
 // A scheduler's hosting over a real store, with fakes of agents behind real sockets.
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { Core } from '../../../../lib/apiserver/core/core.ts'
 import { CoreResources } from '../../../../lib/apiserver/core/resources.ts'
 import { Registry } from '../../../../lib/apiserver/registry.ts'
@@ -27,6 +27,12 @@ import {
 import { Counted } from '../../../support/counted.ts'
 import { type FakeAgent, type FakeAgentOptions, FakeClients, startFakeAgent } from '../../../support/fake-agents.ts'
 import { scratch } from '../../../support/scratch.ts'
+
+/** For a test whose steps take milliseconds, and on a machine that is busy many times as long: it ends by what comes to pass, not by the clock. */
+export const PATIENT = { timeout: 120_000 }
+
+/** What comes to pass sooner or later. */
+export const soon = <T>(look: () => T) => expect.poll(look, { timeout: 60_000, interval: 20 })
 
 export interface SchedulerWorld {
   readonly store: Store

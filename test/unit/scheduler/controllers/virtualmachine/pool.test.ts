@@ -25,7 +25,7 @@ function setup(meets: () => void = () => undefined) {
     await clock.advance(60_000)
     return [...rounds]
   }
-  return { pool, roundsOf, failures }
+  return { pool, clock, rounds, roundsOf, failures }
 }
 
 describe('the pool of machines that wait', () => {
@@ -35,6 +35,28 @@ describe('the pool of machines that wait', () => {
     expect(await roundsOf(() => pool.add('b', null))).toEqual([['b']])
     expect(await roundsOf(() => pool.hope())).toEqual([['a', 'b']])
     expect(pool.size).toBe(2)
+  })
+
+  it('offers room that came to those that are more important than a new one, though others rest after a round', async () => {
+    const { pool, clock, rounds } = setup()
+    for (const [key, priority] of [
+      ['vital', 10],
+      ['equal', 0],
+    ] as const)
+      pool.add(key, null, priority)
+    await clock.advance(100)
+    pool.hope()
+    await clock.advance(100)
+    rounds.length = 0
+    pool.add('alone', null)
+    await clock.advance(100)
+    // What made room for the one that is vital is to be placed again, and there is room now.
+    pool.hope()
+    pool.add('batch', null)
+    await clock.advance(100)
+    expect(rounds).toEqual([['alone'], ['batch', 'vital']])
+    await clock.advance(10_000)
+    expect(rounds.slice(2)).toEqual([['alone', 'batch', 'equal', 'vital']])
   })
 
   it('outlives a round that fails', async () => {
