@@ -1,4 +1,5 @@
-// The law of import arrows (docs/architecture.md) as a table, and its check. Run by `npm run imports`.
+// The law of import arrows (docs/architecture.md) as a table, and its check; and that no files import each other in a circle, types included.
+// Run by `npm run imports`.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
@@ -41,28 +42,54 @@ const ruleOf = (file: string): string | undefined =>
 
 const under = (target: string, place: string): boolean => target === place || target.startsWith(`${place}/`)
 
-/** One line per import against the law. */
-export function violations(): string[] {
-  const found: string[] = []
+/** What each file imports of ours, as it says it and as a path from the root. */
+type Imports = ReadonlyMap<string, readonly { readonly said: string; readonly target: string }[]>
+
+function importsOf(): Imports {
   const roots = [...new Set(Object.keys(MAY).map((folder) => folder.split('/')[0] ?? folder))]
-  for (const file of roots.flatMap(filesUnder)) {
+  return new Map(
+    roots.flatMap(filesUnder).map((file) => {
+      const found = readFileSync(file, 'utf8').matchAll(IMPORT)
+      return [file, [...found].map(([, said = '']) => ({ said, target: normalize(join(dirname(file), said)) }))]
+    }),
+  )
+}
+
+/** One line per import against the law. */
+export function violations(imports: Imports = importsOf()): string[] {
+  const found: string[] = []
+  for (const [file, all] of imports) {
     const folder = ruleOf(file)
     if (folder === undefined) continue
-    const text = readFileSync(file, 'utf8')
-    for (const [, path = ''] of text.matchAll(IMPORT)) {
-      const target = normalize(join(dirname(file), path))
+    for (const { said, target } of all) {
       const allowed = [folder, ...(MAY[folder] ?? [])]
       if (!allowed.some((place) => under(target, place))) found.push(`${file} must not import ${target}`)
       // A part with a law of its own may not be entered by the back door of a wider one, but `lib` may use all of `lib`.
-      if (!path.endsWith('.ts') && !path.endsWith('.json'))
-        found.push(`${file}: the import of ${path} needs its file ending`)
+      if (!said.endsWith('.ts') && !said.endsWith('.json'))
+        found.push(`${file}: the import of ${said} needs its file ending`)
     }
   }
   return found
 }
 
+/** One line per circle of imports: whoever reads one of its files has to read all. */
+export function circles(imports: Imports = importsOf()): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const walk = (file: string, way: readonly string[]): void => {
+    const before = way.indexOf(file)
+    if (before >= 0) found.push(`a circle of imports: ${[...way.slice(before), file].join(' -> ')}`)
+    if (before >= 0 || done.has(file)) return
+    for (const { target } of imports.get(file) ?? []) walk(target, [...way, file])
+    done.add(file)
+  }
+  for (const file of imports.keys()) walk(file, [])
+  return found
+}
+
 if (process.argv[1]?.endsWith('check-imports.ts')) {
-  const found = violations()
+  const imports = importsOf()
+  const found = [...violations(imports), ...circles(imports)]
   for (const line of found) console.error(line)
   if (found.length > 0) process.exit(1)
 }

@@ -1,10 +1,10 @@
 // The state that placement decides by: hosts, VMs with a place, labels of namespaces. Kept true by small changes; the same facts give
 // the same answers in whatever order they came. No I/O, no clock.
 import type { NodeFacts, VmFacts } from './facts.ts'
-import { type Held, Host, type KnownHost } from './host.ts'
+import { Host, type KnownHost } from './host.ts'
 import { compare } from './order.ts'
 import { Roster } from './roster.ts'
-import { type Selection, Selections } from './selections.ts'
+import { type Held, type Selection, Selections } from './selections.ts'
 import type { SelectionSpec } from './terms.ts'
 import type { Topology } from './topology.ts'
 import type { Labels } from './types.ts'

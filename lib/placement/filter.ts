@@ -1,7 +1,8 @@
 // What a filter is: one rule about where a VM may be, that says no in words. It is made ready for one VM at one moment, and holds what it
 // read: what changes later does not reach it, so its words may be asked for at any time.
-import type { Cluster } from './cluster.ts'
+
 import type { Ask, NodeFacts } from './facts.ts'
+import type { Scene } from './scene.ts'
 import type { Shape, ShapeField } from './shape.ts'
 
 export type FilterName =
@@ -51,14 +52,14 @@ export interface Filter {
   readonly name: FilterName
   readonly ofHost?: undefined
   /** Null: the VM asks for nothing that this rule is about. */
-  prepare(ask: Ask, cluster: Cluster): Rule | null
+  prepare(ask: Ask, scene: Scene): Rule | null
 }
 
 /** A rule about what is left of a host: the host's own facts and its VMs' amounts decide alone, for VMs of one shape alike. */
 export interface HostFilter {
   readonly name: FilterName
   readonly ofHost: true
-  prepare(shape: Shape, cluster: Cluster): Rule | null
+  prepare(shape: Shape, scene: Scene): Rule | null
 }
 
 /** Judges a host by its own facts; null: nothing is against it. */
@@ -74,10 +75,10 @@ export interface NodeFilter<Field extends ShapeField = ShapeField> {
 export type AnyFilter = Filter | HostFilter | NodeFilter
 
 /** Any filter made ready. */
-export function ruleOf(filter: AnyFilter, ask: Ask, cluster: Cluster): Rule | null {
-  if ('prepare' in filter) return filter.prepare(ask, cluster)
+export function ruleOf(filter: AnyFilter, ask: Ask, scene: Scene): Rule | null {
+  if ('prepare' in filter) return filter.prepare(ask, scene)
   const check = filter.check(ask)
-  return check === null ? null : ruleOfNodes(check, cluster.facts)
+  return check === null ? null : ruleOfNodes(check, scene.facts)
 }
 
 /** `hosts`: by slot. */

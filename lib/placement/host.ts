@@ -1,13 +1,10 @@
 // A host with the VMs that have a place on it, and what they take of it.
 import { type NodeFacts, roomOn, type VmFacts } from './facts.ts'
-import type { Claim } from './selections.ts'
 
 /** A VM that has a place. */
-export interface Held {
+export interface Placed {
   readonly vm: VmFacts
   readonly host: Host
-  /** What it demands of the neighbourhood of others. */
-  readonly claims: readonly Claim[]
 }
 
 /** Mutable, and changed by the cluster alone. */
@@ -17,7 +14,7 @@ export class Host {
   facts: NodeFacts | null = null
   /** Its place among the known hosts by name, as the present roster has it; -1 when it has none. */
   slot = -1
-  readonly held = new Map<string, Held>()
+  readonly held = new Map<string, Placed>()
   usedMilliCpu = 0
   usedMemoryBytes = 0
   readonly usedDevices = new Map<string, number>()
@@ -30,12 +27,12 @@ export class Host {
     this.name = name
   }
 
-  add(held: Held): void {
+  add(held: Placed): void {
     this.held.set(held.vm.uid, held)
     this.#count(held.vm, 1)
   }
 
-  delete(held: Held): void {
+  delete(held: Placed): void {
     this.held.delete(held.vm.uid)
     this.#count(held.vm, -1)
   }

@@ -3,8 +3,8 @@
 import { Column, type Measure, type Numbers } from './column.ts'
 import type { NodeFacts } from './facts.ts'
 import type { KnownHost } from './host.ts'
+import type { Domains } from './scene.ts'
 import { keyOf, type Shape } from './shape.ts'
-import type { Domains } from './spread-counts.ts'
 import { Standing } from './standing.ts'
 import { Topology } from './topology.ts'
 

@@ -1,6 +1,7 @@
 // What a score is: one wish about where a VM should be, as a share of its weight.
-import type { Cluster } from './cluster.ts'
+
 import type { Ask, NodeFacts } from './facts.ts'
+import type { Scene } from './scene.ts'
 import type { Shape } from './shape.ts'
 
 export type ScoreName = 'balance' | 'spread' | 'neighbours' | 'nodeAffinity' | 'taints' | 'image' | 'stay'
@@ -36,14 +37,14 @@ export interface Score {
    */
   readonly scale: 'share' | 'compare'
   /** Reads what all hosts are wished for by, and holds it. Null: nothing is. */
-  prepare(ask: Ask, cluster: Cluster): Wish | null
+  prepare(ask: Ask, scene: Scene): Wish | null
 }
 
 /** A wish about what is left of a host, from 0 to 1: the host's own facts and its VMs' amounts decide alone, for VMs of one shape alike. */
 export interface HostScore {
   readonly name: ScoreName
   readonly ofHost: true
-  prepare(shape: Shape, cluster: Cluster): Wish | null
+  prepare(shape: Shape, scene: Scene): Wish | null
 }
 
 /** A wish about the host's own facts, from 0 to 1: for VMs of one shape the same until these facts change. */

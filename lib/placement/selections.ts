@@ -1,7 +1,7 @@
 // An index of the VMs that terms speak of: each selection knows, per host, its VMs and those that claim something against them. It is
 // kept true at each change of one VM, so that a decision never looks at all of them.
 import type { VmFacts } from './facts.ts'
-import type { Held, Host } from './host.ts'
+import type { Host, Placed } from './host.ts'
 import { isSelected, markOf, marksOf, type SelectionSpec, selectionOf } from './terms.ts'
 import type { Topology } from './topology.ts'
 import type { LabelsOfNamespace } from './types.ts'
@@ -12,6 +12,11 @@ export interface Claim {
   readonly topologyKey: string
   /** Null: none of them may be near (required). Else how welcome they are: preferences, negative ones for anti-affinity. */
   readonly weight: number | null
+}
+
+/** A VM that has a place, with what it demands of the neighbourhood of others. */
+export interface Held extends Placed {
+  readonly claims: readonly Claim[]
 }
 
 /** Of the selections that nobody placed claims, this many are kept, the last used ones. */

@@ -1,7 +1,8 @@
 // VMs that the VM must be near: some VM of each term in the host's domain.
-import type { Cluster } from '../cluster.ts'
+
 import type { VmFacts } from '../facts.ts'
 import { allOf, type Filter, type Refusal, type Rule, refuse } from '../filter.ts'
+import type { Scene } from '../scene.ts'
 import { describe } from '../selectors.ts'
 import { isSelected, type SelectionSpec, selectionOf } from '../terms.ts'
 import type { NeighbourTerm } from '../types.ts'
@@ -11,28 +12,28 @@ const WHAT = 'affinity to other VMs'
 
 export const AFFINITY: Filter = {
   name,
-  prepare: ({ vm, expected = [] }, cluster) => allOf(vm.near.map((term) => ruleOf(vm, term, { cluster, expected }))),
+  prepare: ({ vm, expected = [] }, scene) => allOf(vm.near.map((term) => ruleOf(vm, term, { scene, expected }))),
 }
 
 interface Sight {
-  readonly cluster: Cluster
+  readonly scene: Scene
   /** VMs that will come. */
   readonly expected: readonly VmFacts[]
 }
 
-function ruleOf(vm: VmFacts, term: NeighbourTerm, { cluster, expected }: Sight): Rule {
-  const topology = cluster.topology(term.topologyKey)
+function ruleOf(vm: VmFacts, term: NeighbourTerm, { scene, expected }: Sight): Rule {
+  const topology = scene.topology(term.topologyKey)
   const spec = selectionOf(vm, term)
   const here = new Uint8Array(topology.size)
   let anywhere = false
-  for (const { slot } of spec === null ? [] : cluster.selection(spec).members.keys()) {
+  for (const { slot } of spec === null ? [] : scene.selection(spec).members.keys()) {
     const domain = topology.domainOf(slot)
     if (domain < 0) continue
     here[domain] = 1
     anywhere = true
   }
   const selects = (other: VmFacts): boolean =>
-    spec !== null && isSelected(spec, other, (each) => cluster.labelsOfNamespace(each))
+    spec !== null && isSelected(spec, other, (each) => scene.labelsOfNamespace(each))
   // The first of a group that wants to be together may start alone.
   const alone = (!anywhere && selects(vm)) || expected.some(selects)
   return {

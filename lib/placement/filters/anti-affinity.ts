@@ -1,9 +1,11 @@
 // VMs that must not be near each other: by the VM's own terms, and by those of VMs that have a place already.
-import type { Cluster } from '../cluster.ts'
+
 import { titleOf, type VmFacts } from '../facts.ts'
 import { allOf, type Filter, type Rule, refuse } from '../filter.ts'
-import type { Held, Host } from '../host.ts'
+import type { Host } from '../host.ts'
 import { compare } from '../order.ts'
+import type { Scene } from '../scene.ts'
+import type { Held } from '../selections.ts'
 import { selectionOf } from '../terms.ts'
 import type { Topology } from '../topology.ts'
 
@@ -13,22 +15,22 @@ type Holders = ReadonlyMap<Host, ReadonlySet<Held>>
 
 export const ANTI_AFFINITY: Filter = {
   name,
-  prepare: ({ vm }, cluster) => allOf([...ownBans(vm, cluster), ...othersBans(vm, cluster)]),
+  prepare: ({ vm }, scene) => allOf([...ownBans(vm, scene), ...othersBans(vm, scene)]),
 }
 
-function ownBans(vm: VmFacts, cluster: Cluster): readonly Rule[] {
+function ownBans(vm: VmFacts, scene: Scene): readonly Rule[] {
   return vm.apart.flatMap((term) => {
     const spec = selectionOf(vm, term)
     if (spec === null) return []
-    return banOf(cluster.topology(term.topologyKey), cluster.selection(spec).members, OWN)
+    return banOf(scene.topology(term.topologyKey), scene.selection(spec).members, OWN)
   })
 }
 
-const othersBans = (vm: VmFacts, cluster: Cluster): readonly Rule[] =>
-  cluster
+const othersBans = (vm: VmFacts, scene: Scene): readonly Rule[] =>
+  scene
     .selectionsWith(vm)
     .flatMap(({ banners }) =>
-      [...banners].flatMap(([topologyKey, holders]) => banOf(cluster.topology(topologyKey), holders, THEIRS)),
+      [...banners].flatMap(([topologyKey, holders]) => banOf(scene.topology(topologyKey), holders, THEIRS)),
     )
 
 /** Keeps the VM out of the domains of those that hold the ban. */

@@ -8,11 +8,11 @@ const LEAVING = 'the VM has left the node, which has not yet removed all that it
 
 export const ASKED: Filter = {
   name,
-  prepare(ask, cluster) {
+  prepare(ask, scene) {
     const { only, not, leaving, dead, current, migrate, nodeSelector } = ask
     const wishes = [only, not, leaving, dead, nodeSelector]
     if (migrate !== true && wishes.every((wish) => wish === undefined)) return null
-    return ruleOfNodes(checkOf(ask, migrate === true ? current : undefined), cluster.facts)
+    return ruleOfNodes(checkOf(ask, migrate === true ? current : undefined), scene.facts)
   },
 }
 

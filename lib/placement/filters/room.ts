@@ -1,8 +1,9 @@
 // Room in storage classes for the disks that are to be made on the host. What was promised to others counts until it is taken.
-import type { Cluster } from '../cluster.ts'
+
 import { type DiskFacts, roomOn } from '../facts.ts'
 import { allOf, amountOf, type Filter, type HostFilter, type Rule, Shortage } from '../filter.ts'
 import { roomFree, roomPromised } from '../measures.ts'
+import type { Scene } from '../scene.ts'
 import { sizeWords } from '../words.ts'
 
 const name = 'Storage'
@@ -11,15 +12,15 @@ const name = 'Storage'
 export const ROOM: HostFilter = {
   name,
   ofHost: true,
-  prepare: ({ vm: { disks } }, cluster) =>
-    allOf(classesOf(disks).flatMap((each) => (isCommon(each, disks) ? [] : ruleOf(each, disks, cluster)))),
+  prepare: ({ vm: { disks } }, scene) =>
+    allOf(classesOf(disks).flatMap((each) => (isCommon(each, disks) ? [] : ruleOf(each, disks, scene)))),
 }
 
 /** In classes whose folder is one for all hosts: what is promised on any host counts. */
 export const COMMON_ROOM: Filter = {
   name,
-  prepare: ({ vm: { disks } }, cluster) =>
-    allOf(classesOf(disks).flatMap((each) => (isCommon(each, disks) ? ruleOf(each, disks, cluster) : []))),
+  prepare: ({ vm: { disks } }, scene) =>
+    allOf(classesOf(disks).flatMap((each) => (isCommon(each, disks) ? ruleOf(each, disks, scene) : []))),
 }
 
 const classesOf = (disks: readonly DiskFacts[]): readonly string[] => [
@@ -29,7 +30,7 @@ const classesOf = (disks: readonly DiskFacts[]): readonly string[] => [
 const isCommon = (storageClass: string, disks: readonly DiskFacts[]): boolean =>
   disks.some((disk) => disk.shared && !disk.made && disk.storageClass === storageClass)
 
-function ruleOf(storageClass: string, all: readonly DiskFacts[], { roster, facts }: Cluster): Rule {
+function ruleOf(storageClass: string, all: readonly DiskFacts[], { roster, facts }: Scene): Rule {
   const disks = all.filter((disk) => disk.storageClass === storageClass)
   const free = roster.numbers(roomFree(storageClass))
   const promised = roster.numbers(roomPromised(storageClass))

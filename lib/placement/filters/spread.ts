@@ -1,7 +1,8 @@
 // Topology spread that must hold: no domain may get more than `maxSkew` ahead of the emptiest one.
-import type { Cluster } from '../cluster.ts'
+
 import type { VmFacts } from '../facts.ts'
 import { allOf, type Filter, type Rule, refuse } from '../filter.ts'
+import type { Scene } from '../scene.ts'
 import { type Counts, countsOf } from '../spread-counts.ts'
 import { isSelected, spreadSelection } from '../terms.ts'
 import type { SpreadConstraint } from '../types.ts'
@@ -11,18 +12,18 @@ const name = 'Spread'
 
 export const SPREAD: Filter = {
   name,
-  prepare({ vm }, cluster) {
+  prepare({ vm }, scene) {
     const constraints = vm.spread.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === 'DoNotSchedule')
     if (constraints.length === 0) return null
-    const counts = countsOf(vm, constraints, cluster)
-    return allOf(constraints.map((constraint, index) => ruleOf(vm, constraint, counts[index] as Counts, cluster)))
+    const counts = countsOf(vm, constraints, scene)
+    return allOf(constraints.map((constraint, index) => ruleOf(vm, constraint, counts[index] as Counts, scene)))
   },
 }
 
-function ruleOf(vm: VmFacts, constraint: SpreadConstraint, { topology, perDomain }: Counts, cluster: Cluster): Rule {
+function ruleOf(vm: VmFacts, constraint: SpreadConstraint, { topology, perDomain }: Counts, scene: Scene): Rule {
   const { topologyKey, labelSelector, maxSkew = 1 } = constraint
   const spec = spreadSelection(vm, labelSelector)
-  const self = spec !== null && isSelected(spec, vm, (each) => cluster.labelsOfNamespace(each)) ? 1 : 0
+  const self = spec !== null && isSelected(spec, vm, (each) => scene.labelsOfNamespace(each)) ? 1 : 0
   let least = Infinity
   for (const count of perDomain) if (count >= 0 && count < least) least = count
   if (least === Infinity) least = 0

@@ -5,10 +5,10 @@ import { type Counts, countsOf } from '../spread-counts.ts'
 export const SPREAD_SCORE: Score = {
   name: 'spread',
   scale: 'compare',
-  prepare({ vm }, cluster) {
+  prepare({ vm }, scene) {
     if (vm.spread.length === 0) return null
     // Each one by itself: a host outside the domains of one may still be wished for by another.
-    const wishes = vm.spread.flatMap((constraint) => countsOf(vm, [constraint], cluster)).map(wishOf)
+    const wishes = vm.spread.flatMap((constraint) => countsOf(vm, [constraint], scene)).map(wishOf)
     const [only] = wishes
     if (only !== undefined && wishes.length === 1) return only
     return (slot) => wishes.reduce((sum, wish) => sum + wish(slot), 0)
