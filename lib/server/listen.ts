@@ -60,7 +60,10 @@ export function requestLimits({ limits }: ServerConfig): RequestLimits {
   }
 }
 
-/** Opens what is configured, and writes the kubeconfig for the first TCP address. @throws Error with words for the operator */
+/**
+ * Opens what is configured. The kubeconfig for the first TCP address is written before, so that whoever gets an answer finds one with a token
+ * that works. @throws Error with words for the operator
+ */
 export async function openListeners(
   server: ApiServer,
   config: ServerConfig,
@@ -68,12 +71,12 @@ export async function openListeners(
   cluster: ClusterSource,
 ): Promise<void> {
   const addresses = config.listen.map(parseListen)
+  const url = serverUrl(config)
+  if (url !== null) await publish(url, server.resources)
   await server.listen({
     unix: { path: config.socketPath, group: config.socketGroup },
     tcp: addresses.map((address) => ({ ...address, tls, cluster })),
   })
-  const url = serverUrl(config)
-  if (url !== null) await publish(url, server.resources)
 }
 
 /** A server that listens on all addresses is reached on loopback by its own host. */

@@ -22,7 +22,7 @@ function world(more: Partial<ServingOptions> = {}) {
   })
   const stateDir = scratch()
   const options = {
-    config: { stateDir, listen: [], socketPath: '/s', socketGroup: 'g' },
+    config: { stateDir, listen: ['127.0.0.1:8751'], socketPath: '/s', socketGroup: 'g' },
     foundation: {
       store: {
         close: note('store'),
@@ -35,6 +35,7 @@ function world(more: Partial<ServingOptions> = {}) {
       },
       reader: { stop: () => void done.push('cache') },
       access: {
+        publish: note('kubeconfig'),
         tls: { keep: async (_: unknown, signal: AbortSignal) => signal.addEventListener('abort', note('keys')) },
       },
       audit: { close: note('audit') },
@@ -64,12 +65,13 @@ function world(more: Partial<ServingOptions> = {}) {
   }
 }
 
-it('has its first objects and roles before anybody can ask, and listens before anything works', async () => {
+it('has its first objects, roles and kubeconfig before anybody can ask, and listens before anything works', async () => {
   const { serve, done, stateDir } = world()
   await serve()
   expect([...new Set(done)]).toEqual([
     'object',
     'roles',
+    'kubeconfig',
     'listens',
     'one starts',
     'two starts',
@@ -131,5 +133,5 @@ it('begins nothing when an address cannot be had', async () => {
   }
   const { serve, done } = world({ server: server as unknown as ServingOptions['server'] })
   await expect(serve()).rejects.toBe(busy)
-  expect(done).toEqual([])
+  expect(done).toEqual(['kubeconfig'])
 })
