@@ -179,7 +179,7 @@ export class Mirror {
     const known = reader.byIndex<VirtualMachineOperation>(byUid(VM_OPERATIONS), uid)[0]
     if (known === undefined) return await this.#takeUp(node, copy)
     // What is over here stays over, whatever an older host still says.
-    if (hasEnded(known)) return
+    if (hasEnded(known) || !isTold(copy)) return
     await resources.modifyStatus<VirtualMachineOperation>(
       VM_OPERATIONS,
       { ...nameOf(known), uid },
@@ -206,6 +206,7 @@ export class Mirror {
       log.warn({ node, operation: copy.metadata.name }, 'an operation of a host is not shown here: its name is taken')
       return
     }
+    if (!isTold(copy)) return
     await resources.modifyStatus<VirtualMachineOperation>(
       VM_OPERATIONS,
       { ...nameOf(copy), uid },
@@ -213,6 +214,9 @@ export class Mirror {
     )
   }
 }
+
+/** Its host has said something of it. */
+const isTold = ({ status }: VirtualMachineOperation): boolean => status?.phase !== undefined
 
 const isImage = (resource: string): boolean => resource === IMAGES || resource === CLUSTER_IMAGES
 

@@ -1,0 +1,45 @@
+// What a host tells of an operation, over a real store. The host is a fake.
+import { expect, it } from 'vitest'
+import { silentLog } from '../../../../lib/reconcile/log.ts'
+import { Mirror } from '../../../../scheduler/mirror/mirror.ts'
+import type { VirtualMachineOperation } from '../../../../schemas/index.ts'
+import { VM_OPERATIONS } from '../../../../schemas/resources.ts'
+import { waitFor } from '../../../support/wait.ts'
+import { addMachine, clusterWorld } from '../cluster-world.ts'
+
+it('an operation of which its host has said nothing yet stays as it is, and is no fault', async () => {
+  const world = await clusterWorld(['h1'])
+  await addMachine(world, 'web', 'h1')
+  const operation = await world.resources.create<VirtualMachineOperation>(VM_OPERATIONS, {
+    apiVersion: 'virtualization.deckhouse.io/v1alpha2',
+    kind: 'VirtualMachineOperation',
+    metadata: { name: 'stop', namespace: 'default' },
+    spec: { type: 'Stop', virtualMachineName: 'web' },
+  } as never)
+  let copy: VirtualMachineOperation = { ...operation, status: undefined } as never
+  const faults: string[] = []
+  let looks = 0
+  const mirror = new Mirror({
+    ...world,
+    agents: {
+      holders: () => ['h1'],
+      view: () => {
+        looks++
+        return { node: 'h1', inSync: true, object: () => copy } as never
+      },
+    },
+    silence: () => null,
+    isMember: () => true,
+    log: { ...silentLog, warn: (_: object, words: string) => faults.push(words) } as never,
+  })
+  const phase = () =>
+    world.reader.get<VirtualMachineOperation>(VM_OPERATIONS, { namespace: 'default', name: 'stop' })?.status?.phase
+  mirror.controller.start()
+  mirror.enqueue('h1', VM_OPERATIONS, operation.metadata.uid)
+  await waitFor('a look', 5, () => looks > 0)
+  copy = { ...operation, status: { phase: 'InProgress', conditions: [], observedGeneration: 1 } } as never
+  mirror.enqueue('h1', VM_OPERATIONS, operation.metadata.uid)
+  await waitFor('what the host says', 5, () => phase() === 'InProgress')
+  await mirror.controller.stop()
+  expect(faults).toEqual([])
+})
