@@ -42,12 +42,13 @@ ${writingMemory(8, 200)}`
 const numbers = (text: string, pattern: RegExp): readonly number[] =>
   [...text.matchAll(pattern)].map(([, number]) => Number(number))
 
-export const countsIn = (text: string): readonly number[] => numbers(text, /^COUNT (\d+)\r?$/gm)
-export const goodSumsIn = (text: string): readonly number[] => numbers(text, /^SUMS ok (\d+)\r?$/gm)
-export const badSumsIn = (text: string): readonly number[] => numbers(text, /^SUMS bad (\d+)\r?$/gm)
+/** The guest's shell writes its prompt on the same console, whenever it is ready. */
+export const countsIn = (text: string): readonly number[] => numbers(text, /^(?:guest# .*)?COUNT (\d+)\r?$/gm)
+export const goodSumsIn = (text: string): readonly number[] => numbers(text, /^(?:guest# .*)?SUMS ok (\d+)\r?$/gm)
+export const badSumsIn = (text: string): readonly number[] => numbers(text, /^(?:guest# .*)?SUMS bad (\d+)\r?$/gm)
 /** From the first number on: what else was said, such as a number that was torn apart. */
 export const otherLinesIn = (text: string): readonly string[] =>
   text
     .slice(Math.max(0, text.search(/^COUNT 1\r?$/m)))
     .split(/\r?\n/)
-    .filter((line) => line !== '' && !/^(COUNT \d+|SUMS (ok|bad) \d+)$/.test(line))
+    .filter((line) => line !== '' && !/^(guest# .*)?(COUNT \d+|SUMS (ok|bad) \d+)$/.test(line))
