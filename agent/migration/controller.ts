@@ -101,20 +101,20 @@ export class MigrationReconciler implements Reconciler {
         return DONE
       case 'abort-job':
         this.#jobs.told(uid, id)
-        await source.abortJob(dom, signal)
+        await source.ends.abortJob(dom, signal)
         return again(ABORT_MS, 'the transfer of an earlier agent is being ended')
       case 'ask-target':
-        if (step.holdBack) await source.holdBack(binding, dom, signal)
-        this.#answers.set(uid, { id, answer: await source.askTarget(binding, dom, signal) })
+        if (step.holdBack) await source.ends.holdBack(binding, dom, signal)
+        this.#answers.set(uid, { id, answer: await source.ends.askTarget(binding, dom, signal) })
         return again(0, 'the target has answered')
       case 'keep':
-        await source.keep(binding, dom, step, signal)
+        await source.ends.keep(binding, dom, step, signal)
         return DONE
       case 'start-anew':
-        await source.startAnew(binding, dom, step, signal)
+        await source.ends.startAnew(binding, dom, step, signal)
         return DONE
       case 'end-here':
-        await source.endHere(binding, dom, step.phase, signal)
+        await source.ends.endHere(binding, dom, step.phase, signal)
         return DONE
     }
   }

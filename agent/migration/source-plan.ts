@@ -5,7 +5,7 @@
 //   Finishing     it was, or is about to be: the target alone knows. Until it says so the guest is not let go on here; when the target is known
 //                 dead and cannot say it any more, what the guest held here may be older than its disks, and is given up.
 import type { BindingMigration, MigrationPhase } from '../../schemas/index.ts'
-import type { GivenUp } from './broken.ts'
+import { type GivenUp, KEPT_JOB } from './broken.ts'
 
 /**
  * Paused by libvirt: `handed` when all of it was sent, `split` when post-copy sends the rest of it, or has sent it and ended: nothing but the
@@ -105,13 +105,7 @@ function planBegin({ spec, domain, job, full }: SourceSeen): SourceStep {
 
 /** The guest is here. A post-copy that libvirt calls broken, and keeps for good, is: nothing but a new QEMU frees the machine of it. */
 const endJob = ({ spec, stuck }: SourceSeen): SourceStep =>
-  stuck && spec.options.postCopy === true
-    ? {
-        do: 'start-anew',
-        reason: 'PostCopyFailed',
-        message: 'libvirt does not end the post-copy that broke: the guest is started anew by its run policy',
-      }
-    : { do: 'abort-job' }
+  stuck && spec.options.postCopy === true ? { do: 'start-anew', ...KEPT_JOB } : { do: 'abort-job' }
 
 function planFinishing(seen: SourceSeen): SourceStep {
   const { spec, target, domain, job } = seen

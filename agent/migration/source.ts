@@ -1,65 +1,31 @@
-// The host that a machine leaves: one transfer from its beginning to its end, and what is left to do after a cut.
+// The host that a machine leaves: one transfer from its beginning to its end. What becomes of the guest then is in source-ends.ts.
 //
 // INVARIANTS
 // - Finishing is on disk before the target is asked to finish. Whoever finds Transferring knows that the machine is here.
-// - Once the target was asked, the guest is let go on here only by the target's Failed, or by somebody's word (KeepSource).
-// - Failed on disk means that what is here may go on: a copy that may not is ended before.
 // - Begin, Perform and Confirm go over one connection: libvirt's own record of the migration ends with it, and the guest stays paused.
-import type { Clock } from '../../lib/clock.ts'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
 import { ApiError, messageOf } from '../../lib/errors.ts'
 import { type Dedicated, isNoDomain, type LibvirtPool, Names } from '../../lib/libvirt/index.ts'
-import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
 import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
-import type { Log } from '../log.ts'
 import { arrivalCookie } from './arrival-cookie.ts'
-import type { GivenUp } from './broken.ts'
+import { KEPT_JOB, SPLIT } from './broken.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
-import { abortJob, end, erase, lookAt, outgoingJob, resume, sentBytes, suspend } from './domain.ts'
-import { PeerSilent, type Peers } from './peers.ts'
-import { type MoveBinding, type Records, recordOf } from './records.ts'
-import { isHeldBack, type SourceDomain } from './source-plan.ts'
-import { STUCK_MS } from './stuck-jobs.ts'
+import { lookAt } from './domain.ts'
+import { PeerSilent } from './peers.ts'
+import type { MoveBinding } from './records.ts'
+import { ASK_MS, askPeer, isPostCopy, isSplit, SourceEnds, type SourceEndsDeps } from './source-ends.ts'
 import { type Sent, Stopped, watchTransfer } from './transfer.ts'
 
 const CALL_MS = 60_000
 const PREPARE_MS = 120_000
 /** The target answers when it has decided; it loads the rest of the guest meanwhile. */
 const FINISH_MS = 60_000
-/** The guest is paused while this waits. */
-const ASK_MS = 5_000
 /** No limit of ours: the watch ends a transfer that takes too long. */
 const PERFORM_MS = 7 * 86_400_000
 const TICK_MS = 1_000
-/** A job that was told to end, and has not, is told again. */
-const ABORT_MS = 500
-/** A post-copy that sends nothing for so long, and that libvirt calls broken, is. */
-const STALLED_MS = 5_000
-/** virDomainPausedReason. */
-const PAUSED_POST_COPY_FAILED = 13
-const SPLIT: Words<GivenUp> = {
-  reason: 'PostCopyFailed',
-  message: 'parts of the guest were on both hosts when the move broke: it is started anew by its run policy',
-}
 
-/** libvirt 9.0 calls a post-copy broken whose guest QEMU has given back, and keeps its job for good. */
-const KEPT_JOB: Words<GivenUp> = {
-  reason: 'PostCopyFailed',
-  message: 'libvirt does not end the post-copy that broke: the guest is started anew by its run policy',
-}
-
-const isPostCopy = ({ spec }: MoveBinding): boolean => spec.migration.options.postCopy === true
-
-/** What is here is no whole guest. `isSent`: libvirt had sent it, or begun a post-copy. */
-const isSplit = (binding: MoveBinding, domain: SourceDomain, isSent: boolean): boolean =>
-  domain === 'split' || (isPostCopy(binding) && isSent && (domain === 'off' || domain === 'absent'))
-
-export interface SourceDeps {
+export interface SourceDeps extends SourceEndsDeps {
   readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'events'>
-  readonly records: Records
-  readonly peers: Peers
-  readonly clock: Clock
-  readonly log: Log
   readonly tls: boolean
   /** Targets of disks of the running domain whose content goes along, and what it all comes to in bytes. */
   readonly luggage: (uid: string, dom: DomainRef, signal: AbortSignal) => Promise<Luggage>
@@ -77,11 +43,14 @@ const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('bas
 const fromBase64 = (text: string | undefined): Uint8Array => Buffer.from(text ?? '', 'base64')
 
 export class SourceMoves {
+  /** How they end, also those of an agent that is gone. */
+  readonly ends: SourceEnds
   readonly #deps: SourceDeps
   readonly #busy = new Map<string, Promise<void>>()
 
   constructor(deps: SourceDeps) {
     this.#deps = deps
+    this.ends = new SourceEnds(deps)
   }
 
   isBusy(uid: string): boolean {
@@ -109,106 +78,6 @@ export class SourceMoves {
     await Promise.all(this.#busy.values())
   }
 
-  /** What the target says when it is asked to give up. @throws ApiError when it knows nothing of it */
-  async askTarget(
-    binding: MoveBinding,
-    dom: DomainRef,
-    signal: AbortSignal,
-  ): Promise<'Committed' | 'Failed' | 'Undecided'> {
-    try {
-      const ask = isPostCopy(binding) && (await this.#hasLost(dom, signal)) ? 'lost' : 'abort'
-      const { phase } = await this.#ask(binding, ask, {}, signal, ASK_MS)
-      if (phase === 'Committed' || phase === 'Cleaned') return 'Committed'
-      return phase === 'Failed' ? 'Failed' : 'Undecided'
-    } catch (error) {
-      if (signal.aborted) throw error
-      this.#deps.log.info({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`)
-      return 'Undecided'
-    }
-  }
-
-  /** The guest is here and goes on if it was handed over. Words are kept when there are none to say. One that is split is no guest any more. */
-  async keep(binding: MoveBinding, dom: DomainRef, why: Words, signal: AbortSignal): Promise<void> {
-    const { libvirt, records, clock } = this.#deps
-    const record = recordOf(binding)
-    if (isSplit(binding, (await lookAt(libvirt, dom, signal)).domain, record?.phase === 'Finishing')) {
-      await this.startAnew(binding, dom, SPLIT, signal)
-      return await this.#tellTarget(binding, signal)
-    }
-    if (record?.phase !== 'Failed' && isPostCopy(binding) && !(await this.#jobEnds(dom, signal))) {
-      await this.startAnew(binding, dom, KEPT_JOB, signal)
-      return await this.#tellTarget(binding, signal)
-    }
-    const uid = binding.metadata.name
-    const more = why.reason === '' ? {} : { reason: why.reason, message: why.message }
-    if (record?.phase !== 'Failed')
-      await records.write(uid, binding.spec.migration.id, 'Failed', {
-        ...more,
-        endTime: new Date(clock.now()).toISOString(),
-      })
-    const { domain } = await lookAt(libvirt, dom, signal)
-    const { phase = null, reason = null } = record ?? {}
-    const isOurs = isHeldBack({ phase, reason, domain, spec: binding.spec.migration })
-    if (domain === 'handed' || isOurs) await resume(libvirt, dom, signal)
-    await this.#tellTarget(binding, signal)
-  }
-
-  /** QEMU lets the guest go on here although the target was asked to take it. A libvirt that refuses to stop it does not keep the target from being asked. */
-  async holdBack({ metadata: { name: uid } }: MoveBinding, dom: DomainRef, signal: AbortSignal): Promise<void> {
-    const { libvirt, log } = this.#deps
-    log.warn(
-      { uid },
-      'migration: post-copy broke, and QEMU lets the guest go on here: it is stopped until the target answers',
-    )
-    await suspend(libvirt, dom, signal).catch((error: unknown) => {
-      if (signal.aborted) throw error
-      log.warn({ uid, err: error }, `migration: the guest is not stopped: ${messageOf(error)}`)
-    })
-  }
-
-  /** What waits here cannot go on: it ends before it is decided that the machine is here. */
-  async startAnew(binding: MoveBinding, dom: DomainRef, why: Words<GivenUp>, signal: AbortSignal): Promise<void> {
-    const { libvirt, records, clock } = this.#deps
-    await end(libvirt, dom, signal)
-    const endTime = new Date(clock.now()).toISOString()
-    await records.write(binding.metadata.name, binding.spec.migration.id, 'Failed', {
-      reason: why.reason,
-      message: why.message,
-      endTime,
-    })
-  }
-
-  /** The guest is at the target: what is left of it here goes. */
-  async endHere(
-    binding: MoveBinding,
-    dom: DomainRef,
-    phase: 'Committed' | 'Cleaned',
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { libvirt, records } = this.#deps
-    const uid = binding.metadata.name
-    const { id } = binding.spec.migration
-    if (phase === 'Committed') {
-      await records.write(uid, id, 'Committed')
-      await erase(libvirt, dom, signal)
-    }
-    await records.write(uid, id, 'Cleaned', { endTime: new Date(this.#deps.clock.now()).toISOString() })
-  }
-
-  /** Whether libvirt lets the machine go again: until then nothing could be changed about it, and it could not be moved. */
-  async #jobEnds(dom: DomainRef, signal: AbortSignal): Promise<boolean> {
-    const { libvirt, clock } = this.#deps
-    for (const until = clock.monotonic() + STUCK_MS; ; await clock.sleep(ABORT_MS, signal)) {
-      if ((await outgoingJob(libvirt, dom, signal)) === null) return true
-      if (clock.monotonic() >= until) return false
-      await abortJob(libvirt, dom, signal)
-    }
-  }
-
-  abortJob(dom: DomainRef, signal: AbortSignal): Promise<void> {
-    return abortJob(this.#deps.libvirt, dom, signal)
-  }
-
   async #transfer(binding: MoveBinding, dom: DomainRef, signal: AbortSignal): Promise<void> {
     const { libvirt, records, luggage } = this.#deps
     const uid = binding.metadata.name
@@ -228,7 +97,7 @@ export class SourceMoves {
     } catch (error) {
       if (!(error instanceof Stopped)) throw error
       await connection.close()
-      await this.keep(binding, dom, { reason: error.reason, message: error.message }, signal)
+      await this.ends.keep(binding, dom, { reason: error.reason, message: error.message }, signal)
     } finally {
       await connection.close()
     }
@@ -247,7 +116,8 @@ export class SourceMoves {
         { dom, params: calls.params(), flags: calls.source },
         { signal, timeoutMs: CALL_MS },
       )
-      const ready = await this.#ask(
+      const ready = await askPeer(
+        this.#deps.peers,
         binding,
         'prepare',
         { cookie: toBase64(begun.cookieOut), xml: begun.xml },
@@ -279,28 +149,14 @@ export class SourceMoves {
     }
   }
 
-  /**
-   * What post-copy has not sent is lost with the QEMU here, or with its connection. libvirt calls it broken also when only the agent that
-   * began it has ended, and QEMU sends on.
-   */
-  async #hasLost(dom: DomainRef, signal: AbortSignal): Promise<boolean> {
-    const { libvirt, clock } = this.#deps
-    const { domain, reason } = await lookAt(libvirt, dom, signal)
-    if (domain === 'absent' || domain === 'off') return true
-    if (domain !== 'split' || reason !== PAUSED_POST_COPY_FAILED) return false
-    const sent = await sentBytes(libvirt, dom, signal)
-    await clock.sleep(STALLED_MS, signal)
-    return (await sentBytes(libvirt, dom, signal)) === sent
-  }
-
   /** Looks until the target has answered: tells it when it waits in vain, and holds back a guest that QEMU lets go on. Never rejects. */
   async #tellLoss(binding: MoveBinding, dom: DomainRef, until: AbortSignal): Promise<void> {
     const { libvirt, clock, log } = this.#deps
     while (!until.aborted)
       try {
         await clock.sleep(TICK_MS, until)
-        if ((await lookAt(libvirt, dom, until)).domain === 'running') await this.holdBack(binding, dom, until)
-        if (await this.#hasLost(dom, until)) await this.#ask(binding, 'lost', {}, until, CALL_MS)
+        if ((await lookAt(libvirt, dom, until)).domain === 'running') await this.ends.holdBack(binding, dom, until)
+        if (await this.ends.hasLost(dom, until)) await askPeer(this.#deps.peers, binding, 'lost', {}, until, CALL_MS)
       } catch (error) {
         if (!until.aborted) log.info({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`)
       }
@@ -324,7 +180,7 @@ export class SourceMoves {
     const now = clock.monotonic()
     const times = { sinceMs: now - begunAt, ...(stoppedAt === null ? {} : { pausedMs: now - stoppedAt }) }
     const question = { cookie: toBase64(cookie), ...times }
-    const asking = this.#ask(binding, 'finish', question, signal, finishMs).finally(() => over.abort())
+    const asking = askPeer(this.#deps.peers, binding, 'finish', question, signal, finishMs).finally(() => over.abort())
     if (isPostCopy(binding)) void this.#tellLoss(binding, dom, until)
     const answer = await asking.catch((error: unknown) => {
       if (signal.aborted) throw error
@@ -348,15 +204,15 @@ export class SourceMoves {
       await Promise.all([confirm(0, fromBase64(answer.cookie)), records.write(uid, id, 'Committed')])
       // A domain that is still here is ended by the next pass.
       const { domain } = await lookAt(libvirt, dom, signal)
-      if (domain === 'absent') await this.endHere(binding, dom, 'Cleaned', signal)
+      if (domain === 'absent') await this.ends.endHere(binding, dom, 'Cleaned', signal)
       return
     }
     if (answer?.phase !== 'Failed') return
     if (isSplit(binding, (await lookAt(libvirt, dom, signal)).domain, true))
-      return await this.startAnew(binding, dom, SPLIT, signal)
+      return await this.ends.startAnew(binding, dom, SPLIT, signal)
     if (isPostCopy(binding)) {
       await confirm(1, NO_COOKIE)
-      if (!(await this.#jobEnds(dom, signal))) return await this.startAnew(binding, dom, KEPT_JOB, signal)
+      if (!(await this.ends.jobEnds(dom, signal))) return await this.ends.startAnew(binding, dom, KEPT_JOB, signal)
     }
     await records.write(uid, id, 'Failed', {
       reason: answer.reason ?? 'TargetFailed',
@@ -368,8 +224,9 @@ export class SourceMoves {
 
   /** Only to have the target ready sooner: it decides nothing by it, and does without. */
   async #load(binding: MoveBinding, cookie: Uint8Array, signal: AbortSignal): Promise<void> {
-    await this.#ask(binding, 'load', { cookie: toBase64(cookie) }, signal, ASK_MS).catch((error: unknown) =>
-      this.#deps.log.debug({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`),
+    await askPeer(this.#deps.peers, binding, 'load', { cookie: toBase64(cookie) }, signal, ASK_MS).catch(
+      (error: unknown) =>
+        this.#deps.log.debug({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`),
     )
   }
 
@@ -378,24 +235,6 @@ export class SourceMoves {
     const { options } = binding.spec.migration
     const caps = [options.bandwidthMiBps ?? 640, this.#deps.bandwidthMiBps].filter((cap) => cap > 0)
     return { ...options, bandwidthMiBps: caps.length === 0 ? 0 : Math.min(...caps) }
-  }
-
-  /** What was prepared there is of no use any more; the scheduler says so as well, so that a silent target is no fault. */
-  async #tellTarget(binding: MoveBinding, signal: AbortSignal): Promise<void> {
-    await this.#ask(binding, 'abort', {}, signal, ASK_MS).catch((error: unknown) => {
-      if (signal.aborted) throw error
-    })
-  }
-
-  #ask(
-    binding: MoveBinding,
-    ask: HandoverAsk['ask'],
-    more: Omit<HandoverAsk, 'uid' | 'id' | 'ask'>,
-    signal: AbortSignal,
-    timeoutMs: number,
-  ): Promise<HandoverAnswer> {
-    const { id, peer } = binding.spec.migration
-    return this.#deps.peers.ask(peer, { uid: binding.metadata.name, id, ask, ...more }, { signal, timeoutMs })
   }
 }
 
@@ -413,9 +252,4 @@ interface Handing extends Sent {
   readonly calls: MoveCalls
   /** Monotonic ms. */
   readonly begunAt: number
-}
-
-interface Words<R extends string = string> {
-  readonly reason: R
-  readonly message: string
 }

@@ -103,7 +103,7 @@ describe('the target is asked by a new agent', () => {
     ['libvirt lost its client, and QEMU sends on', BROKEN, [5n, 6n], 'abort'],
   ] as const)('%s', async (_title, state, sent, ask) => {
     const { moves, asked, clock, binding } = world(state, sent)
-    const answer = moves.askTarget(binding, dom, signal)
+    const answer = moves.ends.askTarget(binding, dom, signal)
     await clock.advance(10_000)
     expect(await answer).toBe('Failed')
     expect(asked).toEqual([ask])
@@ -116,24 +116,34 @@ it.each([
   ['looks for no guest when its QEMU died in a post-copy', OFF],
 ])('%s before it says so: its run policy starts it anew', async (_title, state) => {
   const { moves, order, asked, binding } = world(state)
-  await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)
+  await moves.ends.keep(
+    binding,
+    dom,
+    { reason: 'TargetFailed', message: 'the target could not take the machine' },
+    signal,
+  )
   expect(order).toEqual(['DomainDestroyFlags', 'Failed PostCopyFailed'])
   expect(asked).toEqual(['abort'])
 })
 
 it('lets a guest go on that is whole', async () => {
   const { moves, done, binding } = world(HANDED)
-  await moves.keep(binding, dom, { reason: 'TargetFailed', message: 'the target could not take the machine' }, signal)
+  await moves.ends.keep(
+    binding,
+    dom,
+    { reason: 'TargetFailed', message: 'the target could not take the machine' },
+    signal,
+  )
   expect(done()).toEqual(['Failed TargetFailed', 'DomainResume'])
 })
 
 it('stops a guest that QEMU lets go on while nobody knows whether the target has it, and lets it go on when the target has not', async () => {
   const { moves, done, asked, binding } = world(GIVEN_BACK)
-  await moves.holdBack(binding, dom, signal)
+  await moves.ends.holdBack(binding, dom, signal)
   expect(done()).toEqual(['DomainSuspend'])
   expect(asked).toEqual([])
   const held = world(BY_HAND)
-  await held.moves.keep(held.binding, dom, { reason: 'TargetFailed', message: 'it has not taken it' }, signal)
+  await held.moves.ends.keep(held.binding, dom, { reason: 'TargetFailed', message: 'it has not taken it' }, signal)
   expect(held.done()).toEqual(['Failed TargetFailed', 'DomainResume'])
 })
 
@@ -145,7 +155,7 @@ it.each([
   async (_title, sent, order) => {
     const { moves, done, asked, clock, binding } = world(GIVEN_BACK, sent)
     const words = { reason: 'TargetFailed', message: 'the target could not take the machine' }
-    const kept = moves.keep(binding, dom, words, signal)
+    const kept = moves.ends.keep(binding, dom, words, signal)
     await clock.advance(20_000)
     await kept
     expect(done()).toEqual(order)
