@@ -71,7 +71,8 @@ export const operate =
     const phase = phaseOf(last)
     if (!ended) throw new Error(`${name} is ${phase} after ${options.timeout / 1000} s and goes on${why(last)}`)
     if (phase === 'Failed' || phase === 'Superseded') throw new Error(`${type} of ${vm}: ${phase}${why(last)}`)
-    print(io, `${type} of ${vm}: ${phase}`)
+    // One that has begun may look for a target in vain.
+    print(io, `${type} of ${vm}: ${phase}${phase === 'InProgress' ? why(last) : ''}`)
   }
 
 /** Says on the standard error what an operation waits for, and again when that has changed. */

@@ -34,7 +34,7 @@ export {
 } from './facts.ts'
 export type { FilterName, Refusal } from './filter.ts'
 export { decideGroup, type GroupDecision, type GroupOptions, type GroupPlaced, type GroupRefused } from './group.ts'
-export { companionsOf } from './needs.ts'
+export { companionsOf, ringOf } from './needs.ts'
 export { fitsNode } from './node-fit.ts'
 export { type NoPreemption, type Preemption, preempt } from './preempt.ts'
 export type { FitHost, HostVerdict, ScoreParts } from './ranking.ts'

@@ -20,3 +20,9 @@ export function companionsOf(cluster: Cluster, vm: VmFacts, waiting: readonly Vm
     for (const other of waiting) if (!found.includes(other) && needs(cluster, member, other)) found.push(other)
   return found
 }
+
+/** Those of `waiting`, which has not the VM, that count on it as it counts on them, if by others in between: none of such a ring can go first. */
+export const ringOf = (cluster: Cluster, vm: VmFacts, waiting: readonly VmFacts[]): readonly VmFacts[] =>
+  companionsOf(cluster, vm, waiting).filter(
+    (other) => other !== vm && companionsOf(cluster, other, [vm, ...waiting]).includes(vm),
+  )

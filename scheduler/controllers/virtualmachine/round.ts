@@ -2,23 +2,18 @@
 // beside the next ones.
 import type { Clock } from '../../../lib/clock.ts'
 import { fromKey, nameOf, toKey } from '../../../lib/object.ts'
-import { type Ask, type Cluster, decide, decideGroup, type VmFacts } from '../../../lib/placement/index.ts'
-import type { Reader } from '../../../lib/reconcile/reader.ts'
+import { type Ask, decide, decideGroup, type VmFacts } from '../../../lib/placement/index.ts'
 import type { VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../../schemas/resources.ts'
 import type { RefusedBinding } from '../../binder/refusals.ts'
 import { factsOf } from '../../placement/facts.ts'
-import { before, type PriorityOf, type Waiting } from '../../placement/priorities.ts'
+import { before, type Waiting } from '../../placement/priorities.ts'
 import { type GroupOf, groupOf } from './groups.ts'
+import { type RingDeps, Rings } from './rings.ts'
 import { type WaitReason, waitReasonOf } from './waits.ts'
 
-export interface RoundDeps {
-  readonly reader: Reader
-  readonly cluster: Cluster
-  readonly priorityOf: PriorityOf
+export interface RoundDeps extends RingDeps {
   readonly clock: Clock
-  /** Whether it still waits for a host. */
-  readonly isPending: (vm: VirtualMachine) => boolean
   readonly refusals: (uid: string) => readonly RefusedBinding[]
   /** Stores the decision; it is taken back when that fails. */
   readonly commit: (vm: VirtualMachine, chosen: { readonly node: string; readonly message: string }) => Promise<void>
@@ -47,6 +42,7 @@ export async function runRound(keys: readonly string[], deps: RoundDeps, signal:
   const seen = new Set<string>()
   /** What was refused, by what was asked for: within a round there is only less room. */
   const refused = new Map<string, RefusedAlike>()
+  const rings = new Rings(deps)
   let sliceEnds = clock.monotonic() + SLICE_MS
   for (const { vm } of line) {
     if (signal.aborted) break
@@ -54,7 +50,7 @@ export async function runRound(keys: readonly string[], deps: RoundDeps, signal:
     const group = groupOf(vm)
     const members = group === null ? [vm] : line.map((each) => each.vm).filter((each) => isSame(groupOf(each), group))
     for (const member of members) seen.add(toKey(nameOf(member)))
-    if (group === null) await tryOne(vm, deps, refused, work)
+    if (group === null) await tryOne(vm, deps, { refused, rings, work })
     else await tryGroup(members, group, deps, work)
     if (work.size >= COMMITS) await work.someDone()
     if (clock.monotonic() >= sliceEnds) {
@@ -86,12 +82,13 @@ function timed<T>({ clock, searched }: RoundDeps, search: () => T): T {
   return found
 }
 
-async function tryOne(
-  vm: VirtualMachine,
-  deps: RoundDeps,
-  refused: Map<string, RefusedAlike>,
-  work: Commits,
-): Promise<void> {
+interface Round {
+  readonly refused: Map<string, RefusedAlike>
+  readonly rings: Rings
+  readonly work: Commits
+}
+
+async function tryOne(vm: VirtualMachine, deps: RoundDeps, { refused, rings, work }: Round): Promise<void> {
   const ask = askOf(vm, deps)
   const sign = signOf(ask)
   const known = sign === null ? undefined : refused.get(sign)
@@ -105,8 +102,8 @@ async function tryOne(
     return
   }
   const room = await deps.preempt(vm, ask)
-  const message = room ?? decision.message
   const reason = room === null ? waitReasonOf(decision) : 'Preemption'
+  const message = room ?? `${decision.message}${reason === 'Affinity' ? rings.words(ask.vm) : ''}`
   // What made room for one makes none for the next.
   if (sign !== null && room === null) refused.set(sign, { message, reason })
   work.add(deps.refuse(vm, message, reason))

@@ -48,6 +48,18 @@ it('is content once the operation has begun', async () => {
   expect(made.spec).toMatchObject({ type: 'Stop', virtualMachineName: 'web', force: true })
 })
 
+it('one that has begun and is held up says by what', async () => {
+  const heldUp = completed('False', 'TargetUnschedulable', '0/3 nodes: 2 not asked for, 1 where it is now')
+  const [ran] = await Promise.all([
+    bench.berth(['migrate', 'vm', 'web']),
+    play('Migrate', [{ phase: 'InProgress', ...heldUp }]),
+  ])
+  expect(ran.code).toBe(0)
+  expect(ran.out).toMatch(
+    /Migrate of web: InProgress: 0\/3 nodes: 2 not asked for, 1 where it is now \(TargetUnschedulable\)\n$/,
+  )
+})
+
 it('--wait waits for the end', async () => {
   const going = bench.begin(['restart', 'web', '--wait'])
   await play('Restart', [{ phase: 'InProgress' }])

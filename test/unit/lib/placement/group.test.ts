@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Ask, companionsOf, decide, decideGroup, type VmFacts } from '../../../../lib/placement/index.ts'
+import { type Ask, companionsOf, decide, decideGroup, ringOf, type VmFacts } from '../../../../lib/placement/index.ts'
 import { app, clusterOf, GIB, host, machine, ZONE } from './world.ts'
 
 const asks = (...vms: VmFacts[]): readonly Ask[] => vms.map((vm) => ({ vm }))
@@ -47,7 +47,17 @@ describe('a group', () => {
       '0/2 nodes: 2 without a VM that it must be near, which is placed nowhere (required affinity)',
     )
     expect(companionsOf(cluster, a, [machine('other'), b])).toEqual([a, b])
+    expect(ringOf(cluster, a, [machine('other'), b])).toEqual([b])
     expect([...(decideGroup(cluster, asks(a, b)).placed?.values() ?? [])]).toEqual(['h2', 'h2'])
+  })
+
+  it('tells a ring from those that only count on it', () => {
+    const ring = [near('a', 'b'), near('b', 'c'), near('c', 'a')]
+    const [a, b, c] = ring as [VmFacts, VmFacts, VmFacts]
+    const hanger = near('d', 'a')
+    const cluster = clusterOf([host('h1')])
+    expect(ringOf(cluster, a, [b, c, hanger])).toEqual([b, c])
+    expect(ringOf(cluster, hanger, [a, b, c])).toEqual([])
   })
 
   it('places a ring of three in one zone', () => {
