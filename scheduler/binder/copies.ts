@@ -1,5 +1,6 @@
 // An object as it goes to a host: what was asked for and who it is, without what only the scheduler's store means.
 import { createHash } from 'node:crypto'
+import { copiedMetadata } from '../../lib/cluster/copied.ts'
 import type { KubeObject } from '../../lib/object.ts'
 
 /** Repeats the whole object, and means something to the client that wrote it only. */
@@ -7,23 +8,12 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 /** Annotation of a binding: SHA-256 of what was put, by which a scheduler knows it without keeping it. */
 export const PUT_DIGEST = 'berth/put-digest'
 
-/** Owners and finalizers are the scheduler's: on a host they would point at nothing, and hold what nobody lets go. */
 export function copyOf<T extends KubeObject>(object: T, status?: unknown): T {
   const { status: _, metadata, ...rest } = object as KubeObject & Readonly<Record<string, unknown>>
-  const { name, namespace, uid, generation, creationTimestamp, labels, annotations } = metadata
-  const { [LAST_APPLIED]: __, ...kept } = annotations ?? {}
+  const { [LAST_APPLIED]: __, ...annotations } = metadata.annotations ?? {}
   return {
     ...rest,
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      uid,
-      resourceVersion: '',
-      ...(generation === undefined ? {} : { generation }),
-      creationTimestamp,
-      ...(labels === undefined ? {} : { labels }),
-      ...(Object.keys(kept).length === 0 ? {} : { annotations: kept }),
-    },
+    metadata: copiedMetadata(metadata, annotations),
     ...(status === undefined ? {} : { status }),
   } as unknown as T
 }

@@ -1,5 +1,6 @@
 // A scheduler's object -> this host's copy of it. Pure.
 import { isDeepStrictEqual } from 'node:util'
+import { copiedMetadata } from '../../../lib/cluster/copied.ts'
 import type { KubeObject } from '../../../lib/object.ts'
 import { BOUND, isBound, KINDS } from '../../../schemas/index.ts'
 
@@ -13,20 +14,7 @@ export function resourceOf({ apiVersion, kind }: KubeObject): string | null {
 /** The same object with the same uid, marked. What is of the other server alone (status, owners, finalizers, deletion) stays there. */
 export function copyOf(object: KubeObject): KubeObject {
   const { status: _, metadata, ...rest } = object
-  const { name, namespace, uid, generation, creationTimestamp, labels, annotations } = metadata
-  return {
-    ...rest,
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      uid,
-      resourceVersion: '',
-      creationTimestamp,
-      ...(generation === undefined ? {} : { generation }),
-      ...(labels === undefined ? {} : { labels }),
-      annotations: { ...annotations, [BOUND]: uid },
-    },
-  }
+  return { ...rest, metadata: copiedMetadata(metadata, { ...metadata.annotations, [BOUND]: metadata.uid }) }
 }
 
 /** Whether what is here is that copy already. */
