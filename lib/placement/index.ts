@@ -15,6 +15,7 @@ export {
   type Decision,
   decide,
   explain,
+  fitHosts,
   type Refused,
 } from './decide.ts'
 export {

@@ -1,7 +1,7 @@
 // Answers PlacementExplanation: every host with its score, or with all that it has against the machine. Changes nothing.
 import type { VirtualKind } from '../../lib/apiserver/virtual.ts'
 import { ApiError } from '../../lib/errors.ts'
-import { type Ask, type Cluster, explain, type HostVerdict } from '../../lib/placement/index.ts'
+import { type Ask, type Cluster, explain, fitHosts, type HostVerdict } from '../../lib/placement/index.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import {
   type ExplainedHost,
@@ -47,9 +47,9 @@ export function explained(question: Question, namespace: string, deps: ExplainDe
     ...(current === '' ? {} : { current }),
     ...(not.size === 0 ? {} : { not }),
   }
-  const verdicts = cluster.whatIf(() => {
+  const { verdicts, byMove } = cluster.whatIf(() => {
     suppose(question, deps)
-    return explain(cluster, ask)
+    return { verdicts: explain(cluster, ask), byMove: vm.status?.phase === 'Running' ? moveTargets(vm, ask, deps) : [] }
   })
   const hosts = verdicts.map(toHost)
   const [best] = hosts.filter(({ verdict }) => verdict === 'Accepted')
@@ -61,7 +61,19 @@ export function explained(question: Question, namespace: string, deps: ExplainDe
     best === undefined
       ? `0/${hosts.length} nodes can take it`
       : `${fit}/${hosts.length} nodes can take it, the best one is ${best.node}`
-  return { node: best?.node ?? '', current, message: waits === null ? outcome : `${waits}; ${outcome}`, hosts }
+  const refused = new Set(hosts.flatMap(({ node, verdict }) => (verdict === 'Accepted' ? [] : node)))
+  const only = byMove.filter((node) => refused.has(node))
+  // Local disks keep a machine from a start elsewhere, and go along with a live move.
+  const moves = only.length === 0 ? '' : `, a live move can take it to ${only.join(', ')}`
+  const message = `${waits === null ? '' : `${waits}; `}${outcome}${moves}`
+  return { node: best?.node ?? '', current, message, hosts }
+}
+
+/** Hosts to which it can move while it runs, the best first. */
+function moveTargets(vm: VirtualMachine, ask: Ask, { reader, cluster, priorityOf }: ExplainDeps): readonly string[] {
+  const runsOn = cluster.host(ask.current ?? '')?.facts
+  if (runsOn === undefined) return []
+  return fitHosts(cluster, { ...ask, vm: factsOf(vm, reader, { ...priorityOf(vm), runsOn }), migrate: true })
 }
 
 function machineOf({ name, machine }: Question, namespace: string, { reader }: ExplainDeps): VirtualMachine {

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { parseWhatIf } from '../../../../cli/commands/explain.ts'
 import { explained } from '../../../../scheduler/placement/explain.ts'
+import { VMS } from '../../../../schemas/resources.ts'
 import { ClusterWorld, createVm, PATIENT, soon, vmOf } from './world.ts'
 
 it('lists every host with its score or all its reasons, and changes nothing by a what-if', PATIENT, async () => {
@@ -38,6 +39,22 @@ it('lists every host with its score or all its reasons, and changes nothing by a
   expect(() => ask({ name: 'nobody' })).toThrow(/not found/)
   expect(() => ask({})).toThrow(/give either the name/)
   expect(() => ask({ name: 'web', whatIf: { down: ['h9'] } })).toThrow(/nodes "h9" not found/)
+})
+
+it('tells where a running machine can move that its local disk keeps from a start elsewhere', PATIENT, async () => {
+  const cluster = new ClusterWorld()
+  for (const node of ['h1', 'h2', 'h3']) await cluster.agent(node, { cpu: node === 'h3' ? 1 : 8 })
+  const world = await cluster.scheduler()
+  await createVm(world, 'web', { cores: 2, spec: { nodeSelector: { 'kubernetes.io/hostname': 'h1' } } })
+  await soon(() => vmOf(world, 'web')?.status?.phase).toBe('Running')
+  await world.resources.modify(VMS, { namespace: 'default', name: 'web' }, (vm) => ({
+    ...vm,
+    spec: { ...(vm.spec as object), nodeSelector: {} },
+  }))
+  const ask = (question: object) => explained({ name: 'web', ...question }, 'default', world.hosting.explaining)
+  await soon(() => ask({}).message).toBe('1/3 nodes can take it, the best one is h1, a live move can take it to h2')
+  expect(ask({}).hosts.find(({ node }) => node === 'h2')?.reasons).toEqual(['the disk web-root lies on h1'])
+  expect(ask({ whatIf: { down: ['h2'] } }).message).toBe('1/3 nodes can take it, the best one is h1')
 })
 
 it.each([
