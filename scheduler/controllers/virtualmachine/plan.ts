@@ -3,6 +3,7 @@ import {
   type ClusterVmStatus,
   clusterStatusOf,
   type HostBinding,
+  type Leaving,
   openMigration,
   type VirtualMachine,
 } from '../../../schemas/index.ts'
@@ -53,7 +54,7 @@ export function planPlace(vm: VirtualMachine, seen: Seen): VmStep {
   // One writer: while it moves, its migration decides about its hosts.
   if (open !== null) return { do: 'nothing' }
   if (newer !== null) return { do: 'tell-stale', message: newer.message }
-  const left = leaving.filter((each) => saidReleased(each.node, seen)).map(({ node }) => node)
+  const left = leaving.filter((each) => saidReleased(each, seen)).map(({ node }) => node)
   if (left.length > 0) return { do: 'drop-leaving', nodes: left }
   if (placement === undefined)
     return unplaced(
@@ -80,12 +81,12 @@ function unplaced(leaving: readonly string[], { wanted, holders }: Seen): VmStep
 /** The word of its host, which is mirrored, and which has seen what is asked for now. */
 const hasStopped = (vm: VirtualMachine): boolean => vm.status?.phase === 'Stopped' && !isOn(vm)
 
-const saidReleased = (node: string, { holders, inSync }: Seen): boolean => {
+/** Of this very epoch or a later one: what it said of an earlier stay is no word about the last one, of which it may not have told yet. */
+const saidReleased = ({ node, epoch }: Leaving, { holders, inSync }: Seen): boolean => {
   const binding = holders.get(node)
-  return (
-    inSync(node) &&
-    (binding === undefined || (binding.spec.role === 'Released' && binding.status?.phase === 'Released'))
-  )
+  if (!inSync(node)) return false
+  if (binding === undefined) return true
+  return binding.spec.role === 'Released' && binding.status?.phase === 'Released' && binding.spec.epoch >= epoch
 }
 
 /** Every host that may have it has said that it has nothing of it. */
