@@ -1,9 +1,6 @@
-// The SQLite driver of the store: reads in place, writes through the writer, changes to subscribers and watchers.
-import type { Database } from 'better-sqlite3'
-import type { Clock } from '../../clock.ts'
+// The SQLite driver of the store: reads in place, writes through the writer, changes to subscribers and watchers. What keeps it small is in upkeep.ts.
 import type { KubeObject } from '../../object.ts'
 import { keyOf } from '../change.ts'
-import type { StoreLog } from '../log.ts'
 import {
   type Change,
   type Entry,
@@ -20,31 +17,21 @@ import {
 } from '../store.ts'
 import type { Codec } from './codec.ts'
 import { isFatal, toStoreError } from './failure.ts'
-import { type Health, probeWhileTroubled } from './health.ts'
+import { probeWhileTroubled } from './health.ts'
 import { RecentChanges } from './recent.ts'
-import type { ChangeRow, MetaRow, PageRow, Rows } from './rows.ts'
+import type { ChangeRow, PageRow } from './rows.ts'
 import { SharedValues } from './shared-values.ts'
 import { readToken, writeToken } from './token.ts'
-import { type LogLimits, trimLoop, trimOnce } from './trim.ts'
+import { Upkeep, type UpkeepParts } from './upkeep.ts'
 import { Watchers, type WatchScope } from './watchers.ts'
-import type { Witness } from './witness.ts'
 import { type CommitObserver, Writer, type Written } from './writer.ts'
 
 /** Changes that a watcher who is far behind reads from disk at a time. */
 const READ_AHEAD = 100
 
-export interface SqliteStoreParts {
-  readonly db: Database
-  readonly path: string
-  readonly rows: Rows
+export interface SqliteStoreParts extends UpkeepParts {
   readonly codec: Codec
-  readonly meta: MetaRow
-  readonly clock: Clock
-  readonly log: StoreLog
-  readonly limits: LogLimits
   readonly observer?: CommitObserver
-  readonly health: Health
-  readonly witness: Witness
   /** Gives the process lock back. */
   readonly unlock: () => void
 }
@@ -58,16 +45,13 @@ export class SqliteStore implements Store {
   readonly #watchers: Watchers
   readonly #listeners = new Set<(changes: readonly Change[]) => void>()
   readonly #ending = new AbortController()
-  readonly #trimming: Promise<void>
-  #noting: Promise<void> = Promise.resolve()
-  #compacted: Revision
+  readonly #upkeep: Upkeep
 
   /** Made by `openSqliteStore`. */
   constructor(parts: SqliteStoreParts) {
     const { db, path, rows, codec, clock, meta, health } = parts
     this.#parts = parts
     this.id = meta.id
-    this.#compacted = meta.compacted
     this.#recent = new RecentChanges(meta.revision)
     const onCommit = (written: readonly Written[]) => this.#committed(written)
     this.#writer = new Writer({
@@ -87,7 +71,8 @@ export class SqliteStore implements Store {
       read: (resource, after) => this.#changesAfter(resource, after),
     })
     probeWhileTroubled(health, () => this.#writer.probe(), clock, this.#ending.signal)
-    this.#trimming = trimLoop(() => this.#upkeep(), clock, this.#ending.signal)
+    this.#upkeep = new Upkeep(parts, () => this.revision())
+    this.#upkeep.start(this.#ending.signal)
   }
 
   trouble(): StoreError | null {
@@ -103,7 +88,7 @@ export class SqliteStore implements Store {
   }
 
   compacted(): Revision {
-    return this.#compacted
+    return this.#upkeep.compacted
   }
 
   async get(key: StoreKey): Promise<Entry | null> {
@@ -165,13 +150,12 @@ export class SqliteStore implements Store {
   async close(): Promise<void> {
     if (this.#ending.signal.aborted) return
     this.#ending.abort()
-    await this.#trimming
+    await this.#upkeep.ended
     const reason = unavailable('closed', 'the store is closed')
     this.#writer.close(reason)
     this.#watchers.close(reason)
     this.#parts.db.close()
-    await this.#noting
-    await this.#note()
+    await this.#upkeep.note()
     this.#parts.unlock()
   }
 
@@ -214,7 +198,7 @@ export class SqliteStore implements Store {
 
   #nextPage(resource: string, { namespace, limit }: ListOptions, text: string): ListResult {
     const { revision, after, remaining } = readToken({ storeId: this.id, resource, namespace }, text)
-    if (revision < this.#compacted || revision > this.revision()) {
+    if (revision < this.#upkeep.compacted || revision > this.revision()) {
       throw new StoreError(
         'expired',
         `the list at revision ${revision} is too old to continue; list again from the start`,
@@ -249,7 +233,7 @@ export class SqliteStore implements Store {
   }
 
   #changesAfter(resource: string, after: Revision): readonly Change[] {
-    if (after < this.#compacted) {
+    if (after < this.#upkeep.compacted) {
       throw new StoreError(
         'expired',
         `changes after revision ${after} are no longer kept; list again and watch from the list's revision`,
@@ -272,40 +256,6 @@ export class SqliteStore implements Store {
     }
     if (previous === null) throw unavailable('damaged', `change ${row.revision} is damaged in the database`)
     return { type: 'delete', key, revision: row.revision, previous }
-  }
-
-  /** @returns whether there may be more to trim */
-  #upkeep(): boolean {
-    if (this.#parts.health.trouble !== null) return false
-    if (this.#trim()) return true
-    this.#noting = this.#noting.then(() => this.#note())
-    return false
-  }
-
-  /** Remembers outside of the database how far it has come. Without it only an older copy would go unnoticed. */
-  async #note(): Promise<void> {
-    const { witness, log, path } = this.#parts
-    try {
-      await witness.note({ id: this.id, revision: this.revision() })
-    } catch (error) {
-      log.warn({ err: toStoreError(error, path) }, 'the newest revision could not be noted beside the database')
-    }
-  }
-
-  /** @returns whether there may be more to trim */
-  #trim(): boolean {
-    const { db, rows, clock, limits, log } = this.#parts
-    try {
-      const upTo = trimOnce(db, rows, this.revision(), clock.now(), limits)
-      if (upTo !== null) this.#compacted = upTo
-      return upTo !== null
-    } catch (error) {
-      log.warn(
-        { err: toStoreError(error, this.#parts.path) },
-        'the change log could not be trimmed; trying again later',
-      )
-      return false
-    }
   }
 }
 
