@@ -59,13 +59,9 @@ export function createOperations(deps: OperationsDeps): Operations {
   const priorities = prioritiesBy(reader)
   const priorityOf = (vm: VirtualMachine) => priorities(vm).priority
   const frozen = () => ruler.refusal()
-  const targets = new Targets({
-    reader,
-    state: placement,
-    priorityOf: priorities,
-    outdated: (vm) =>
-      newerHolder(clusterStatusOf<ClusterVmStatus>(vm), agents.bindingsOf(vm.metadata.uid))?.message ?? null,
-  })
+  const outdated = (vm: VirtualMachine) =>
+    newerHolder(clusterStatusOf<ClusterVmStatus>(vm), agents.bindingsOf(vm.metadata.uid))?.message ?? null
+  const targets = new Targets({ reader, state: placement, priorityOf: priorities, outdated })
   /** One pass at a time: each counts what the others have stored. */
   const controller = (name: string, reconciler: Reconciler, keys: () => readonly string[]) =>
     new Controller({ name, reconciler, keys, clock, log, observer, resyncMs: RESYNC_MS })
@@ -78,6 +74,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       refusals,
       deathOf: (node) => wholeDeath(deathOn(reader, node)),
       priorityOf,
+      outdated,
       targetOf: targets.targetOf,
       limits: config.migration,
       frozen,

@@ -61,7 +61,7 @@ export class MigrationReconciler implements Reconciler {
     if (binding === null || binding.spec.role === 'Released') {
       this.#answers.delete(uid)
       this.#jobs.forget(uid)
-      await this.#deps.target.removeLeftBehind(uid)
+      await this.#deps.target.clear(uid)
       return DONE
     }
     const dom = domainRef(nameOf(binding), uid)

@@ -178,6 +178,11 @@ export class IncomingGuests {
     await incoming?.end(this.#deps.log)
   }
 
+  /** Ends one that still waits for the first of its guest. Of one whose guest was sent somebody decides. */
+  async dismiss(uid: string): Promise<void> {
+    if (this.#guests.get(uid)?.isArriving === false) await this.end(uid)
+  }
+
   /** Ends what waits; nothing of it ran. */
   async close(): Promise<void> {
     await Promise.all([...this.#guests.values()].map(({ connection }) => connection.close()))

@@ -140,9 +140,15 @@ export class TargetMoves {
     return this.#turns.run(binding.metadata.name, () => this.#refuse(binding, reason, message, signal))
   }
 
-  /** Of a move that came to nothing, when the scheduler has taken the machine back. */
-  removeLeftBehind(uid: string): Promise<void> {
-    return this.#turns.run(uid, () => this.#removeLeftBehind(uid))
+  /**
+   * Of a move that is over for this host, such as one that came to nothing when the scheduler has taken the machine back: a QEMU that was being
+   * started for it then would wait for nobody, and what was made is removed.
+   */
+  clear(uid: string): Promise<void> {
+    return this.#turns.run(uid, async () => {
+      await this.#guests.dismiss(uid)
+      await this.#removeLeftBehind(uid)
+    })
   }
 
   /** After Committed: the guest runs, and its definition names this host's files. */

@@ -34,8 +34,8 @@ export interface BinderDeps extends WishDeps {
   readonly onRefused: (refused: RefusedBinding) => void
   /** A host that has yet to hear of an object does not answer. */
   readonly onSilent: (node: string, uid: string) => void
-  /** A host has an object that the store does not know. */
-  readonly onOrphan: (node: string, binding: HostBinding) => void
+  /** A host has an object that the store does not know. Resolves when that is told; when it rejects, it is called again later. */
+  readonly onOrphan: (node: string, binding: HostBinding) => Promise<void>
 }
 
 /** Puts at one host at the same time; their commits there are shared. */
@@ -171,7 +171,7 @@ export class Binder {
   async #unknown(node: string, binding: HostBinding, signal: AbortSignal): Promise<Outcome> {
     const isGone = binding.status?.phase === 'Released'
     if (isGone) await this.#deps.agents.forget(node, binding.metadata.name, signal)
-    else this.#deps.onOrphan(node, binding)
+    else await this.#deps.onOrphan(node, binding)
     return DONE
   }
 }

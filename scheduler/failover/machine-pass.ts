@@ -8,7 +8,6 @@ import { fromKey, nameOf } from '../../lib/object.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import { again, DONE, type Outcome } from '../../lib/reconcile/types.ts'
 import {
-  type ClusterDiskStatus,
   type ClusterVmStatus,
   clusterStatusOf,
   type Node,
@@ -16,10 +15,8 @@ import {
   type VirtualMachine,
 } from '../../schemas/index.ts'
 import { NODES, VMS } from '../../schemas/resources.ts'
-import { disksOf } from '../binder/needs.ts'
 import { FAILOVERS } from '../metrics/catalogue.ts'
-import { diskFollows } from '../placement/disk-follows.ts'
-import { isShared } from '../placement/facts.ts'
+import { sharedDisksFollow } from '../placement/disk-follows.ts'
 import { handedOver } from '../placement/handed-over.ts'
 import { FAILOVER_CONDITIONS, type FailoverCondition } from './conditions.ts'
 import { coversMachine, deathOf, deathOn } from './death.ts'
@@ -55,7 +52,7 @@ export class MachinePass {
     const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
     if (vm === null || vm.metadata.deletionTimestamp !== undefined) return DONE
     const status = clusterStatusOf<ClusterVmStatus>(vm)
-    await this.#moveDisks(vm, status)
+    await sharedDisksFollow(vm, this.#deps)
     const { placement } = status
     if (placement === undefined) return DONE
     const node = reader.get<Node>(NODES, { namespace: '', name: placement.node })
@@ -123,21 +120,8 @@ export class MachinePass {
       events.record(vm, FAILOVER_EVENTS.text('FailedOver', condition.message ?? ''))
     }
     const after = reader.get<VirtualMachine>(VMS, nameOf(vm))
-    if (stored && after !== null) await this.#moveDisks(after, clusterStatusOf<ClusterVmStatus>(after))
+    if (stored && after !== null) await sharedDisksFollow(after, this.#deps)
     return stored
-  }
-
-  /** Shared disks follow their machine from a host that it has left without a move. */
-  async #moveDisks(vm: VirtualMachine, { placement, leaving = [], migration }: ClusterVmStatus): Promise<void> {
-    const { reader, resources, clock } = this.#deps
-    if (placement === undefined || leaving.length === 0 || openMigration({ ...(migration && { migration }) }) !== null)
-      return
-    const handOver = { to: placement.node, since: timestamp(clock.now()) }
-    for (const disk of disksOf(vm, reader)) {
-      const from = clusterStatusOf<ClusterDiskStatus>(disk).placement?.node
-      if (from === undefined || from === placement.node || !isShared(disk, reader)) continue
-      if (leaving.some(({ node }) => node === from)) await diskFollows(disk, from, handOver, resources)
-    }
   }
 
   async #write(

@@ -196,13 +196,14 @@ export class Mirror {
     const vm = reader.get<VirtualMachine>(VMS, { namespace, name: copy.spec.virtualMachineName })
     if (vm === null || placeOf(vm) !== node) return
     if (hasEnded(copy) && clock.now() - Date.parse(creationTimestamp) > RECENT_MS) return
-    this.#taken.add(uid)
     const { status: _, ...operation } = copy
     try {
       await resources.recreate<VirtualMachineOperation>(VM_OPERATIONS, operation)
+      this.#taken.add(uid)
     } catch (error) {
       // Another one of that name is here: the host's has done its work, and is seen at its agent only.
       if (!isApiError(error, 'AlreadyExists')) throw error
+      this.#taken.add(uid)
       log.warn({ node, operation: copy.metadata.name }, 'an operation of a host is not shown here: its name is taken')
       return
     }

@@ -35,13 +35,11 @@ export class Orphans {
     this.#deps = deps
   }
 
-  /** Returns at once. */
-  found(node: string, binding: HostBinding): void {
-    this.#writing = this.#writing
-      .then(() => this.#tell(node, binding))
-      .catch((error: unknown) =>
-        this.#deps.log.warn({ node, err: error }, `an orphan could not be told: ${messageOf(error)}`),
-      )
+  /** Resolves when it is told, one after the other. @throws what keeps it from being told: whoever found it finds it again later */
+  found(node: string, binding: HostBinding): Promise<void> {
+    const mine = this.#writing.then(() => this.#tell(node, binding))
+    this.#writing = mine.catch(() => undefined)
+    return mine
   }
 
   /** What the host has is known, or has changed: says so where something was said before. Returns at once. */

@@ -18,6 +18,7 @@ import type { Refusals } from '../../binder/refusals.ts'
 import { SCHEDULER_EVENTS } from '../../events.ts'
 import type { Links } from '../../links/links.ts'
 import { DECISION_DURATION } from '../../metrics/catalogue.ts'
+import { sharedDisksFollow } from '../../placement/disk-follows.ts'
 import { factsOf, isShared } from '../../placement/facts.ts'
 import type { PriorityOf } from '../../placement/priorities.ts'
 import type { PlacementState } from '../../placement/state.ts'
@@ -32,7 +33,7 @@ import { Pool } from './pool.ts'
 import { runRound } from './round.ts'
 import { Waits } from './waits.ts'
 import { wantsToRun } from './wants.ts'
-import { pending, say, write } from './writes.ts'
+import { pending, say, sayStale, write } from './writes.ts'
 
 export interface VmPlacementDeps {
   readonly reader: Reader
@@ -157,6 +158,7 @@ export class VmPlacement {
         await resources.removeFinalizer(VMS, { ...nameOf(vm), uid }, HOSTS_FINALIZER)
         return
       case 'drop-leaving':
+        await sharedDisksFollow(vm, this.#deps)
         return await write(vm, (current) => droppedLeaving(current, step.nodes), this.#deps)
       case 'clear': {
         const { node, message } = step.refused
@@ -166,11 +168,7 @@ export class VmPlacement {
         return
       }
       case 'tell-stale':
-        return await say(
-          vm,
-          { type: 'Running', status: 'Unknown', reason: 'StaleEpoch', message: step.message },
-          this.#deps,
-        )
+        return await sayStale(vm, step.message, this.#deps)
       case 'idle':
         return await write(vm, idled, this.#deps)
       case 'vacate':

@@ -50,10 +50,9 @@ export function planPlace(vm: VirtualMachine, seen: Seen): VmStep {
     if (isGone(status, seen)) return { do: 'let-go' }
     return newer === null ? { do: 'nothing' } : { do: 'tell-stale', message: newer.message }
   }
-  const open = openMigration(status)
-  // One writer: while it moves, its migration decides about its hosts.
-  if (open !== null) return { do: 'nothing' }
   if (newer !== null) return { do: 'tell-stale', message: newer.message }
+  // One writer: while it moves, its migration decides about its hosts.
+  if (openMigration(status) !== null) return { do: 'nothing' }
   const left = leaving.filter((each) => saidReleased(each, seen)).map(({ node }) => node)
   if (left.length > 0) return { do: 'drop-leaving', nodes: left }
   if (placement === undefined)

@@ -42,3 +42,12 @@ export async function say(
   const now = deps.clock.now()
   await write(vm, (current) => withCondition(current, current.status, condition, now, phase), deps)
 }
+
+/** Also of a machine that moves as far as this store knows: whoever moves it does nothing either. */
+export async function sayStale(vm: VirtualMachine, message: string, { resources, clock }: WriteDeps): Promise<void> {
+  const { uid } = vm.metadata
+  const condition = { type: 'Running', status: 'Unknown', reason: 'StaleEpoch', message } as const
+  await resources.modifyStatus<VirtualMachine>(VMS, { ...nameOf(vm), uid }, (status, current) =>
+    withCondition(current, status, condition, clock.now()),
+  )
+}

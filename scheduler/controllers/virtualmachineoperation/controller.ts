@@ -66,9 +66,11 @@ export class MoveReconciler implements Reconciler {
       return again(FROZEN_MS, why)
     }
     const vm = reader.get<VirtualMachine>(VMS, fromKey(key))
-    const plan = planMoves(gather(key, vm, clock.now(), this.#deps))
+    const facts = gather(key, vm, clock.now(), this.#deps)
+    const plan = planMoves(facts)
     for (const operation of plan.hold) await this.#hold(operation)
-    if (vm !== null) await this.#moveDisks(vm, clusterStatusOf<ClusterVmStatus>(vm).migration)
+    if (vm !== null && facts.outdated === null)
+      await this.#moveDisks(vm, clusterStatusOf<ClusterVmStatus>(vm).migration)
     if (vm !== null && plan.remember !== null && !(await this.#remember(vm, plan.remember)))
       return again(0, 'the machine changed meanwhile')
     for (const [operation, report] of plan.reports) await this.#report(operation, report)

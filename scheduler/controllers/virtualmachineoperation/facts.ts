@@ -63,6 +63,8 @@ export interface MoveFacts {
   /** Every operation of the machine, of all types. */
   readonly operations: readonly VirtualMachineOperation[]
   readonly limits: MigrationLimits
+  /** In words, that a host has obeyed a later word about the machine than this store knows of; null: none has. */
+  readonly outdated: string | null
   /** Of the move under way: how its hosts are. */
   side(node: string): SideFacts
   /** In words, what holds a new move on this node up; null: it may begin. */

@@ -32,6 +32,8 @@ export interface GatherDeps {
   /** In words, the evidence that a host is dead; null: there is none. */
   readonly deathOf: (node: string) => string | null
   readonly priorityOf: (vm: VirtualMachine) => number
+  /** In words, why this store must not decide where the machine is; null when it may. */
+  readonly outdated: (vm: VirtualMachine) => string | null
   /** Where the machine can go from where it runs. Reserves nothing: the record does, once it is stored. */
   readonly targetOf: (
     vm: VirtualMachine,
@@ -55,6 +57,7 @@ export function gather(key: string, vm: VirtualMachine | null, now: number, deps
     vm,
     operations: reader.byIndex<VirtualMachineOperation>(OPERATIONS_BY_VM, key),
     limits,
+    outdated: vm === null ? null : deps.outdated(vm),
     side: (node) => (vm === null ? STRANGER : sideOf(vm, node, deps)),
     startSlot: (operation, from) => startSlot(slots(), waitingOf(operation, vm, from, deps), lineOf(deps)),
     transferSlot: (record) => transferSlot(slots(), record),

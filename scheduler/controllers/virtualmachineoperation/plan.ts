@@ -85,6 +85,17 @@ function underWay(
   const status = clusterStatusOf<ClusterVmStatus>(vm)
   const { record, source, target } = sides(facts, status.migration)
   const own = live.find(({ metadata }) => metadata.uid === record.id) ?? null
+  const others = live.filter((one) => one !== own)
+  const behind = others.map((one) => [one, waits(`the machine is being moved by ${record.operation}`)] as const)
+  // The move that this store remembers is of the past. An epoch that it gave now might be one that a host has obeyed already.
+  if (facts.outdated !== null) {
+    const words = report(
+      own !== null && isDeleted(own) ? 'Terminating' : 'InProgress',
+      'OutcomeUnknown',
+      facts.outdated,
+    )
+    return { ...plan, reports: [...(own === null ? [] : [[own, words] as const]), ...behind], again: LOOK_MS }
+  }
   const remember = nextRecord({
     now: facts.now,
     status,
@@ -101,7 +112,6 @@ function underWay(
     choose: (not) => (own === null ? { node: null, message: 'its operation is gone' } : facts.choose(own, not)),
   })
   const next = remember?.migration ?? record
-  const others = live.filter((one) => one !== own)
   const slot = next.phase === 'Prepared' ? facts.transferSlot(next) : null
   return {
     ...plan,
@@ -110,7 +120,7 @@ function underWay(
       ...(own === null
         ? []
         : [[own, reportOf({ ...sides(facts, next), shared: facts.shared, slot, deleted: isDeleted(own) })] as const]),
-      ...others.map((one) => [one, waits(`the machine is being moved by ${record.operation}`)] as const),
+      ...behind,
     ],
     again: LOOK_MS,
   }
@@ -203,7 +213,10 @@ function begin(facts: MoveFacts, vm: VirtualMachine, own: VirtualMachineOperatio
     options,
     limits: facts.limits,
   })
-  return { report: reportOf({ ...sides(facts, record), shared: facts.shared, slot: null, deleted: false }), record }
+  // What hosts have told so far is of an earlier move.
+  const target: SideFacts = { ...facts.side(record.to), told: null }
+  const begun = { now: facts.now, record, source: { ...source, told: null }, target }
+  return { report: reportOf({ ...begun, shared: facts.shared, slot: null, deleted: false }), record }
 }
 
 /** A wait that is given up when it lasted too long; counted from when the operation first said so. */

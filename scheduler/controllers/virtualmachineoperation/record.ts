@@ -107,6 +107,8 @@ export function beginRecord({
 /** The source was not told to go: it runs on whatever happens, and the move can be given up at once. */
 function beforeTransfer(facts: RecordFacts): Remembered | null {
   const { record, source, target, callOff, now } = facts
+  // In a store that is restored from a backup: the move has gone on since, and its hosts know how.
+  if (hasGone(facts)) return atTarget(facts)
   if (callOff !== null) return ended(facts, callOff.reason, callOff.message)
   if (source.dead !== null) return ended(facts, 'Failed', `${record.from} is dead (${source.dead})`)
   if (!facts.runs) return ended(facts, 'Failed', `the machine does not run any more on ${record.from}`)
@@ -126,6 +128,10 @@ function beforeTransfer(facts: RecordFacts): Remembered | null {
   if (next !== null || !isLate(record, now)) return next
   return ended(facts, 'Failed', 'no slot for the transfer became free in an hour')
 }
+
+/** As one of its hosts says, the machine is at the target. */
+const hasGone = ({ source, target }: RecordFacts): boolean =>
+  target.told?.phase === 'Committed' || source.told?.phase === 'Cleaned'
 
 /** The transfer begins when there is a slot for it. */
 function go(facts: RecordFacts): Remembered | null {
@@ -150,7 +156,7 @@ function elsewhere(facts: RecordFacts, no: string): Remembered {
 
 function transferring(facts: RecordFacts): Remembered | null {
   const { record, source, target, callOff, resolution, now } = facts
-  if (target.told?.phase === 'Committed' || source.told?.phase === 'Cleaned') return atTarget(facts)
+  if (hasGone(facts)) return atTarget(facts)
   if (source.told?.phase === 'Failed')
     return ended(facts, record.reason ?? source.told.reason ?? 'Failed', whyOf(facts))
   // It never heard that it may go.
@@ -200,13 +206,9 @@ function committed(facts: RecordFacts): Remembered | null {
 function goesOn(record: MigrationRecord, { told, inSync }: SideFacts): boolean {
   if (told === null) return inSync
   if (told.phase === 'Committed') return Boolean(told.endTime)
-  // What was heard may be from before it decided.
-  return told.phase === 'Failed' || !isToTell(record)
+  // What was heard is from before it decided: the guest may wait there still, to go on as a part of the move. By hand it was decided unheard.
+  return told.phase === 'Failed' || record.resolution !== undefined
 }
-
-/** How a post-copy went the target alone can say, unless it was decided by hand. */
-const isToTell = ({ options, resolution }: MigrationRecord): boolean =>
-  options.postCopy === true && resolution === undefined
 
 /**
  * A post-copy whose source cannot say that it does not send any more, or that it has ended its part of a guest that broke: the target would wait for

@@ -165,6 +165,30 @@ it('gives up a guest that is ready and that the source has kept', async () => {
   expect(one.told()?.phase).toBe('Failed')
 })
 
+it('ends a QEMU that was being started when the machine was taken back: nobody will send it a guest', async () => {
+  let starts: () => void = () => undefined
+  const starting = new Promise<object>((resolve) => {
+    starts = () => resolve({ uriOut: 'tcp:127.0.0.1:49152', cookieOut: new Uint8Array() })
+  })
+  const one = world({ DomainMigratePrepare3Params: () => starting })
+  const prepared = prepare(one)
+  await waitFor('libvirt’s Prepare', 10, () => one.order.includes('DomainMigratePrepare3Params'))
+  const cleared = one.moves.clear(uid)
+  starts()
+  await Promise.all([prepared, cleared])
+  expect(one.order.at(-1)).toBe('cookie ')
+  expect(one.moves.isIncoming(uid)).toBe(false)
+})
+
+it('leaves a guest that is arriving to whoever decides about it', async () => {
+  const one = world()
+  await prepare(one)
+  await load(one)
+  await one.moves.clear(uid)
+  expect(one.moves.isIncoming(uid)).toBe(true)
+  expect(await ask(one)).toMatchObject({ phase: 'Committed' })
+})
+
 it('says that the guest did not come when that showed before it was asked', async () => {
   const one = world({
     DomainMigrateFinish3Params: () => {

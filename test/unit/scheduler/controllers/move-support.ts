@@ -74,6 +74,7 @@ export const moveFacts = ({ sides = {}, ...facts }: FactsOverrides): MoveFacts =
   vm: running(),
   operations: [],
   limits: DEFAULT_MIGRATION_LIMITS,
+  outdated: null,
   side: (node) => side(sides[node]),
   startSlot: () => null,
   transferSlot: () => null,

@@ -69,6 +69,7 @@ async function moves(dir?: string): Promise<Moves> {
     ...world,
     refusals: { of: () => [] },
     deathOf: (node) => (node === made.dead ? 'fenced' : null),
+    outdated: () => null,
     silence: (node) => (world.agents.view(node)?.inSync === false ? 'it is not heard' : null),
     priorityOf: () => 0,
     targetOf: (_, { leaving }) => {

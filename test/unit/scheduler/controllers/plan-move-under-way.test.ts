@@ -434,6 +434,25 @@ describe('a move under way', () => {
     })
   })
 
+  it('nothing is decided, by people neither, when a host has obeyed a later word than this store knows of', () => {
+    const byPeople = move('move', {}, { metadata: { annotations: { 'berth/migration-resolution': 'source' } } })
+    for (const facts of [
+      at('Transferring', { sides: { h1: { told: null }, h2: { dead: 'fenced' } } }),
+      at('Transferring', { sides: { h2: { silent: true } }, operations: [byPeople] }),
+      at('Transferring', { sides: { h2: told('Committed') } }),
+      at('Preparing', { sides: { h1: { dead: 'fenced' } } }),
+    ]) {
+      expect(plan(facts).remember).not.toBeNull()
+      const outdated = { ...facts, outdated: 'h3 has it by epoch 3' }
+      expect(plan(outdated).remember).toBeNull()
+      expect(plan(outdated).reports[0]?.[1]).toMatchObject({
+        phase: 'InProgress',
+        reason: 'OutcomeUnknown',
+        message: 'h3 has it by epoch 3',
+      })
+    }
+  })
+
   describe('decided by hand', () => {
     const asked = (value: string) => ({
       operations: [move('move', {}, { metadata: { annotations: { 'berth/migration-resolution': value } } })],

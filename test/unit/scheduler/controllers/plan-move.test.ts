@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { planMoves } from '../../../../scheduler/controllers/virtualmachineoperation/plan.ts'
 import type { VirtualMachine } from '../../../../schemas/index.ts'
-import { type FactsOverrides, move, moveFacts, recordOf, running, SINCE } from './move-support.ts'
+import { type FactsOverrides, move, moveFacts, recordOf, running, SINCE, told } from './move-support.ts'
 
 const op = move('move')
 const plan = (facts: FactsOverrides = {}) => planMoves(moveFacts({ operations: [op], ...facts }))
@@ -43,6 +43,10 @@ describe('a move that is asked for', () => {
     const old = recordOf(move('old'), 'Failed', { epoch: 7 })
     expect(plan({ vm: running({ migration: old }) }).remember?.migration?.epoch).toBe(8)
     expect(plan({ vm: running({ epoch: 9 }) }).remember?.migration?.epoch).toBe(10)
+  })
+  it('says nothing that hosts told of an earlier one', () => {
+    const sides = { h2: told('Failed', { message: 'the source called it off' }) }
+    expect(words({ sides })).toBe('h2 prepares for the machine')
   })
   it('takes its options from annotations and force', () => {
     const annotations = { 'berth/migration-post-copy': 'true', 'berth/migration-bandwidth': '0' }
