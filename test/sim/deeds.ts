@@ -15,6 +15,7 @@ import { DISKS, NODES, VM_OPERATIONS, VMS } from '../../schemas/resources.ts'
 import { RESOLUTION } from '../../schemas/virtualmachineoperation/migration-options.ts'
 import { type Draft, joined, machineOf, NAMESPACE, operationOf, resourceOf } from './objects.ts'
 import type { Deed, Scenario } from './scenario.ts'
+import { hasCommitted, isIn, reachEachOther, withHosts } from './states.ts'
 import type { World } from './world.ts'
 
 type Words = readonly (string | undefined)[]
@@ -24,6 +25,8 @@ interface Doing {
   readonly scenario: Scenario
   /** Counts operations, for their names. */
   readonly count: () => number
+  /** Does another command now. */
+  readonly next: (words: readonly string[]) => Promise<void>
   /** What users may rely on of each machine: what got no answer may be so or not. */
   readonly promised: Map<string, Promised>
 }
@@ -96,13 +99,23 @@ const runningHost = async (name: string | undefined, doing: Doing) => {
 }
 
 /** What somebody decides who has looked at both hosts. @throws Error where they can still decide it between them */
-function keptWisely(uid: string, { id, from, to }: MigrationRecord, otherwise: string, { world }: Doing): string {
-  const [source, target] = [world.host(from), world.host(to)]
-  const told = target.disk.binding(uid)?.status?.migration
-  if (told?.id === id && told.phase === 'Committed') return 'target'
-  if (source.machine.powered && target.machine.powered && world.network.reaches(from, to))
-    throw new Error(`${from} and ${to} reach each other: they decide it`)
+function keptWisely(uid: string, migration: MigrationRecord, otherwise: string, { world }: Doing): string {
+  const { from, to } = migration
+  if (hasCommitted(world.host(to), uid, migration)) return 'target'
+  if (reachEachOther(world, migration)) throw new Error(`${from} and ${to} reach each other: they decide it`)
   return otherwise
+}
+
+/** Virtual seconds. */
+const AWAITED = 60
+
+/** `SECONDS then COMMAND and COMMAND`, both parts as one likes. */
+function restOf(words: readonly string[]): { readonly seconds: number; readonly commands: readonly string[] } {
+  const [first = ''] = words
+  const seconds = /^\d+$/.test(first) ? Number(first) : AWAITED
+  const then = words.indexOf('then')
+  const text = then < 0 ? '' : words.slice(then + 1).join(' ')
+  return { seconds, commands: text === '' ? [] : text.split(' and ') }
 }
 
 /** By first word. */
@@ -254,18 +267,27 @@ const VERBS: Readonly<Record<string, Verb>> = {
     }
     if (verb === 'freeze') return world.scheduler(rest[0])?.life.freeze()
     if (verb === 'thaw') return world.scheduler(rest[0])?.life.thaw()
-    if (verb === 'full') return world.scheduler()?.setFull(rest[0] !== 'off')
+    if (verb === 'full') return world.setFull(rest[0] !== 'off')
     if (verb === 'dies')
       return world.killAtWrite({ writes: Number(rest[0]), when: rest[1] === 'after' ? 'dies after' : 'dies before' })
     if (verb === 'spared') return world.killAtWrite(null)
     if (verb === 'copy') return world.copyStore('scheduler', rest[0] ?? 'copy')
     if (verb === 'restore') {
+      if (!world.hasStore('copy')) throw new Error('there is no copy')
       await world.killScheduler()
       world.copyStore('copy', 'scheduler')
       // Back as its disk was, or by the program that restores a backup.
       return void (await world.startScheduler('scheduler', rest[0] === 'backup'))
     }
     throw new Error(`a scheduler cannot ${verb}`)
+  },
+  // Waits until a machine, or its move, is in a state of states.ts, and does the rest of the line at that very moment.
+  await: async ([name = '', state = '', ...rest], doing) => {
+    const { world } = doing
+    const { seconds, commands } = restOf(rest.map(String))
+    if (!(await world.until(() => isIn(world, name, state), seconds * 1000)))
+      throw new Error(`${name} has not come to ${state} in ${seconds} s`)
+    for (const command of commands) await doing.next(withHosts(world, name, command.split(' ')))
   },
   // Nothing: a line for readers.
   note: () => undefined,
@@ -278,7 +300,8 @@ export class Deeds {
   constructor(world: World, scenario: Scenario) {
     const first = Object.entries(scenario.vms).flatMap(([name, { later }]) => (later === true ? [] : [name]))
     const promised = new Map<string, Promised>(first.map((name) => [name, 'there'] as const))
-    this.#doing = { world, scenario, count: () => ++this.#operations, promised }
+    const next = (words: readonly string[]) => this.do(words)
+    this.#doing = { world, scenario, count: () => ++this.#operations, next, promised }
   }
 
   /** What users may rely on. */
@@ -287,11 +310,11 @@ export class Deeds {
   }
 
   /** Does it, and says so; what it was refused is part of the log. */
-  async do({ words: [verb = '', ...words], text }: Deed): Promise<void> {
+  async do([verb = '', ...words]: Deed['words']): Promise<void> {
     const { world } = this.#doing
     const does = VERBS[verb]
     if (does === undefined) throw new Error(`there is no command ${verb}`)
-    world.journal.say('=', text)
+    world.journal.say('=', [verb, ...words].join(' '))
     try {
       await does(words, this.#doing)
     } catch (error) {

@@ -41,7 +41,7 @@ export const runScenario = (scenario: Scenario, { looks = [] }: RunOptions = {})
       if (first !== undefined) await world.passUntil(first.at * 1000 - 1)
       const before = places(world)
       for (const deed of scenario.deeds)
-        world.timeline.at(deed.at * 1000, () => void deeds.do(deed).catch((error) => world.fault(error)))
+        world.timeline.at(deed.at * 1000, () => void deeds.do(deed.words).catch((error) => world.fault(error)))
       for (const { at, look } of looks) {
         await world.passUntil(at * 1000)
         look(world, deeds.promised)

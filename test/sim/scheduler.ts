@@ -53,6 +53,8 @@ export interface SchedulerProcessOptions {
   readonly tell: (change: Change) => void
   readonly say: (words: string) => void
   readonly ending: Ending | null
+  /** No space is left on its disk. */
+  readonly full: boolean
   readonly onEnd: () => void
   readonly onFault: (error: unknown) => void
 }
@@ -90,6 +92,11 @@ export class SchedulerProcess {
     this.#ending = options.ending
   }
 
+  /** It has read its store. */
+  get serves(): boolean {
+    return this.#parts !== null
+  }
+
   get reader(): Cache {
     return this.#running().reader
   }
@@ -123,6 +130,7 @@ export class SchedulerProcess {
       fate: () => this.#fate(),
       kill: () => void this.kill(),
     })
+    if (this.#options.full) this.#store.setFull(true)
     this.#parts = await this.#assemble(this.#store)
     const { controllers, events, cluster } = this.#parts
     for (const controller of controllers) controller.start()

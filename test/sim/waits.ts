@@ -8,7 +8,7 @@ import { VM_OPERATIONS, VMS } from '../../schemas/resources.ts'
 import type { World } from './world.ts'
 
 /** What has begun this short a time ago may be about to be told. */
-const PATIENCE_MS = 40_000
+export const PATIENCE_MS = 40_000
 
 const words = (condition: Condition | undefined): boolean => (condition?.message ?? '') !== ''
 

@@ -1,5 +1,5 @@
 // A cluster in virtual time: hosts, network, and the scheduler's process, with what watches over them all.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../lib/errors.ts'
 import type { FenceCommand } from '../../scheduler/failover/fence.ts'
@@ -30,6 +30,8 @@ class Seat implements Party {
   process: SchedulerProcess | null = null
   /** Writes until the next process, or this one, is killed at one. */
   ending: Ending | null = null
+  /** No space is left on its disk. */
+  full = false
 
   constructor(name: string, folder: string, timeline: Timeline) {
     this.name = name
@@ -53,6 +55,8 @@ export class World {
   readonly #seats = new Map<string, Seat>()
   readonly #violations: string[] = []
   readonly #faults: unknown[] = []
+  /** Who waits for something to become so. */
+  readonly #waiting = new Set<() => void>()
   #runs = 0
   #over = false
 
@@ -88,6 +92,22 @@ export class World {
         this.journal.say('!!', words)
       }
       if (this.#faults.length > 0) throw this.#faults[0]
+      for (const look of [...this.#waiting]) look()
+    })
+  }
+
+  /** Resolves at the first moment at which it is so, with true; with false when it is not within `ms`. */
+  until(isSo: () => boolean, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (isSo()) end(true)
+      }
+      const end = (answer: boolean) => {
+        late()
+        if (this.#waiting.delete(look)) this.timeline.after(0, () => resolve(answer))
+      }
+      this.#waiting.add(look)
+      const late = this.timeline.after(ms, () => end(false))
     })
   }
 
@@ -126,6 +146,7 @@ export class World {
       tell: (change) => this.journal.tell(name, change),
       say: (words) => this.journal.say(name, words),
       ending: seat.ending,
+      full: seat.full,
       onEnd: () => {
         seat.ending = null
         if (seat.process === process) seat.process = null
@@ -155,8 +176,19 @@ export class World {
     seat.process?.endAt(ending)
   }
 
+  /** Its disk is full from now on, for this process and the next ones, or has space again. */
+  setFull(full: boolean, name = 'scheduler'): void {
+    const seat = this.#seat(name)
+    seat.full = full
+    seat.process?.setFull(full)
+  }
+
   clockOf(name: string): MachineClock {
     return this.hosts.get(name)?.machine.clock ?? this.#seat(name).clock
+  }
+
+  hasStore(name: string): boolean {
+    return existsSync(this.#folderOf(name))
   }
 
   /** Copies a store that nobody writes at this moment. */

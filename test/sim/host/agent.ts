@@ -260,6 +260,7 @@ export class SimAgent {
     const { role, deleted } = binding.spec
     if (role === 'Released') return this.#release(binding)
     if (isMoving(binding) && binding.spec.migration.side === 'Target') {
+      this.#told(uid, { phase: 'Accepted' })
       await this.#migrations.target(binding)
       if (role === 'Target') return
     }
@@ -280,6 +281,7 @@ export class SimAgent {
       this.#told(uid, { phase: 'Releasing' })
       await machine.destroy(uid, this.life)
       await machine.undefine(uid, this.life)
+      await this.#migrations.clear(uid)
     } else await this.life.sleep(20)
     disk.removeObject(binding.spec.subject.resource, uid)
     disk.files.delete(uid)

@@ -123,7 +123,8 @@ export class Machine {
   prepare(domain: Omit<Domain, 'run' | 'state'>, run: number, caller: Life): Promise<void> {
     return this.#call(caller, START_MS, () => {
       if (!this.#storage) throw new LibvirtError('the storage does not answer')
-      this.#domains.set(domain.uid, { ...domain, run, state: 'incoming' })
+      // Heard by a libvirt that hung, from a client that is gone by now: it ends what it prepares for that one.
+      if (caller.alive) this.#domains.set(domain.uid, { ...domain, run, state: 'incoming' })
     })
   }
 

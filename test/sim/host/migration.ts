@@ -2,6 +2,7 @@
 import { type MoveBinding, mayFollow, recordOf } from '../../../agent/migration/records.ts'
 import { planSource } from '../../../agent/migration/source-plan.ts'
 import { planTarget } from '../../../agent/migration/target-plan.ts'
+import { Turns } from '../../../agent/migration/turns.ts'
 import { timestamp } from '../../../lib/clock.ts'
 import type { HostBinding, MigrationPhase, VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../../schemas/resources.ts'
@@ -45,8 +46,10 @@ export const isMoving = (binding: HostBinding): binding is MoveBinding => bindin
 
 export class Migrations {
   readonly #options: MigrationOptions
-  /** Of the source: transfers that this process drives. Of the target: questions that it works on. By uid. */
+  /** Transfers that this process drives, by uid. */
   readonly #busy = new Set<string>()
+  /** Of the target: what it is asked, and what it does by itself, one after the other. */
+  readonly #turns = new Turns()
   /** Guests that QEMU waits for, on a connection of this process. */
   readonly #incoming = new Set<string>()
 
@@ -171,7 +174,7 @@ export class Migrations {
     const step = planTarget({
       spec: binding.spec.migration,
       phase: record?.phase ?? null,
-      busy: this.#busy.has(uid),
+      busy: this.#turns.isBusy(uid),
       incoming: this.#incoming.has(uid) && machine.domain(uid) !== null,
       domain: state === undefined ? 'absent' : state === 'running' ? 'running' : 'paused',
       leftBehind: false,
@@ -184,12 +187,30 @@ export class Migrations {
       case 'wait':
         return poke(uid, step.afterMs)
       case 'prepare':
-        return this.#prepareFiles(binding)
+        return this.#inTurn(uid, () => this.#prepareFiles(binding))
       case 'refuse':
-        return this.#refuse(binding, step.reason, step.message)
+        return this.#inTurn(uid, () => this.#refuse(binding, step.reason, step.message))
       case 'settle':
-        return this.#settle(binding)
+        return this.#inTurn(uid, () => this.#settle(binding))
     }
+  }
+
+  /** A look that came meanwhile is made up for. */
+  async #inTurn<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#turns.run(uid, work)
+    } finally {
+      this.#options.poke(uid, 0)
+    }
+  }
+
+  /** The machine was taken back: a QEMU that began to wait for its guest meanwhile waits for nothing. */
+  clear(uid: string): Promise<void> {
+    const { machine, life } = this.#options
+    return this.#turns.run(uid, async () => {
+      this.#incoming.delete(uid)
+      if (machine.domain(uid)?.state === 'incoming') await machine.destroy(uid, life)
+    })
   }
 
   async #prepareFiles(binding: MoveBinding): Promise<void> {
@@ -203,8 +224,21 @@ export class Migrations {
     poke(binding.metadata.name)
   }
 
-  /** Asked by the source. */
-  async prepare(uid: string, id: string): Promise<'Prepared' | 'Failed'> {
+  // Asked by the source.
+
+  prepare(uid: string, id: string): Promise<'Prepared' | 'Failed'> {
+    return this.#inTurn(uid, () => this.#prepare(uid, id))
+  }
+
+  finish(uid: string, id: string): Promise<Verdict> {
+    return this.#inTurn(uid, () => this.#finish(uid, id))
+  }
+
+  abort(uid: string, id: string): Promise<Verdict> {
+    return this.#inTurn(uid, () => this.#abort(uid, id))
+  }
+
+  async #prepare(uid: string, id: string): Promise<'Prepared' | 'Failed'> {
     const { machine, life } = this.#options
     const binding = this.#known(uid, id)
     const vm = binding === null ? null : vmOf(binding)
@@ -227,14 +261,13 @@ export class Migrations {
     return 'Prepared'
   }
 
-  async finish(uid: string, id: string): Promise<Verdict> {
-    const { machine, life, poke } = this.#options
+  async #finish(uid: string, id: string): Promise<Verdict> {
+    const { machine, life } = this.#options
     const binding = this.#known(uid, id)
     if (binding === null) return 'Failed'
     const phase = recordOf(binding)?.phase
     if (phase === 'Committed') return 'Committed'
-    if (phase !== 'Prepared' || machine.domain(uid)?.state !== 'incoming') return this.abort(uid, id)
-    this.#busy.add(uid)
+    if (phase !== 'Prepared' || machine.domain(uid)?.state !== 'incoming') return this.#abort(uid, id)
     try {
       // It arrives paused: nothing runs here before that is decided.
       await machine.setState(uid, 'paused', 'has arrived', life)
@@ -246,18 +279,14 @@ export class Migrations {
       this.#failed(error)
       await this.#refuse(binding, 'TargetFailed', 'the guest did not come')
       return 'Failed'
-    } finally {
-      this.#busy.delete(uid)
-      poke(uid, 0)
     }
   }
 
-  async abort(uid: string, id: string): Promise<Verdict> {
+  async #abort(uid: string, id: string): Promise<Verdict> {
     const binding = this.#known(uid, id)
     if (binding === null) return 'Failed'
     const phase = recordOf(binding)?.phase
     if (phase === 'Committed') return 'Committed'
-    if (this.#busy.has(uid)) throw new LibvirtError('it is being decided')
     if (phase !== 'Failed') await this.#refuse(binding, 'Aborted', 'the source called it off')
     return 'Failed'
   }
