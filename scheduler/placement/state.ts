@@ -89,13 +89,19 @@ export class PlacementState {
     else if (resource === DISKS && change.type === 'put' && isDiskNews(change)) this.#disk(change.entry.value)
   }
 
-  /** What its machine is going to take of its host, and who reaches it, differs. */
+  /**
+   * What its machine is going to take of its hosts, and who reaches it, differs. Where the machine is does not: a decision under way is in the
+   * store for its disks first, and its place counts all the same.
+   */
   #disk({ metadata: { namespace = '', name } }: KubeObject): void {
-    for (const vm of this.#deps.reader.byIndex<VirtualMachine>(
-      VMS_BY_REFERENCE,
-      referenceOf('VirtualDisk', namespace, name),
-    ))
-      this.#machine(vm)
+    const { reader, priorityOf } = this.#deps
+    for (const vm of reader.byIndex<VirtualMachine>(VMS_BY_REFERENCE, referenceOf('VirtualDisk', namespace, name))) {
+      const [node, ...others] = this.cluster.placesOf(vm.metadata.uid)
+      if (node === undefined) continue
+      const facts = factsOf(vm, reader, priorityOf(vm))
+      this.cluster.place(facts, node)
+      for (const other of others) this.cluster.alsoPlace(facts, other)
+    }
   }
 
   #changed(change: Change): void {

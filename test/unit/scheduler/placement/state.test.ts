@@ -1,10 +1,11 @@
 // What the placement core knows of machines as the store's word about them comes. The reader is a fake that holds one machine.
 import { expect, it } from 'vitest'
+import type { KubeObject } from '../../../../lib/object.ts'
 import { vmFacts } from '../../../../lib/placement/index.ts'
 import type { Change } from '../../../../lib/store/store.ts'
 import { PlacementState, type PlacementStateDeps } from '../../../../scheduler/placement/state.ts'
 import type { VirtualMachine } from '../../../../schemas/index.ts'
-import { VMS } from '../../../../schemas/resources.ts'
+import { DISKS, VMS } from '../../../../schemas/resources.ts'
 
 interface Place {
   readonly node: string
@@ -45,10 +46,23 @@ function world() {
     const key = { resource: VMS, namespace: 'ns', name: 'web' }
     follow({ type: 'put', entry: { key, value: next, revision: 1n }, previous })
   }
+  /** A disk of it is given to a host, as its decision does first. */
+  const diskStored = (node: string) => {
+    const value = {
+      kind: 'VirtualDisk',
+      metadata: { namespace: 'ns', name: 'root', uid: 'disk-uid' },
+      status: { berth: { placement: { node, epoch: 1, since: 'then' } } },
+    } as unknown as KubeObject
+    follow({
+      type: 'put',
+      entry: { key: { resource: DISKS, namespace: 'ns', name: 'root' }, value, revision: 1n },
+      previous: null,
+    })
+  }
   /** As a decision reserves it. */
   const decided = vmFacts({ uid: 'web-uid', name: 'web', namespace: 'ns' })
   state.cluster.place(decided, 'h1')
-  return { state, stored, vm, decided, known: () => state.cluster.vm('web-uid') }
+  return { state, stored, diskStored, vm, decided, known: () => state.cluster.vm('web-uid') }
 }
 
 it('a decision that comes to be is the one that counts already', () => {
@@ -56,6 +70,25 @@ it('a decision that comes to be is the one that counts already', () => {
   stored(vm({ node: 'h1' }))
   expect(known()).toBe(decided)
   expect(state.cluster.placesOf('web-uid')).toEqual(['h1'])
+})
+
+it('a decision counts also while its disks are stored and the machine is not yet: others would be put in its place', () => {
+  const { state, stored, diskStored, vm, known } = world()
+  diskStored('h1')
+  expect(state.cluster.placesOf('web-uid')).toEqual(['h1'])
+  expect(known()).not.toBeNull()
+  stored(vm({ node: 'h1' }))
+  expect(state.cluster.placesOf('web-uid')).toEqual(['h1'])
+})
+
+it('a disk gives its machine no place, and a machine that is to move keeps both', () => {
+  const { state, diskStored, decided } = world()
+  state.cluster.alsoPlace(decided, 'h2')
+  diskStored('h1')
+  expect(state.cluster.placesOf('web-uid')).toEqual(['h1', 'h2'])
+  state.cluster.release('web-uid')
+  diskStored('h1')
+  expect(state.cluster.placesOf('web-uid')).toEqual([])
 })
 
 it('a machine that was given to another host than was decided here is there', () => {
