@@ -1,5 +1,6 @@
 /** What the agent says about its host in the Node object: labels and status. Pure. */
 import { sizeWords } from '../../lib/placement/words.ts'
+import { FIRST_ROLE } from '../../schemas/core/node-columns.ts'
 import { type NodeCpu, storedClass } from '../../schemas/index.ts'
 import type { HostStorage } from '../storage/host-storage.ts'
 import type { AcceleratorDecision } from './accelerator.ts'
@@ -136,7 +137,7 @@ export function newNode(facts: NodeFacts, now: string) {
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: facts.nodeName, labels: nodeLabels(facts) },
+    metadata: { name: facts.nodeName, labels: nodeLabels(facts, FIRST_ROLE) },
     spec: {},
     status: nodeStatus(facts, now),
   }

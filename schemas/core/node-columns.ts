@@ -4,6 +4,9 @@ import type { Node } from './node-schema.ts'
 
 const ROLE = 'node-role.kubernetes.io/'
 
+/** A host's role until people give it others: it runs machines. */
+export const FIRST_ROLE: Readonly<Record<string, string>> = { [`${ROLE}worker`]: '' }
+
 /** `Ready`; `NotReady` also of one that is not heard; `Unknown` before anything was told; of a cordoned one `Ready,SchedulingDisabled`. */
 export function statusWords(object: KubeObject): string {
   const { spec, status } = object as Node

@@ -63,6 +63,7 @@ describe('the Node object', () => {
         'kubernetes.io/hostname': 'host-1',
         'kubernetes.io/arch': 'amd64',
         'kubernetes.io/os': 'linux',
+        'node-role.kubernetes.io/worker': '',
         'cpu-model.node.virtualization.deckhouse.io/Nehalem': 'true',
         'cpu-feature.node.virtualization.deckhouse.io/sse4.2': 'true',
       },
@@ -188,7 +189,7 @@ describe('the Node object', () => {
       'example.org/cpu-model.node.virtualization.deckhouse.io': 'mine',
     }
     expect(nodeLabels(facts, existing)).toEqual({
-      ...newNode(facts, NOW).metadata.labels,
+      ...nodeLabels(facts),
       rack: 'a1',
       'example.org/cpu-model.node.virtualization.deckhouse.io': 'mine',
     })

@@ -89,6 +89,11 @@ it('makes a host of whoever has a token: certificates, and a Node', async () => 
   })
 })
 
+it('gives a new host the role of one that runs machines', async () => {
+  const [node] = await nodes()
+  expect(node?.metadata.labels).toMatchObject({ 'kubernetes.io/hostname': 'h1', 'node-role.kubernetes.io/worker': '' })
+})
+
 it('takes the same machine again, at another address', async () => {
   await ask(by(await newToken()), 'Join', host('h1', { url: 'https://127.0.0.2:8750' }))
   expect((await nodes()).map(({ metadata }) => metadata.annotations?.['berth/agent-url'])).toEqual([
