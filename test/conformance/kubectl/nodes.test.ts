@@ -55,7 +55,9 @@ withKubectls(inFull(), (world) => {
 
   it('shows the host', async () => {
     const { kubectl } = world
-    expect(await kubectl.ok(['get', 'nodes', '-o', 'wide'])).toMatch(/NAME\s+READY[\s\S]*192\.0\.2\.7/)
+    expect(await kubectl.ok(['get', 'nodes', '-o', 'wide'])).toMatch(
+      /NAME\s+STATUS\s+ROLES[\s\S]*Ready\s+worker[\s\S]*192\.0\.2\.7/,
+    )
     expect(await kubectl.ok(['describe', 'node', name()])).toMatch(/Debian GNU\/Linux 12/)
   })
 
