@@ -57,6 +57,10 @@ export class LeaseTable implements Leases {
   readonly virtual: VirtualKind
   readonly #deps: LeaseDeps
   readonly #leases = new Map<string, Lease>()
+  /** By uid of a machine: the highest epoch by which a host says that it has it. */
+  readonly #named = new Map<string, { readonly node: string; readonly epoch: number }>()
+  /** By node: uids in its last question. */
+  readonly #namedBy = new Map<string, readonly string[]>()
   readonly #listeners = new Set<RenewalListener>()
 
   constructor(deps: LeaseDeps) {
@@ -85,9 +89,10 @@ export class LeaseTable implements Leases {
       throw new ApiError('Forbidden', `${user} is not the host ${node}: a host renews its own lease only`)
     this.#memberOf(node)
     this.#deps.onAsk?.(node)
-    this.#mayGive()
     const ask: LeaseAsk = { node, bootId, sentAt, machines, evidence, others }
     this.#mayFollow(ask)
+    this.#note(ask)
+    this.#mayGive()
     await this.#deps.remember(ask)
     this.#mayGive()
     this.#mayFollow(ask)
@@ -97,10 +102,28 @@ export class LeaseTable implements Leases {
     for (const listener of this.#listeners) listener(lease, before)
     return {
       leaseSeconds: LEASE_SECONDS,
-      confirmed: machines.filter((machine) => this.#deps.owns(node, machine)).map(({ uid }) => uid),
+      confirmed: machines
+        .filter((machine) => !this.#isLater(machine) && this.#deps.owns(node, machine))
+        .map(({ uid }) => uid),
       ...this.#deps.ruler(),
       storageClasses: this.#deps.storageClasses(),
     }
+  }
+
+  /** Whatever comes of the question: what a host has it says truly. */
+  #note({ node, machines }: LeaseAsk): void {
+    for (const uid of this.#namedBy.get(node) ?? []) if (this.#named.get(uid)?.node === node) this.#named.delete(uid)
+    for (const { uid, epoch } of machines)
+      if ((this.#named.get(uid)?.epoch ?? Number.NEGATIVE_INFINITY) < epoch) this.#named.set(uid, { node, epoch })
+    this.#namedBy.set(
+      node,
+      machines.map(({ uid }) => uid),
+    )
+  }
+
+  /** Another host has it by a higher epoch, though what it has cannot be read now: the store is an older copy, and it may run there. */
+  #isLater({ uid, epoch }: LeaseAsk['machines'][number]): boolean {
+    return (this.#named.get(uid)?.epoch ?? epoch) > epoch
   }
 
   #memberOf(node: string): string {

@@ -12,10 +12,11 @@ export const PATIENCE_MS = 40_000
 
 const words = (condition: Condition | undefined): boolean => (condition?.message ?? '') !== ''
 
-/** In words, what has waited for long and does not say why. Nothing can be said while no scheduler has run for a while. */
+/** In words, what has waited for long and does not say why. Nothing can be said while no scheduler has run for a while, or its disk is full. */
 export function silentWaits(world: World): readonly string[] {
   const process = world.scheduler()
-  if (process === null || process.life.frozen || world.timeline.now - process.began < PATIENCE_MS) return []
+  if (process === null || process.life.frozen || world.isFull() || world.timeline.now - process.began < PATIENCE_MS)
+    return []
   const { reader } = process
   const since = process.life.now() - PATIENCE_MS
   const isLate = (time: string | undefined) => time !== undefined && Date.parse(time) < since

@@ -183,6 +183,10 @@ export class World {
     seat.process?.setFull(full)
   }
 
+  isFull(name = 'scheduler'): boolean {
+    return this.#seat(name).full
+  }
+
   clockOf(name: string): MachineClock {
     return this.hosts.get(name)?.machine.clock ?? this.#seat(name).clock
   }

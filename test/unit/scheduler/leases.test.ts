@@ -26,6 +26,15 @@ function table(refusal: string | null = null, remember: () => Promise<void> = as
   return { clock, leases, joined }
 }
 
+it('confirms no machine that another host says it has by a higher epoch, for as long as it says so', async () => {
+  const { leases } = table()
+  const later = { ...ask, node: 'h2', machines: [{ uid: 'a', epoch: 3 }] }
+  await leases.renew(later, 'system:node:h2')
+  expect((await leases.renew(ask, 'system:node:h1')).confirmed).toEqual([])
+  await leases.renew({ ...later, machines: [{ uid: 'a', epoch: 1 }] }, 'system:node:h2')
+  expect((await leases.renew(ask, 'system:node:h1')).confirmed).toEqual(['a'])
+})
+
 it('remembers when a host was last heard, tells it, and confirms what is its own', async () => {
   const { clock, leases } = table()
   const heard: Lease[] = []
