@@ -20,7 +20,7 @@ export function looksAtPeace(world: World, promised: ReadonlyMap<string, Promise
   const all = process.reader.list<VirtualMachine>(VMS)
   const vms = promised === null ? all.filter((vm) => !isOlder(vm)) : all
   const hosts = [...world.hosts.values()]
-  const facts: Facts = { hosts, nodes: process.reader.list<Node>(NODES), vms: all }
+  const facts: Facts = { hosts, nodes: process.reader.list<Node>(NODES), vms: all, isOld: promised === null }
   return [
     ...[...(promised ?? [])].flatMap(([name, what]) => {
       const there = vms.some(({ metadata }) => metadata.name === name)
@@ -36,6 +36,8 @@ interface Facts {
   readonly hosts: readonly SimHost[]
   readonly nodes: readonly Node[]
   readonly vms: readonly VirtualMachine[]
+  /** The store knows less than hosts: its disks may be of the past though its machine is not, and then it waits for good. */
+  readonly isOld: boolean
 }
 
 /** The scheduler says that a host knows better, and leaves it alone. */
@@ -59,6 +61,7 @@ function machineWords(vm: VirtualMachine, facts: Facts): readonly string[] {
   if (places.length > 0) return words
   if (placement !== undefined) {
     const own = hosts.filter(({ name: host }) => host === placement.node)
+    if (facts.isOld) return words
     return placement.idle === true && !fits([vm], { ...facts, hosts: own })
       ? words
       : [...words, `${name} is to run on ${placement.node}, and does not`]
