@@ -2,6 +2,7 @@
 import type { Resources } from '../../lib/apiserver/resources.ts'
 import { type Clock, timestamp } from '../../lib/clock.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
+import type { Telling } from '../../lib/store/store.ts'
 import type { BindingMigration, BindingMigrationStatus, HostBinding, MigrationPhase } from '../../schemas/index.ts'
 import { HOST_BINDINGS } from '../names.ts'
 import { leftBehind, toRemove } from './left-behind.ts'
@@ -9,6 +10,9 @@ import { leftBehind, toRemove } from './left-behind.ts'
 export type MoveBinding = HostBinding & {
   readonly spec: HostBinding['spec'] & { readonly migration: BindingMigration }
 }
+
+/** Of what is written while the guest stands still: what others make of it takes no processor from letting it run. */
+export const WHILE_PAUSED: Telling = { watchWithinMs: 300 }
 
 const DECIDED: readonly (MigrationPhase | undefined)[] = ['Committed', 'Cleaned', 'Failed']
 /** Whoever finds one of these knows that the target was not asked to finish. */
@@ -107,6 +111,7 @@ export class Records {
     id: string,
     phase: MigrationPhase,
     more: Partial<BindingMigrationStatus> = {},
+    telling: Telling = {},
   ): Promise<BindingMigrationStatus> {
     const binding = this.get(uid)
     if (binding === null || binding.spec.migration.id !== id)
@@ -114,7 +119,7 @@ export class Records {
     const now = timestamp(this.#deps.clock.now())
     let written: BindingMigrationStatus | null = null
     const target = { namespace: '', name: uid, uid: binding.metadata.uid }
-    await this.#deps.resources.modifyStatus<HostBinding>(HOST_BINDINGS, target, (status = {}, object) => {
+    const change = (status: HostBinding['status'] = {}, object: HostBinding): HostBinding['status'] => {
       if (object.spec.migration?.id !== id) throw new Error(`the migration ${id} of ${uid} is another one by now`)
       const before = status.migration?.id === id ? status.migration : null
       if (!mayFollow(before?.phase ?? null, phase)) throw new DecidedOtherwise(before?.phase ?? phase, phase)
@@ -124,7 +129,8 @@ export class Records {
       written = next
       const epoch = phase === 'Committed' && object.spec.migration.side === 'Target' ? object.spec.migration.epoch : 0
       return { ...status, migration: next, ...(epoch > (status.epoch ?? 0) ? { epoch } : {}) }
-    })
+    }
+    await this.#deps.resources.modifyStatus<HostBinding>(HOST_BINDINGS, target, change, telling)
     if (written === null) throw new Error(`the binding of ${uid} is gone`)
     return written
   }

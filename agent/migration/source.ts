@@ -12,7 +12,7 @@ import { KEPT_JOB, SPLIT } from './broken.ts'
 import { type MoveCalls, moveCalls } from './calls.ts'
 import { lookAt } from './domain.ts'
 import { PeerSilent } from './peers.ts'
-import type { MoveBinding } from './records.ts'
+import { type MoveBinding, WHILE_PAUSED } from './records.ts'
 import { ASK_MS, askPeer, isPostCopy, isSplit, SourceEnds, type SourceEndsDeps } from './source-ends.ts'
 import { type Sent, Stopped, watchTransfer } from './transfer.ts'
 
@@ -172,7 +172,7 @@ export class SourceMoves {
     const { libvirt, records, clock, log } = this.#deps
     const uid = binding.metadata.name
     const { id } = binding.spec.migration
-    if (!noted) await records.write(uid, id, 'Finishing')
+    if (!noted) await records.write(uid, id, 'Finishing', {}, WHILE_PAUSED)
     // With post-copy the target answers when the last page has come.
     const finishMs = isPostCopy(binding) ? PERFORM_MS : FINISH_MS
     const over = new AbortController()
@@ -201,7 +201,7 @@ export class SourceMoves {
         })
     if (answer?.phase === 'Committed' || answer?.phase === 'Cleaned') {
       // What takes long goes first.
-      await Promise.all([confirm(0, fromBase64(answer.cookie)), records.write(uid, id, 'Committed')])
+      await Promise.all([confirm(0, fromBase64(answer.cookie)), records.write(uid, id, 'Committed', {}, WHILE_PAUSED)])
       // A domain that is still here is ended by the next pass.
       const { domain } = await lookAt(libvirt, dom, signal)
       if (domain === 'absent') await this.ends.endHere(binding, dom, 'Cleaned', signal)

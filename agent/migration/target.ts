@@ -16,7 +16,7 @@ import { inTime } from './in-time.ts'
 import { type Incoming, IncomingGuests } from './incoming.ts'
 import { Losses, Lost } from './losses.ts'
 import { timesOf } from './progress.ts'
-import { isDecided, type MoveBinding, nameOf, type Records, recordOf } from './records.ts'
+import { isDecided, type MoveBinding, nameOf, type Records, recordOf, WHILE_PAUSED } from './records.ts'
 import { type Arrival, settle } from './settle.ts'
 import { Turns } from './turns.ts'
 
@@ -213,7 +213,7 @@ export class TargetMoves {
       else await this.#refuseNow(binding, 'TargetFailed', messageOf(error), signal)
       return this.#state(uid, id)
     }
-    if (!postCopy) await records.write(uid, id, 'Committed')
+    if (!postCopy) await records.write(uid, id, 'Committed', {}, WHILE_PAUSED)
     await this.#letRun(binding, incoming, ask, signal)
     return { ...this.#state(uid, id), phase: 'Committed', cookie: toBase64(ended) }
   }

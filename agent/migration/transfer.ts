@@ -13,7 +13,7 @@ import type { DomainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { abortJob, outgoingJob } from './domain.ts'
 import { type GivenUp, type Progress, progressOf, verdict, type Watched, watched, watchFrom } from './progress.ts'
-import type { MoveBinding, Records } from './records.ts'
+import { type MoveBinding, type Records, WHILE_PAUSED } from './records.ts'
 
 const TICK_MS = 1_000
 /** VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED. */
@@ -80,7 +80,7 @@ export async function watchTransfer(
   let stoppedAt: number | null = null
   let noting: Promise<boolean> = Promise.resolve(false)
   const note = () =>
-    records.write(uid, id, 'Finishing').then(
+    records.write(uid, id, 'Finishing', {}, WHILE_PAUSED).then(
       () => true,
       (error: unknown) => {
         log.debug({ uid, err: error }, `migration: ${messageOf(error)}`)

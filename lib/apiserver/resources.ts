@@ -1,6 +1,7 @@
 // Typed access to objects under all API rules (defaults, validation, generation, finalizers, owner references):
 // the one door for HTTP handlers and for controllers in the same process.
 import type { KubeObject, NamespacedName } from '../object.ts'
+import type { Telling } from '../store/store.ts'
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan'
 
@@ -10,6 +11,11 @@ export interface DeleteOptions {
   readonly resourceVersion?: string
   readonly propagation?: Propagation
   readonly dryRun?: boolean
+}
+
+export interface StatusWrite extends Telling {
+  /** An object that is not being deleted gets it, when it does not have it, in the same write. */
+  readonly finalizer?: string
 }
 
 /** Fields that a caller may leave out of an object to create. */
@@ -33,14 +39,13 @@ export interface Resources {
   /** Reads, lets `change` return a new object (or the same for "nothing to do"), writes under the resourceVersion read; repeats on conflict. Null when the object is gone. */
   modify<T extends KubeObject>(resource: string, name: NamespacedName, change: (object: T) => T): Promise<T | null>
   /**
-   * As {@link modify} for `status` only; no write when it is deeply equal. `uid` guards against a successor of the same name. An object that
-   * is not being deleted gets `finalizer`, when it does not have it, in the same write.
+   * As {@link modify} for `status` only; no write when it is deeply equal. `uid` guards against a successor of the same name.
    */
   modifyStatus<T extends KubeObject>(
     resource: string,
     target: NamespacedName & { readonly uid: string },
     change: (status: T['status'], object: T) => T['status'],
-    finalizer?: string,
+    options?: StatusWrite,
   ): Promise<T | null>
   addFinalizer(resource: string, target: NamespacedName & { readonly uid: string }, finalizer: string): Promise<void>
   /** Removing the last finalizer of an object with a deletionTimestamp removes the object. Absent object: nothing to do. */

@@ -31,9 +31,17 @@ export interface Expect {
   readonly uid?: string
 }
 
+export interface Telling {
+  /**
+   * Watches may show the change so many ms later, still in order: its maker has something to do that what others make of the change would keep
+   * from the processors. Subscribers hear of it at once all the same. Absent: at once. A driver that cannot wait tells it at once.
+   */
+  readonly watchWithinMs?: number
+}
+
 export type Op =
   | { readonly op: 'create'; readonly key: StoreKey; readonly value: KubeObject }
-  | { readonly op: 'update'; readonly key: StoreKey; readonly value: KubeObject; readonly expect?: Expect }
+  | (Telling & { readonly op: 'update'; readonly key: StoreKey; readonly value: KubeObject; readonly expect?: Expect })
   | { readonly op: 'delete'; readonly key: StoreKey; readonly expect?: Expect }
   /** Writes nothing; the transaction fails when the object is absent or does not match. */
   | { readonly op: 'check'; readonly key: StoreKey; readonly expect?: Expect }

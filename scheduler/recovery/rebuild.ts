@@ -214,7 +214,7 @@ async function put(resources: Resources, { resource, object, berth, discovered }
       const isNewer = here === null || lastEpoch(berth) > lastEpoch(known) || known.placement === undefined
       return isNewer ? { ...(status as object), berth: { ...known, ...berth } } : status
     },
-    HOSTS_FINALIZER,
+    { finalizer: HOSTS_FINALIZER },
   )
 }
 

@@ -75,7 +75,7 @@ export class VirtualMachineReconciler implements Reconciler {
         assessment = assess(object, status, look, deps)
         return assessment.status
       },
-      VM_CLEANUP,
+      { finalizer: VM_CLEANUP },
     )
     this.#tries.keepOnly(uid, openOf(assessment))
     this.#tellEnd(vm, written === null ? null : assessment)

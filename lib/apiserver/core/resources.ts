@@ -2,8 +2,8 @@
 import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError, isApiError } from '../../errors.ts'
 import { type KubeObject, type NamespacedName, nameOf, type ObjectMeta } from '../../object.ts'
-import { StoreError } from '../../store/store.ts'
-import type { DeleteOptions, NewObject, Resources } from '../resources.ts'
+import { StoreError, type Telling } from '../../store/store.ts'
+import type { DeleteOptions, NewObject, Resources, StatusWrite } from '../resources.ts'
 import { type Core, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import { createObject } from './create.ts'
 import { deleteObject } from './delete.ts'
@@ -99,7 +99,7 @@ export class CoreResources implements Resources {
     resource: string,
     target: Target,
     change: (status: T['status'], object: T) => T['status'],
-    finalizer?: string,
+    { finalizer, ...telling }: StatusWrite = {},
   ): Promise<T | null> {
     const core = this.#core()
     const kind = this.#kind(resource)
@@ -114,7 +114,7 @@ export class CoreResources implements Resources {
       finalizer === undefined || current.metadata.deletionTimestamp !== undefined
         ? current
         : withFinalizer(current, finalizer)
-    return (await this.#rewrite(kind, target, { main, status })) as T | null
+    return (await this.#rewrite(kind, target, { main, status }, telling)) as T | null
   }
 
   async addFinalizer(resource: string, target: Target, finalizer: string): Promise<void> {
@@ -152,7 +152,12 @@ export class CoreResources implements Resources {
   }
 
   /** Rewrites the very object of that uid without the checks of a spec: an object that newer rules refuse must still get its status and go. */
-  async #rewrite(kind: KindDef, target: Target, changes: Partial<Record<Part, Change>>): Promise<KubeObject | null> {
+  async #rewrite(
+    kind: KindDef,
+    target: Target,
+    changes: Partial<Record<Part, Change>>,
+    telling: Telling = {},
+  ): Promise<KubeObject | null> {
     const core = this.#core()
     for (let attempt = 1; ; attempt++) {
       const entry = await read(core, kind, target.namespace, target.name)
@@ -166,7 +171,7 @@ export class CoreResources implements Resources {
       }
       if (next === current) return current
       try {
-        return await write(core, kind, entry, next)
+        return await write(core, kind, entry, next, telling)
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
         if (error.code !== 'conflict' && error.code !== 'not-found') throw storeRefusal(kind, target.name, error)

@@ -2,7 +2,7 @@
 import type { KindDef } from '../../../schemas/kind.ts'
 import { ApiError, type FieldError } from '../../errors.ts'
 import type { KubeObject, ObjectMeta } from '../../object.ts'
-import { type Entry, StoreError } from '../../store/store.ts'
+import { type Entry, StoreError, type Telling } from '../../store/store.ts'
 import { type Managers, managersOf, sameOwners } from '../fields/managers.ts'
 import { admit, type Core, guard, MAX_ATTEMPTS, type WriteOptions } from './core.ts'
 import { deepEqual, isRecord, type JsonObject } from './json.ts'
@@ -86,14 +86,22 @@ function nextOf(core: Core, kind: KindDef, wanted: Wanted, current: KubeObject, 
 }
 
 /** Writes under the revision of `entry`; an object that was only waiting for its finalizers goes away. @throws StoreError */
-export async function write(core: Core, kind: KindDef, entry: Entry, next: KubeObject): Promise<KubeObject> {
+export async function write(
+  core: Core,
+  kind: KindDef,
+  entry: Entry,
+  next: KubeObject,
+  telling: Telling = {},
+): Promise<KubeObject> {
   const key = keyOf(kind, entry.key.namespace, entry.key.name)
   const expect = { revision: entry.revision }
   if (next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0) {
     await core.store.delete(key, expect)
     return next
   }
-  return (await core.store.update(key, next, expect)).value
+  const [stored] = await core.store.transact([{ op: 'update', key, value: next, expect, ...telling }])
+  if (stored === undefined || stored === null) throw new TypeError('an update without an entry')
+  return stored.value
 }
 
 function nextMain(

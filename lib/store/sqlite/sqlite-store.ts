@@ -69,6 +69,7 @@ export class SqliteStore implements Store {
     this.#watchers = new Watchers({
       revision: () => this.revision(),
       read: (resource, after) => this.#changesAfter(resource, after),
+      sleep: (ms) => clock.sleep(ms, this.#ending.signal),
     })
     probeWhileTroubled(health, () => this.#writer.probe(), clock, this.#ending.signal)
     this.#upkeep = new Upkeep(parts, () => this.revision())
@@ -229,7 +230,8 @@ export class SqliteStore implements Store {
         this.#parts.log.error({ err: error }, 'a subscriber of the store failed')
       }
     }
-    this.#watchers.committed(changes)
+    // What may wait goes along with what may not.
+    this.#watchers.committed(changes, Math.min(...written.map(({ watchWithinMs }) => watchWithinMs)))
   }
 
   #changesAfter(resource: string, after: Revision): readonly Change[] {

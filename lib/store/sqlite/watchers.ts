@@ -14,6 +14,8 @@ export interface ChangeSource {
   revision(): Revision
   /** Some changes of the resource after `after`, oldest first; empty when there are none. @throws StoreError `expired` */
   read(resource: string, after: Revision): readonly Change[]
+  /** Rejects when the store closes. */
+  sleep(ms: number): Promise<void>
 }
 
 interface Watcher {
@@ -22,6 +24,8 @@ interface Watcher {
   cursor: Revision
   /** Present while it has read all there was: wakes it. */
   wake: (() => void) | null
+  /** It has not read all there is, and is woken for it a little later. */
+  isOwed: boolean
 }
 
 /** Watchers that go on in one turn of the event loop: each may encode and send, and ten thousand at once would hold up all others. */
@@ -31,6 +35,7 @@ const WOKEN_PER_TURN = 100
 function rouse(watcher: Watcher): (() => void) | null {
   const { wake } = watcher
   watcher.wake = null
+  watcher.isOwed = false
   return wake
 }
 
@@ -45,16 +50,29 @@ export class Watchers {
     this.#source = source
   }
 
-  /** Wakes those that wait for one of these changes, and moves the others past them. */
-  committed(changes: readonly Change[]): void {
+  /** Wakes those that wait for one of these changes, and moves the others past them. `withinMs`: they may be woken so much later. */
+  committed(changes: readonly Change[], withinMs = 0): void {
     const last = changes.at(-1)
     if (last === undefined) return
     const resources = new Set(changes.map((change) => keyOf(change).resource))
+    const owed: Watcher[] = []
     for (const watcher of this.#watchers) {
       if (watcher.wake === null) continue
-      if (resources.has(watcher.resource)) this.#wake(watcher)
-      else watcher.cursor = revisionOf(last)
+      if (!resources.has(watcher.resource)) {
+        if (!watcher.isOwed) watcher.cursor = revisionOf(last)
+      } else if (withinMs === 0) this.#wake(watcher)
+      else {
+        watcher.isOwed = true
+        owed.push(watcher)
+      }
     }
+    if (owed.length > 0) void this.#wakeLater(owed, withinMs)
+  }
+
+  async #wakeLater(owed: readonly Watcher[], ms: number): Promise<void> {
+    // A store that closes wakes all of them itself.
+    await this.#source.sleep(ms).catch(() => undefined)
+    for (const watcher of owed) if (watcher.isOwed) this.#wake(watcher)
   }
 
   /** The first turn's share goes on at once, the others in the turns that follow. */
@@ -85,7 +103,7 @@ export class Watchers {
         `revision ${scope.after} is not of this store; list again and watch from the list's revision`,
       )
     }
-    const watcher: Watcher = { resource: scope.resource, cursor: scope.after, wake: null }
+    const watcher: Watcher = { resource: scope.resource, cursor: scope.after, wake: null, isOwed: false }
     this.#watchers.add(watcher)
     const end = () => rouse(watcher)?.()
     signal.addEventListener('abort', end)

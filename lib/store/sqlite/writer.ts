@@ -15,6 +15,8 @@ export interface Written {
   readonly change: Change
   /** Length of the stored texts. */
   readonly bytes: number
+  /** See {@link import('../store.ts').Telling}. */
+  readonly watchWithinMs: number
 }
 
 type Result = readonly (Entry | null)[]
@@ -203,15 +205,15 @@ export class Writer {
     const row = this.#options.rows.head(op.key)
     if (op.op === 'create') {
       if (row !== undefined) throw new StoreError('exists', `${say(op.key)} exists already`, op.key)
-      return this.#put(op.key, op.value, undefined)
+      return this.#put(op.key, op.value, undefined, 0)
     }
     if (row === undefined) throw new StoreError('not-found', `${say(op.key)} does not exist`, op.key)
     check(op.key, row, op.expect)
     if (op.op === 'check') return { entry: null, written: null }
-    return op.op === 'update' ? this.#put(op.key, op.value, row) : this.#delete(op.key, row)
+    return op.op === 'update' ? this.#put(op.key, op.value, row, op.watchWithinMs ?? 0) : this.#delete(op.key, row)
   }
 
-  #put(key: StoreKey, object: Entry['value'], row: Head | undefined) {
+  #put(key: StoreKey, object: Entry['value'], row: Head | undefined, watchWithinMs: number) {
     const { rows, codec, clock } = this.#options
     const revision = this.#revision + 1n
     const { value, text } = codec.encode(key, object, revision)
@@ -220,7 +222,7 @@ export class Writer {
     rows.put(key, value.metadata.uid, revision, text)
     this.#revision = revision
     const entry: Entry = { key, value, revision }
-    return { entry, written: { change: { type: 'put', entry, previous }, bytes: text.length } as const }
+    return { entry, written: { change: { type: 'put', entry, previous }, bytes: text.length, watchWithinMs } as const }
   }
 
   #delete(key: StoreKey, row: Head) {
@@ -231,7 +233,8 @@ export class Writer {
     rows.remove(key)
     this.#revision = revision
     const bytes = JSON.stringify(previous).length
-    return { entry: null, written: { change: { type: 'delete', key, revision, previous }, bytes } as const }
+    const change = { type: 'delete', key, revision, previous } as const
+    return { entry: null, written: { change, bytes, watchWithinMs: 0 } }
   }
 
   #current(key: StoreKey, row: Head): Entry['value'] {

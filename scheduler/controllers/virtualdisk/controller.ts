@@ -172,7 +172,7 @@ export class DiskPlaces {
       const placement = { node, epoch: nextEpoch(before), since: timestamp(clock.now()) }
       return { ...status, berth: { ...kept, placement } } as VirtualDisk['status']
     }
-    await resources.modifyStatus<VirtualDisk>(DISKS, target, change, HOSTS_FINALIZER)
+    await resources.modifyStatus<VirtualDisk>(DISKS, target, change, { finalizer: HOSTS_FINALIZER })
   }
 
   async #say(disk: VirtualDisk, condition: ClusterDiskCondition, waits: boolean): Promise<void> {

@@ -118,7 +118,7 @@ export class ImagePlaces {
         resource,
         { ...nameOf(image), uid },
         (status) => withAim(status, aim.status) as AnyImage['status'],
-        HOSTS_FINALIZER,
+        { finalizer: HOSTS_FINALIZER },
       )
     if (copies.length === 0)
       await resources.modifyStatus<AnyImage>(resource, { ...nameOf(image), uid }, (status, current) =>

@@ -36,7 +36,7 @@ export async function placeDisks(vm: VirtualMachine, node: string, deps: DiskPla
       DISKS,
       { ...nameOf(disk), uid: disk.metadata.uid },
       (status, current) => diskPlaced(status, clusterStatusOf<ClusterDiskStatus>(current), node, clock.now()),
-      HOSTS_FINALIZER,
+      { finalizer: HOSTS_FINALIZER },
     )
   }
 }

@@ -76,7 +76,7 @@ export class Outcomes {
         VMS,
         { ...nameOf(vm), uid },
         (_, current) => placed(current, node, message, clock.now()),
-        HOSTS_FINALIZER,
+        { finalizer: HOSTS_FINALIZER },
       )
       if (stored === null || clusterStatusOf<ClusterVmStatus>(stored).placement?.node !== node) state.reread(uid)
       onPlaced(key)

@@ -73,7 +73,7 @@ export async function fill(stateDir: string, filling: Filling): Promise<Readonly
           { ...current, status: { berth: imageBerth(names) } } as KubeObject,
           imageCopy(current),
         ) as unknown as ClusterVirtualImage['status'],
-      HOSTS_FINALIZER,
+      { finalizer: HOSTS_FINALIZER },
     )
     for (const [index, name] of names.entries()) {
       const node = await resources.create<Node>(NODES, nodeDraft(index, url) as never)
@@ -107,7 +107,7 @@ async function modelsOf(resources: Awaited<ReturnType<typeof createApiServer>>['
       VMS,
       target,
       () => ({ berth: placedAt(hostName(0)) }) as unknown as VirtualMachine['status'],
-      HOSTS_FINALIZER,
+      { finalizer: HOSTS_FINALIZER },
     )
     const told = await resources.modifyStatus<VirtualMachine>(VMS, target, (_, current) =>
       mirroredVm(current, machineCopy(current, hostName(0), 'Running')),

@@ -13,7 +13,7 @@ import {
 } from '../../../schemas/index.ts'
 import { booted, countIn, livesOn, USER_DATA } from './guest.ts'
 import { IMAGE_URL, type MoveHost, type MoveLab, SHARED_FOLDER } from './lab.ts'
-import type { Pauses } from './pauses.ts'
+import { lengthOf, type Pauses } from './pauses.ts'
 import { infoOf, Sights } from './sights.ts'
 
 const NAMESPACE = 'default'
@@ -31,10 +31,10 @@ export interface Phases {
   readonly prepared: number
   /** The source's agent begins. */
   readonly transferring: number
-  /** The guest is paused for the last of it. */
-  readonly finishing: number
-  /** The target has decided. */
-  readonly committed: number
+  /** The guest is paused for the last of it: libvirt's event. */
+  readonly stopped: number
+  /** It runs at the target: libvirt's event. */
+  readonly ran: number
   /** The source has nothing of it any more. */
   readonly cleaned: number
   /** The operation says that it is done. */
@@ -174,11 +174,12 @@ export class BerthGuest {
       const at = (host: MoveHost, phase: string) =>
         (seen.find((one) => one.host === host.name && one.phase === phase && one.id === metadata.uid)?.at ??
           Number.NaN) - begun
+      const pause = this.#pauses.of(this.uid, from.name, to.name, begun)
       const phases = {
         prepared: at(to, 'Prepared'),
         transferring: at(from, 'Transferring'),
-        finishing: at(from, 'Finishing'),
-        committed: at(to, 'Committed'),
+        stopped: pause?.stopped ?? Number.NaN,
+        ran: pause?.ran ?? Number.NaN,
         cleaned: at(from, 'Cleaned'),
         completed: completed - begun,
       }
@@ -186,7 +187,7 @@ export class BerthGuest {
       const failed = operation?.status?.phase === 'Completed' ? null : wordsOf(operation)
       const fault = failed ?? (await this.#settled(from, to)) ?? (await livesOn(this.#log(to), counted))
       const told = this.#bindings.get(to.name)?.now(this.uid)?.status?.migration?.progress?.downtimeMs
-      return { phases, pauseMs: this.#pauses.of(this.uid, from.name, to.name, begun), toldPauseMs: told ?? null, fault }
+      return { phases, pauseMs: lengthOf(pause), toldPauseMs: told ?? null, fault }
     } finally {
       for (const end of unsee) end()
     }

@@ -12,6 +12,15 @@ interface Seen {
   readonly at: number
 }
 
+/** In ms since the move was begun. */
+export interface Pause {
+  readonly stopped: number
+  readonly ran: number
+}
+
+/** Null: it was not seen whole. */
+export const lengthOf = (pause: Pause | null): number | null => (pause === null ? null : pause.ran - pause.stopped)
+
 export class Pauses {
   readonly #seen: Seen[] = []
   readonly #subscriptions: Subscription<LibvirtEvent<'lifecycle'>>[] = []
@@ -35,12 +44,12 @@ export class Pauses {
     await this.#following
   }
 
-  /** Of the guest's move since `begun`, in ms; null when an event is missing. */
-  of(uuid: string, from: string, to: string, begun: number): number | null {
+  /** Of the guest's move since `begun`; null when an event is missing. */
+  of(uuid: string, from: string, to: string, begun: number): Pause | null {
     const find = (host: string, kind: number) =>
       this.#seen.find((one) => one.uuid === uuid && one.host === host && one.event === kind && one.at >= begun)?.at
     const stopped = find(from, DomainEventType.SUSPENDED)
     const ran = find(to, DomainEventType.RESUMED)
-    return stopped === undefined || ran === undefined ? null : ran - stopped
+    return stopped === undefined || ran === undefined ? null : { stopped: stopped - begun, ran: ran - begun }
   }
 }

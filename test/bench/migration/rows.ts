@@ -150,14 +150,14 @@ function steps(moves: readonly Phases[]): string {
     )}`,
     `stopped ${between(
       ({ transferring }) => transferring,
-      ({ finishing }) => finishing,
+      ({ stopped }) => stopped,
     )}`,
-    `decided ${between(
-      ({ finishing }) => finishing,
-      ({ committed }) => committed,
+    `runs ${between(
+      ({ stopped }) => stopped,
+      ({ ran }) => ran,
     )}`,
     `cleaned ${between(
-      ({ committed }) => committed,
+      ({ ran }) => ran,
       ({ cleaned }) => cleaned,
     )}`,
     `told ${between(

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { booted, countIn, livesOn } from './guest.ts'
 import { type MoveHost, type MoveLab, OWN_FOLDER, SHARED_FOLDER } from './lab.ts'
-import type { Pauses } from './pauses.ts'
+import { lengthOf, type Pauses } from './pauses.ts'
 
 const NAME = 'bench-virsh'
 const BOOT_MS = 180_000
@@ -90,7 +90,7 @@ export class VirshGuest {
     })
     const told = /^Total downtime:\s+(\d+)/m.exec(stdout)?.[1]
     const fault = await livesOn(this.#log(to), counted)
-    const pauseMs = this.#pauses.of(this.#uuid, from.name, to.name, begun)
+    const pauseMs = lengthOf(this.#pauses.of(this.#uuid, from.name, to.name, begun))
     return { totalMs, pauseMs, toldPauseMs: told === undefined ? null : Number(told), fault }
   }
 

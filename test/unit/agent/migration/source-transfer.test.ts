@@ -10,6 +10,7 @@ import {
   LibvirtError,
   toParams,
 } from '../../../../lib/libvirt/index.ts'
+import type { Telling } from '../../../../lib/store/store.ts'
 import type { HandoverAsk } from '../../../../schemas/index.ts'
 import { waitFor } from '../../../support/wait.ts'
 
@@ -37,6 +38,8 @@ interface Trouble {
 
 function world(disks: readonly string[], { postCopy = false, answer = 'Committed', answerMs = 0, jobs }: Trouble = {}) {
   const order: string[] = []
+  /** Phases that watchers may be told later. */
+  const late: string[] = []
   const asked: HandoverAsk[] = []
   const waiting: ((event: object) => void)[] = []
   let looks = 0
@@ -78,10 +81,16 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
     reader: { get: () => binding, list: () => [binding] } as never,
     clock: systemClock,
     resources: {
-      modifyStatus: async (_: string, __: unknown, change: (status: unknown, object: unknown) => unknown) => {
+      modifyStatus: async (
+        _: string,
+        __: unknown,
+        change: (status: unknown, object: unknown) => unknown,
+        { watchWithinMs = 0 }: Telling = {},
+      ) => {
         const status = change(binding.status, binding) as NonNullable<MoveBinding['status']>
         binding = { ...binding, status }
         order.push(status.migration?.phase ?? '')
+        if (watchWithinMs > 0) late.push(status.migration?.phase ?? '')
         return binding as never
       },
     } as never,
@@ -119,7 +128,7 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
     perform()
     await moves.settled()
   }
-  return { order, begin, tell, loads, end }
+  return { order, late, begin, tell, loads, end }
 }
 
 it('has the guest made ready when it is stopped, with no cookie: no disk is on its way', async () => {
@@ -137,6 +146,7 @@ it('has the guest made ready when it is stopped, with no cookie: no disk is on i
   expect(at('Finishing')).toBeLessThan(at('ask finish'))
   expect(at('ask finish')).toBeLessThan(at('DomainMigrateConfirm3Params'))
   expect(one.order.slice(-2)).toEqual(['Cleaned', 'end'])
+  expect(one.late).toEqual(['Finishing', 'Committed'])
 })
 
 it('tells of disks that came along by what Begin said of them, once nothing of them is missing', async () => {

@@ -5,6 +5,7 @@ import { type MoveBinding, Records } from '../../../../agent/migration/records.t
 import { TargetMoves } from '../../../../agent/migration/target.ts'
 import { systemClock } from '../../../../lib/clock.ts'
 import { DomainUndefineFlagsValues } from '../../../../lib/libvirt/index.ts'
+import type { Telling } from '../../../../lib/store/store.ts'
 import type { BindingMigrationStatus, HostBinding } from '../../../../schemas/index.ts'
 import { waitFor } from '../../../support/wait.ts'
 
@@ -60,12 +61,14 @@ function world(
         _resource: string,
         _target: unknown,
         change: (status: unknown, object: unknown) => unknown,
+        { watchWithinMs = 0 }: Telling = {},
       ) => {
         const status = change(binding.status, binding) as NonNullable<HostBinding['status']>
         const phase = status.migration?.phase ?? ''
         if (phase === slowly) await systemClock.sleep(50)
         binding = { ...binding, status }
         order.push(phase)
+        if (watchWithinMs > 0) order.push(`${phase} is told later`)
         return binding as never
       },
     } as never,
@@ -135,7 +138,10 @@ it('tells the source while libvirt lets the guest run: nobody else comes to it b
 it('writes the rest down after it has answered', async () => {
   const one = world()
   await finish(one)
+  // What others make of the decision takes no processor from letting the guest run: they are told by what is written then.
+  expect(one.order).toContain('Committed is told later')
   await waitFor('the end', 10, () => one.told()?.endTime !== undefined)
+  expect(one.order.at(-1)).toBe('Committed')
   expect(one.told()).toMatchObject({ phase: 'Committed', progress: { percent: 100 } })
   expect(one.told()?.progress?.downtimeMs).toBeGreaterThanOrEqual(40)
   expect(one.order).toContain('DomainDefineXMLFlags')

@@ -89,7 +89,7 @@ describe('modifyStatus', () => {
     const { metadata } = await make('both')
     const target = { ...at('both'), uid: metadata.uid }
     const write = (phase: string, finalizer: string) =>
-      resources.modifyStatus<Widget>(RESOURCE, target, () => ({ phase }), finalizer)
+      resources.modifyStatus<Widget>(RESOURCE, target, () => ({ phase }), { finalizer })
     const before = api.store.revision()
     const made = await write('a', 'berth/x')
     expect(api.store.revision()).toBe(before + 1n)

@@ -1,4 +1,5 @@
 // What every driver of the store must do. A driver's test file calls `storeContract` with a way to open it.
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { keyOf, revisionOf } from '../../../../lib/store/change.ts'
 import { type Change, MAX_OBJECT_BYTES, MAX_OPS, type Op, type StoreKey } from '../../../../lib/store/store.ts'
@@ -284,6 +285,33 @@ export function storeContract(title: string, open: () => Promise<Driver>): void 
         expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => Number(a - b)))
         expect(revisions.at(-1)).toBe(store.revision())
       }
+    })
+
+    test('what watchers may see later comes whole and in order, and subscribers hear of it at once', async () => {
+      const { store } = await fresh()
+      const node = key('n', '', NODES)
+      await store.create(node, object(node, 0))
+      await store.create(key('a'), object(key('a'), 0))
+      const after = store.revision()
+      const [ofDisks, ofNodes] = [
+        take(store, 3, { resource: DISKS, after }),
+        take(store, 2, { resource: NODES, after }),
+      ]
+      const heard: string[] = []
+      store.subscribe((changes) => heard.push(...changes.map((change) => keyOf(change).name)))
+      await turn()
+      await store.transact([{ op: 'update', key: key('a'), value: object(key('a'), 1), watchWithinMs: 20 }])
+      await store.transact([{ op: 'update', key: node, value: object(node, 1), watchWithinMs: 20 }])
+      expect(heard).toEqual(['a', 'n'])
+      await store.update(key('a'), object(key('a'), 2))
+      await store.create(key('b'), object(key('b'), 3))
+      await store.update(node, object(node, 2))
+      const specs = (changes: readonly Change[]) =>
+        changes.map((change) => (change.type === 'put' ? change.entry.value.spec : null))
+      expect([specs(await ofDisks), specs(await ofNodes)]).toEqual([
+        [1, 2, 3],
+        [1, 2],
+      ])
     })
 
     test('an abort ends a watch quietly, also one that waits', async () => {

@@ -151,6 +151,41 @@ test('the log keeps its count and its time, and tells a slow watcher that it is 
   expect((await store.list(DISKS)).entries).toHaveLength(3_000)
 })
 
+test('a watcher sees a change that may wait when its time is up, whatever others write meanwhile, and one that may not with all before it', async () => {
+  const clock = new ManualClock()
+  const store = await open({ path: join(scratch(), 'berth.db'), clock })
+  await store.create(key('a'), object(key('a'), 0))
+  const seen: unknown[] = []
+  const { signal } = new AbortController()
+  const watching = (async () => {
+    for await (const change of store.watch({ resource: DISKS, after: store.revision() }, signal))
+      if (change.type === 'put') seen.push(change.entry.value.spec)
+  })()
+  await clock.advance(0)
+  const later = (spec: number) =>
+    store.transact([{ op: 'update', key: key('a'), value: object(key('a'), spec), watchWithinMs: 300 }])
+  await later(1)
+  await store.create(key('n', '', 'nodes'), object(key('n', '', 'nodes')))
+  await clock.advance(299)
+  expect(seen).toEqual([])
+  expect(await store.get(key('a'))).toMatchObject({ value: { spec: 1 } })
+  await clock.advance(1)
+  expect(seen).toEqual([1])
+  await later(2)
+  await store.create(key('b'), object(key('b'), 3))
+  await clock.advance(0)
+  expect(seen).toEqual([1, 2, 3])
+  // Of one commit the change that may not wait takes the other along.
+  await Promise.all([later(4), store.update(key('b'), object(key('b'), 5))])
+  await clock.advance(0)
+  expect(seen).toEqual([1, 2, 3, 4, 5])
+  await later(6)
+  const ending = expect(watching).rejects.toEqual(refusal('unavailable'))
+  await store.close()
+  await ending
+  expect(clock.sleeping).toBe(0)
+})
+
 test('a watcher of a quiet resource is not made late by the traffic of others', async () => {
   const clock = new ManualClock()
   const store = await open({ path: join(scratch(), 'berth.db'), clock })

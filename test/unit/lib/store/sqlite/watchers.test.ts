@@ -18,7 +18,7 @@ const change: Change = {
 async function waiting(count: number) {
   let revision = 0n
   const read = (_resource: string, after: bigint) => (after < revision ? [change] : [])
-  const watchers = new Watchers({ revision: () => revision, read })
+  const watchers = new Watchers({ revision: () => revision, read, sleep: async () => undefined })
   const stops = Array.from({ length: count }, () => new AbortController())
   let seen = 0
   const all = stops.map(async ({ signal }) => {
