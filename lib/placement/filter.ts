@@ -1,6 +1,5 @@
 // What a filter is: one rule about where a VM may be, that says no in words. It is made ready for one VM at one moment, and holds what it
 // read: what changes later does not reach it, so its words may be asked for at any time.
-
 import type { Ask, NodeFacts } from './facts.ts'
 import type { Scene } from './scene.ts'
 import type { Shape, ShapeField } from './shape.ts'

@@ -1,5 +1,4 @@
 // What a score is: one wish about where a VM should be, as a share of its weight.
-
 import type { Ask, NodeFacts } from './facts.ts'
 import type { Scene } from './scene.ts'
 import type { Shape } from './shape.ts'

@@ -1,6 +1,5 @@
 // What a topology spread counts: the VMs of a constraint, per domain. Domains are those of hosts that the VM's node selector, class and node
 // affinity allow (Kubernetes' nodeAffinityPolicy Honor, nodeTaintsPolicy Ignore).
-
 import type { VmFacts } from './facts.ts'
 import { CLASS_SELECTOR } from './filters/class-selector.ts'
 import { NODE_AFFINITY } from './filters/node-affinity.ts'

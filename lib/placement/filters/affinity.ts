@@ -1,5 +1,4 @@
 // VMs that the VM must be near: some VM of each term in the host's domain.
-
 import type { VmFacts } from '../facts.ts'
 import { allOf, type Filter, type Refusal, type Rule, refuse } from '../filter.ts'
 import type { Scene } from '../scene.ts'

@@ -1,5 +1,4 @@
 // VMs that must not be near each other: by the VM's own terms, and by those of VMs that have a place already.
-
 import { titleOf, type VmFacts } from '../facts.ts'
 import { allOf, type Filter, type Rule, refuse } from '../filter.ts'
 import type { Host } from '../host.ts'

@@ -1,5 +1,4 @@
 // Devices of the host that guests get to themselves.
-
 import type { DeviceNeed } from '../facts.ts'
 import { allOf, amountOf, type HostFilter, type Rule, Shortage } from '../filter.ts'
 import { devicesAll, devicesFree } from '../measures.ts'

@@ -1,5 +1,4 @@
 // Room in storage classes for the disks that are to be made on the host. What was promised to others counts until it is taken.
-
 import { type DiskFacts, roomOn } from '../facts.ts'
 import { allOf, amountOf, type Filter, type HostFilter, type Rule, Shortage } from '../filter.ts'
 import { roomFree, roomPromised } from '../measures.ts'

@@ -1,5 +1,4 @@
 // Topology spread that must hold: no domain may get more than `maxSkew` ahead of the emptiest one.
-
 import type { VmFacts } from '../facts.ts'
 import { allOf, type Filter, type Rule, refuse } from '../filter.ts'
 import type { Scene } from '../scene.ts'

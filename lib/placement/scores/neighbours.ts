@@ -1,5 +1,4 @@
 // Preferred affinity and anti-affinity: what the VM prefers of others, and what others prefer of it.
-
 import type { VmFacts, Weighted } from '../facts.ts'
 import type { Host } from '../host.ts'
 import type { Scene } from '../scene.ts'
