@@ -58,7 +58,10 @@ export class SourceEnds {
     this.#deps = deps
   }
 
-  /** What the target says when it is asked to give up. @throws ApiError when it knows nothing of it */
+  /**
+   * What the target says when it is asked to give up; Undecided also when it does not answer, or knows nothing of the move: it is asked again
+   * later. @throws the signal's reason alone
+   */
   async askTarget(
     binding: MoveBinding,
     dom: DomainRef,
