@@ -14,6 +14,7 @@ import { lookAt } from './domain.ts'
 import { PeerSilent } from './peers.ts'
 import { type MoveBinding, WHILE_PAUSED } from './records.ts'
 import { ASK_MS, askPeer, isPostCopy, isSplit, SourceEnds, type SourceEndsDeps } from './source-ends.ts'
+import { watchUndecided } from './source-watch.ts'
 import { type Sent, Stopped, watchTransfer } from './transfer.ts'
 
 const CALL_MS = 60_000
@@ -22,7 +23,6 @@ const PREPARE_MS = 120_000
 const FINISH_MS = 60_000
 /** No limit of ours: the watch ends a transfer that takes too long. */
 const PERFORM_MS = 7 * 86_400_000
-const TICK_MS = 1_000
 
 export interface SourceDeps extends SourceEndsDeps {
   readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'events'>
@@ -149,19 +149,6 @@ export class SourceMoves {
     }
   }
 
-  /** Looks until the target has answered: tells it when it waits in vain, and holds back a guest that QEMU lets go on. Never rejects. */
-  async #tellLoss(binding: MoveBinding, dom: DomainRef, until: AbortSignal): Promise<void> {
-    const { libvirt, clock, log } = this.#deps
-    while (!until.aborted)
-      try {
-        await clock.sleep(TICK_MS, until)
-        if ((await lookAt(libvirt, dom, until)).domain === 'running') await this.ends.holdBack(binding, dom, until)
-        if (await this.ends.hasLost(dom, until)) await askPeer(this.#deps.peers, binding, 'lost', {}, until, CALL_MS)
-      } catch (error) {
-        if (!until.aborted) log.info({ uid: binding.metadata.name, err: error }, `migration: ${messageOf(error)}`)
-      }
-  }
-
   async #handOver(
     binding: MoveBinding,
     dom: DomainRef,
@@ -180,8 +167,8 @@ export class SourceMoves {
     const now = clock.monotonic()
     const times = { sinceMs: now - begunAt, ...(stoppedAt === null ? {} : { pausedMs: now - stoppedAt }) }
     const question = { cookie: toBase64(cookie), ...times }
+    if (isPostCopy(binding)) void watchUndecided(this.#deps, this.ends, { binding, dom, until })
     const asking = askPeer(this.#deps.peers, binding, 'finish', question, signal, finishMs).finally(() => over.abort())
-    if (isPostCopy(binding)) void this.#tellLoss(binding, dom, until)
     const answer = await asking.catch((error: unknown) => {
       if (signal.aborted) throw error
       log.warn({ uid, err: error }, `migration: the target did not say whether it has the machine: ${messageOf(error)}`)

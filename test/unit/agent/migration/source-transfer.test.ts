@@ -25,6 +25,7 @@ const RUNNING = { state: 1, reason: 5 }
 /** virDomainJobOperation. */
 const MIGRATION_OUT = 5
 const STOPPED = { kind: 'lifecycle', event: DomainEventType.SUSPENDED, detail: 1 }
+const LET_GO_ON = { kind: 'lifecycle', event: DomainEventType.RESUMED, detail: 0 }
 
 interface Trouble {
   readonly postCopy?: boolean
@@ -71,6 +72,7 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
     return (answers[name]?.() ?? {}) as never
   }
   async function* events(_kinds: readonly string[], { signal }: { readonly signal: AbortSignal }) {
+    order.push('subscribe')
     while (!signal.aborted)
       yield await new Promise<object>((resolve) => {
         waiting.push(resolve)
@@ -124,11 +126,12 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
   }
   const loads = () =>
     asked.filter(({ ask }) => ask === 'load').map(({ cookie = '' }) => Buffer.from(cookie, 'base64').toString('utf8'))
+  const performed = () => perform()
   const end = async () => {
-    perform()
+    performed()
     await moves.settled()
   }
-  return { order, late, begin, tell, loads, end }
+  return { order, late, begin, tell, loads, performed, end }
 }
 
 it('has the guest made ready when it is stopped, with no cookie: no disk is on its way', async () => {
@@ -178,7 +181,26 @@ it('a post-copy that the target has not taken is Failed when libvirt has let the
   expect(told).toEqual(['DomainMigrateConfirm3Params', 'DomainAbortJob', 'Failed', 'end'])
 })
 
-it('stops a guest that QEMU lets go on while the target has not said whether it has it', async () => {
+it.each([
+  ['libvirt tells of it', LET_GO_ON],
+  ['events may have been lost', { kind: 'dropped', count: 1 }],
+  ['libvirt was away', { kind: 'reconnected' }],
+])('stops a guest that QEMU lets go on at once when %s', async (_title, event) => {
+  const one = world([], { postCopy: true, answer: 'Failed', answerMs: 800, jobs: 0 })
+  await one.begin()
+  one.performed()
+  await waitFor('the question', 10, () => one.order.includes('ask finish'))
+  expect(one.order.indexOf('subscribe')).toBeLessThan(one.order.indexOf('ask finish'))
+  // An event that says nothing of that is no reason to look.
+  await one.tell(STOPPED)
+  expect(one.order).not.toContain('DomainGetState')
+  await one.tell(event)
+  expect(one.order.at(-1)).toBe('DomainSuspend')
+  await one.end()
+  expect(one.order.indexOf('DomainSuspend')).toBeLessThan(one.order.indexOf('Failed'))
+})
+
+it('stops a guest that QEMU lets go on while the target has not said whether it has it, also when libvirt tells nothing', async () => {
   const one = world([], { postCopy: true, answer: 'Failed', answerMs: 1_200, jobs: 0 })
   await one.begin()
   await one.end()
