@@ -48,6 +48,13 @@ export interface LeaseDeps {
   readonly owns: (node: string, machine: LeaseAsk['machines'][number]) => boolean
 }
 
+/** What a host says that it has; `member`: the uid of its Node then. */
+interface Named {
+  readonly node: string
+  readonly member: string
+  readonly epoch: number
+}
+
 /** The user of a host's certificate. */
 const NODE_USER = /^system:node:(.+)$/
 
@@ -57,8 +64,8 @@ export class LeaseTable implements Leases {
   readonly virtual: VirtualKind
   readonly #deps: LeaseDeps
   readonly #leases = new Map<string, Lease>()
-  /** By uid of a machine: the highest epoch by which a host says that it has it. */
-  readonly #named = new Map<string, { readonly node: string; readonly epoch: number }>()
+  /** By uid of a machine: the highest epoch by which a host says that it has it. Also of hosts that are no members any more: they do not count. */
+  readonly #named = new Map<string, Named>()
   /** By node: uids in its last question. */
   readonly #namedBy = new Map<string, readonly string[]>()
   readonly #listeners = new Set<RenewalListener>()
@@ -87,11 +94,11 @@ export class LeaseTable implements Leases {
   async renew({ node, bootId, sentAt, machines, evidence, others }: LeaseAsk, user: string): Promise<LeaseAnswer> {
     if (NODE_USER.exec(user)?.[1] !== node)
       throw new ApiError('Forbidden', `${user} is not the host ${node}: a host renews its own lease only`)
-    this.#memberOf(node)
+    const member = this.#memberOf(node)
     this.#deps.onAsk?.(node)
     const ask: LeaseAsk = { node, bootId, sentAt, machines, evidence, others }
     this.#mayFollow(ask)
-    this.#note(ask)
+    this.#note(ask, member)
     this.#mayGive()
     await this.#deps.remember(ask)
     this.#mayGive()
@@ -111,10 +118,10 @@ export class LeaseTable implements Leases {
   }
 
   /** Whatever comes of the question: what a host has it says truly. */
-  #note({ node, machines }: LeaseAsk): void {
+  #note({ node, machines }: LeaseAsk, member: string): void {
     for (const uid of this.#namedBy.get(node) ?? []) if (this.#named.get(uid)?.node === node) this.#named.delete(uid)
     for (const { uid, epoch } of machines)
-      if ((this.#named.get(uid)?.epoch ?? Number.NEGATIVE_INFINITY) < epoch) this.#named.set(uid, { node, epoch })
+      if ((this.#epochOf(uid) ?? Number.NEGATIVE_INFINITY) < epoch) this.#named.set(uid, { node, member, epoch })
     this.#namedBy.set(
       node,
       machines.map(({ uid }) => uid),
@@ -123,7 +130,13 @@ export class LeaseTable implements Leases {
 
   /** Another host has it by a higher epoch, though what it has cannot be read now: the store is an older copy, and it may run there. */
   #isLater({ uid, epoch }: LeaseAsk['machines'][number]): boolean {
-    return (this.#named.get(uid)?.epoch ?? epoch) > epoch
+    return (this.#epochOf(uid) ?? epoch) > epoch
+  }
+
+  /** The highest epoch by which a member has the machine; null: none says so, or the host that did was removed, or joined anew, since. */
+  #epochOf(uid: string): number | null {
+    const named = this.#named.get(uid)
+    return named !== undefined && named.member === this.#deps.member(named.node) ? named.epoch : null
   }
 
   #memberOf(node: string): string {

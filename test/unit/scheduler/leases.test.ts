@@ -13,17 +13,18 @@ const ask = {
 
 function table(refusal: string | null = null, remember: () => Promise<void> = async () => undefined) {
   const clock = new ManualClock()
-  const joined = { uid: 'first' }
+  /** Uids of Nodes that are not as they were at the beginning. */
+  const members = new Map<string, string | null>([['stranger', null]])
   const leases = new LeaseTable({
     clock,
     ruler: () => ({ instance: 'me', term: 4 }),
     refusal: () => refusal,
     storageClasses: () => [{ name: 'dir', shared: false }],
     remember,
-    member: (node) => (node === 'stranger' ? null : joined.uid),
+    member: (node) => (members.has(node) ? (members.get(node) ?? null) : 'first'),
     owns: (node, { uid, epoch }) => node === 'h1' && uid === 'a' && epoch === 2,
   })
-  return { clock, leases, joined }
+  return { clock, leases, members }
 }
 
 it('confirms no machine that another host says it has by a higher epoch, for as long as it says so', async () => {
@@ -32,6 +33,22 @@ it('confirms no machine that another host says it has by a higher epoch, for as 
   await leases.renew(later, 'system:node:h2')
   expect((await leases.renew(ask, 'system:node:h1')).confirmed).toEqual([])
   await leases.renew({ ...later, machines: [{ uid: 'a', epoch: 1 }] }, 'system:node:h2')
+  expect((await leases.renew(ask, 'system:node:h1')).confirmed).toEqual(['a'])
+})
+
+it.each([
+  ['was removed', null],
+  ['has joined anew', 'second'],
+])('what a host that %s said that it has does not count any more', async (_title, uid) => {
+  const { leases, members } = table()
+  const later = { ...ask, node: 'h2', machines: [{ uid: 'a', epoch: 3 }] }
+  await leases.renew(later, 'system:node:h2')
+  expect((await leases.renew(ask, 'system:node:h1')).confirmed).toEqual([])
+  members.set('h2', uid)
+  // It does not hide what a member says.
+  await leases.renew({ ...later, node: 'h3' }, 'system:node:h3')
+  expect((await leases.renew(ask, 'system:node:h1')).confirmed).toEqual([])
+  await leases.renew({ ...later, node: 'h3', machines: [] }, 'system:node:h3')
   expect((await leases.renew(ask, 'system:node:h1')).confirmed).toEqual(['a'])
 })
 
@@ -96,9 +113,9 @@ it('no lease is given before what the host says is remembered', async () => {
 })
 
 it('a host that was removed and joins again was not heard yet', async () => {
-  const { leases, joined } = table()
+  const { leases, members } = table()
   await leases.renew(ask, 'system:node:h1')
-  joined.uid = 'second'
+  members.set('h1', 'second')
   expect(leases.get('h1')).toBeNull()
   await leases.renew(ask, 'system:node:h1')
   expect(leases.get('h1')?.member).toBe('second')
