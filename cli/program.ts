@@ -1,6 +1,7 @@
 // The command line: verbs, options, help. What a verb does is loaded when it is called, so that start-up stays short.
 import { Argument, Command, Option } from 'commander'
 import type { Shell } from './completion/scripts.ts'
+import { nameCommands } from './groups.ts'
 import type { Io } from './io.ts'
 import { type GlobalOptions, withSession } from './session.ts'
 import { addAccess } from './verbs/access.ts'
@@ -115,5 +116,6 @@ export function buildProgram(io: Io): Command {
   verb('version', 'show the versions of this program and of the server').action(
     action(async () => (await import('./commands/version.ts')).version),
   )
+  nameCommands(program)
   return program
 }
