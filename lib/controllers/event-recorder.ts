@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Resources } from '../apiserver/resources.ts'
 import { type Clock, timestamp } from '../clock.ts'
 import { messageOf } from '../errors.ts'
+import { linkedAbort } from '../linked-abort.ts'
 import { type KubeObject, nameOf } from '../object.ts'
 import { RateLimit } from '../rate-limit.ts'
 import type { ReconcileLog } from '../reconcile/log.ts'
@@ -57,6 +58,7 @@ const BATCH = 100
 const SWEEP_EVERY_MS = 60_000
 const BREATH_MS = 50
 const STOP_TIMEOUT_MS = 2_000
+const STORED_MS = 10_000
 /** Events wait this long to share a commit, and so that the status that tells the same goes to the disk first. */
 const GATHER_MS = 50
 
@@ -121,9 +123,20 @@ export class EventRecorder {
     this.#writing ??= this.#write()
   }
 
-  /** Resolves when all that was recorded so far is stored, or was dropped. */
-  async stored(): Promise<void> {
-    await this.#writing
+  /** Resolves when all that was recorded so far is stored, or was dropped. @throws Error after 10 s without that, or the signal's reason */
+  async stored(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#writing === null) return
+    const over = linkedAbort([signal])
+    const late = this.#options.clock.sleep(STORED_MS, over.signal).then(() => {
+      throw new Error(`the database has not stored what was to be told within ${STORED_MS / 1000} s`)
+    })
+    try {
+      await Promise.race([this.#writing, late])
+    } finally {
+      over.release()
+      over.abort()
+    }
   }
 
   async #write(): Promise<void> {

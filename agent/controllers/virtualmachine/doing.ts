@@ -130,9 +130,9 @@ export class Doing {
     shutdowns.delete(uid)
     requireStart(standing, uid)
     if (plan.tpm && berth.machineType !== undefined && isTpmNew(look, this.#paths(uid).tpm)) {
-      // Once it runs nobody could see any more that it was new.
+      // Once it runs nobody could see any more that it was new: without the event on the disk it is not started, and tried again later.
       this.#tell(vm, 'NewTPM', `its TPM is new and empty: none of an earlier start is on ${facts.nodeName}`)
-      await events.stored()
+      await events.stored(signal)
     }
     await this.#steps.start(dom, signal)
     this.#tell(vm, 'Started', `started on ${facts.nodeName}`)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { EventRecorder } from '../../../../lib/controllers/event-recorder.ts'
 import { defineEvents } from '../../../../lib/controllers/event-text.ts'
+import { messageOf } from '../../../../lib/errors.ts'
 import { RateLimit } from '../../../../lib/rate-limit.ts'
 import type { Event } from '../../../../schemas/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
@@ -57,10 +58,11 @@ test('an event says what happened to which object, when, and who saw it', async 
 test('who must not go on before what was recorded is stored can wait for it', async () => {
   const { world, clock, recorder } = await setup()
   const object = await secret(world, 'web')
-  await recorder.stored()
+  const { signal } = new AbortController()
+  await recorder.stored(signal)
   recorder.record(object, STARTED)
   let isOver = false
-  const stored = recorder.stored().then(() => {
+  const stored = recorder.stored(signal).then(() => {
     isOver = true
     return eventsOf(world).length
   })
@@ -68,6 +70,27 @@ test('who must not go on before what was recorded is stored can wait for it', as
   expect(isOver).toBe(false)
   await clock.advance(1)
   expect(await stored).toBe(1)
+})
+
+test('who waits for that does so for 10 s at most, and no longer than it wants to', async () => {
+  const { world, clock } = await setup()
+  const resources = { create: () => new Promise(() => undefined) } as never
+  const recorder = new EventRecorder({ ...world, resources, component: 'berth-agent', instance: 'host-1' })
+  recorder.record(await secret(world, 'web'), STARTED)
+  const gone = new AbortController()
+  const waits = [new AbortController(), gone].map(({ signal }) =>
+    recorder.stored(signal).then(
+      () => 'stored',
+      (error: unknown) => messageOf(error),
+    ),
+  )
+  gone.abort(new Error('the agent stops'))
+  expect(await waits[1]).toBe('the agent stops')
+  await clock.advance(9_999)
+  expect(await Promise.race([waits[0], 'waits'])).toBe('waits')
+  await clock.advance(1)
+  expect(await waits[0]).toMatch(/not stored .* within 10 s/)
+  await expect(recorder.stored(gone.signal)).rejects.toThrow('the agent stops')
 })
 
 test('the same text counts up one event, at once, later and after a restart; another text is another event', async () => {

@@ -18,7 +18,7 @@ function world() {
   const done: string[] = []
   const told: string[] = []
   const gone = new AbortController()
-  const made = { done, told, gone, fault: null as string | null, tries: new Tries() }
+  const made = { done, told, gone, fault: null as string | null, storing: null as string | null, tries: new Tries() }
   const note = (what: string) => (uid: string) => void done.push(`${what} ${uid}`)
   const call = async (name: string) => {
     done.push(name)
@@ -33,7 +33,11 @@ function world() {
     clock: { now: () => 1_000 },
     events: {
       record: (_: unknown, { reason, message }: EventText) => told.push(`${reason}: ${message}`),
-      stored: async () => void done.push(`stored ${told.map((words) => words.split(':')[0])}`),
+      stored: async (signal: AbortSignal) => {
+        signal.throwIfAborted()
+        if (made.storing !== null) throw new Error(made.storing)
+        done.push(`stored ${told.map((words) => words.split(':')[0])}`)
+      },
     },
     folders: { nvram: '/nonexistent/nvram', console: '/nonexistent/console', tpm: scratch() },
     seeds: { remove: async (uid: string) => note('no seed of')(uid) },
@@ -107,6 +111,22 @@ it.each([
   expect(one.told.filter((words) => words.startsWith('NewTPM: '))).toHaveLength(isTold ? 1 : 0)
   // On disk before it runs: an agent that dies then finds a TPM like any other.
   if (isTold) expect(one.done.indexOf('stored NewTPM')).toBe(one.done.indexOf('DomainCreateWithFlags') - 1)
+})
+
+it('a machine whose new TPM could not be told of is not started: the next try makes none either before it is told', async () => {
+  const one = world()
+  one.storing = 'the database does not answer'
+  const dependencies = { cpu: { kind: 'host-model' }, devices: [], userData: null, coreFraction: '100%' }
+  const look = { view: null, now: 1_000, epoch: 2, dependencies } as unknown as Look
+  const windows = aVm({ spec: { osType: 'Windows' } })
+  const start = (signal = one.gone.signal) =>
+    one.doing.run(windows, { do: 'define-and-start' }, { berth: RAN } as Assessment, look, signal)
+  await expect(start()).rejects.toThrow('the database does not answer')
+  one.storing = null
+  await expect(start(AbortSignal.abort(new Error('the agent stops')))).rejects.toThrow('the agent stops')
+  expect(one.done).not.toContain('DomainCreateWithFlags')
+  await start()
+  expect(one.done.slice(-2)).toEqual(['stored NewTPM,NewTPM,NewTPM', 'DomainCreateWithFlags'])
 })
 
 it('cleans up what is its own, and lets the object go last', async () => {
