@@ -4,8 +4,15 @@ import type { ApiServerOptions } from '../lib/apiserver/server.ts'
 import { ApiError } from '../lib/errors.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
 import { LEASE_SECONDS } from '../schemas/cluster/leaserenewal.ts'
-import { type ClusterVmStatus, clusterStatusOf, type StorageClass, toldClass } from '../schemas/index.ts'
+import {
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type StorageClass,
+  toldClass,
+  type VirtualMachine,
+} from '../schemas/index.ts'
 import { STORAGE_CLASSES, VMS } from '../schemas/resources.ts'
+import { newerDisk } from './binder/newer.ts'
 import type { SchedulerCore } from './core.ts'
 import { deathOn } from './failover/death.ts'
 import { Promises } from './failover/promises.ts'
@@ -51,10 +58,13 @@ export function createCluster(core: SchedulerCore): Cluster {
     member: (node) => members.uidOf(node),
     storageClasses: () => reader.list<StorageClass>(STORAGE_CLASSES).map(toldClass),
     owns: (node, { uid, epoch }) => {
-      const [vm] = reader.byIndex(byUid(VMS), uid)
+      const [vm] = reader.byIndex<VirtualMachine>(byUid(VMS), uid)
       // Just back from the dead: its machines may be on their way to another host at this moment.
       if (deathOn(reader, node) !== null) return false
-      return isOwner(node, epoch, clusterStatusOf<ClusterVmStatus>(vm ?? null), hosting.agents.bindingsOf(uid))
+      const bindingsOf = (of: string) => hosting.agents.bindingsOf(of)
+      // It could start with a disk that another machine has by now.
+      if (vm !== undefined && newerDisk(vm, { reader, bindingsOf }) !== null) return false
+      return isOwner(node, epoch, clusterStatusOf<ClusterVmStatus>(vm ?? null), bindingsOf(uid))
     },
   })
   const membership = createMembership(core)

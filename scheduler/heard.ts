@@ -1,15 +1,15 @@
 // Whom a host wakes by what it tells, and by being heard again. What the store wakes is in wake.ts.
-import { nameOf, toKey } from '../lib/object.ts'
+import { type KubeObject, nameOf, toKey } from '../lib/object.ts'
 import type { Controller } from '../lib/reconcile/controller.ts'
 import type { ReconcileLog } from '../lib/reconcile/log.ts'
 import type { Reader } from '../lib/reconcile/reader.ts'
 import type { HostBinding } from '../schemas/index.ts'
-import { CLUSTER_IMAGES, HOST_BINDINGS, IMAGES, NODES, VMS } from '../schemas/resources.ts'
+import { CLUSTER_IMAGES, DISKS, HOST_BINDINGS, IMAGES, NODES, VMS } from '../schemas/resources.ts'
 import type { Binder } from './binder/binder.ts'
 import { meaningOf } from './binder/newer.ts'
 import type { DiskPlaces } from './controllers/virtualdisk/controller.ts'
 import type { VmPlacement } from './controllers/virtualmachine/controller.ts'
-import { BOUND_RESOURCES, byPlace, byUid, OPERATIONS_BY_VM } from './indexes.ts'
+import { BOUND_RESOURCES, byPlace, byUid, OPERATIONS_BY_VM, referenceOf, VMS_BY_REFERENCE } from './indexes.ts'
 import type { Links } from './links/links.ts'
 import type { Ruler } from './links/ruler.ts'
 import type { Told } from './links/view.ts'
@@ -27,7 +27,7 @@ export interface HeardDeps {
   readonly mirror: Pick<Mirror, 'enqueue' | 'enqueueNode'>
   readonly orphans: Pick<Orphans, 'look'>
   readonly placement: Pick<PlacementState, 'refresh'>
-  readonly disks: Pick<DiskPlaces, 'turned'>
+  readonly disks: Pick<DiskPlaces, 'turned'> & { readonly controller: Pick<Controller, 'enqueue'> }
   readonly machines: Pick<VmPlacement, 'hope'> & { readonly controller: Pick<Controller, 'enqueue'> }
   /** Of operations. */
   readonly power: Pick<Controller, 'enqueue'>
@@ -92,6 +92,14 @@ export class Heard {
         power.enqueue(toKey(nameOf(operation)))
   }
 
+  /** Whether the store knows of it what the host does: the disk says so, and so do machines that name it. */
+  #diskHeld({ metadata: { namespace = '', name } }: KubeObject, key: string): void {
+    const { reader, disks, machines } = this.#deps
+    disks.controller.enqueue(key)
+    for (const vm of reader.byIndex(VMS_BY_REFERENCE, referenceOf('VirtualDisk', namespace, name)))
+      machines.controller.enqueue(toKey(nameOf(vm)))
+  }
+
   /** Whoever decides by what a host has of an object. Of what the binder has put itself it knows. */
   #held(node: string, uid: string, own = false): void {
     const { reader, agents, binder, machines, releases, mirror } = this.#deps
@@ -104,6 +112,7 @@ export class Heard {
         const key = toKey(nameOf(object))
         if (of === VMS) machines.controller.enqueue(key)
         else releases.get(of)?.enqueue(key)
+        if (of === DISKS && isWord) this.#diskHeld(object, key)
         if (isWord) mirror.enqueue(node, of, uid)
       }
     }

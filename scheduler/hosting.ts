@@ -147,6 +147,7 @@ export function createHosting(deps: HostingDeps): Hosting {
   const classes = new Classes({ ...places, clients })
   const disks = new DiskPlaces({
     ...places,
+    agents,
     folderProblem: (node, storageClass) => folders.problem(node, storageClass),
     silence: (node) => health.silence(node),
   })

@@ -7,7 +7,7 @@ import type { Reconciler } from '../lib/reconcile/types.ts'
 import { type ClusterVmStatus, clusterStatusOf, type VirtualMachine } from '../schemas/index.ts'
 import { VMS } from '../schemas/resources.ts'
 import { isOn } from '../schemas/virtualmachine/power.ts'
-import { newerHolder } from './binder/newer.ts'
+import { newerDisk, newerHolder } from './binder/newer.ts'
 import { DrainReconciler, drainKeys } from './controllers/drain/controller.ts'
 import { helpWords } from './controllers/drain/help.ts'
 import { drainPreview } from './controllers/drain/question.ts'
@@ -61,7 +61,14 @@ export function createOperations(deps: OperationsDeps): Operations {
   const frozen = () => ruler.refusal()
   const outdated = (vm: VirtualMachine) =>
     newerHolder(clusterStatusOf<ClusterVmStatus>(vm), agents.bindingsOf(vm.metadata.uid))?.message ?? null
-  const targets = new Targets({ reader, state: placement, priorityOf: priorities, outdated })
+  const bindingsOf = (uid: string) => agents.bindingsOf(uid)
+  const targets = new Targets({
+    reader,
+    state: placement,
+    priorityOf: priorities,
+    // A move under way ends by what its hosts say, and takes its disks along: none is begun.
+    outdated: (vm) => outdated(vm) ?? newerDisk(vm, { reader, bindingsOf }),
+  })
   /** One pass at a time: each counts what the others have stored. */
   const controller = (name: string, reconciler: Reconciler, keys: () => readonly string[]) =>
     new Controller({ name, reconciler, keys, clock, log, observer, resyncMs: RESYNC_MS })

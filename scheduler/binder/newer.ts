@@ -1,7 +1,19 @@
 // A host that has obeyed a higher epoch of an object than this store ever gave: the store is an older copy, and what it says of the
-// object's place is the past. Pure.
-import { type ClusterVmStatus, type HostBinding, lastEpoch } from '../../schemas/index.ts'
+// object's place is the past.
+import type { Reader } from '../../lib/reconcile/reader.ts'
+import {
+  type ClusterDiskStatus,
+  type ClusterVmStatus,
+  clusterStatusOf,
+  type HostBinding,
+  lastEpoch,
+  type VirtualDisk,
+  type VirtualMachine,
+} from '../../schemas/index.ts'
 import { PUT_DIGEST } from './copies.ts'
+import { disksOf } from './needs.ts'
+
+type Holders = ReadonlyMap<string, HostBinding>
 
 export interface NewerHolder {
   readonly node: string
@@ -23,15 +35,38 @@ export function meaningOf(binding: HostBinding | null): string | null {
 
 const gone = ({ spec }: HostBinding): number => (spec.role === 'Released' ? 1 : 0)
 
+const MACHINE = 'Nothing is done to the machine: where it runs, it runs on.'
+const DISK = 'Nothing is done to the disk: its data stays where it is.'
+const HELP = 'berth-scheduler --rebuild --missing NODE=URL... takes up what hosts know'
+
 /** Epochs are stored before any host hears of them, so that this is never a matter of time. Null: no host knows of more. */
-export function newerHolder(status: ClusterVmStatus, holders: ReadonlyMap<string, HostBinding>): NewerHolder | null {
-  const known = lastEpoch(status)
+export const newerHolder = (status: ClusterVmStatus, holders: Holders): NewerHolder | null =>
+  newer(lastEpoch(status), holders, MACHINE)
+
+/** The same of a disk. */
+export const newerDiskHolder = (disk: VirtualDisk, holders: Holders): NewerHolder | null =>
+  newer(lastEpoch(clusterStatusOf<ClusterDiskStatus>(disk)), holders, DISK)
+
+/**
+ * In words, which of the machine's disks a host has by a later word than this store has; null when there is none. Another machine, which this
+ * store does not know, may be using it.
+ */
+export function newerDisk(
+  vm: VirtualMachine,
+  { reader, bindingsOf }: { readonly reader: Pick<Reader, 'get'>; readonly bindingsOf: (uid: string) => Holders },
+): string | null {
+  for (const disk of disksOf(vm, reader)) {
+    const found = newerDiskHolder(disk, bindingsOf(disk.metadata.uid))
+    if (found !== null) return `waits for the VirtualDisk ${disk.metadata.name}: ${found.message}`
+  }
+  return null
+}
+
+function newer(known: number, holders: Holders, words: string): NewerHolder | null {
   const [newest] = [...holders].sort(([, a], [, b]) => obeyed(b) - obeyed(a) || gone(a) - gone(b))
   if (newest === undefined || obeyed(newest[1]) <= known) return null
   const [node, binding] = newest
   const has = binding.spec.role === 'Released' ? 'was told to let it go' : 'has it'
-  const message =
-    `${node} ${has} by epoch ${obeyed(binding)}, and this database knows of epoch ${known} only: it is an older copy. Nothing is done to ` +
-    'the machine: where it runs, it runs on. berth-scheduler --rebuild --missing NODE=URL... takes up what hosts know'
+  const message = `${node} ${has} by epoch ${obeyed(binding)}, and this database knows of epoch ${known} only: it is an older copy. ${words} ${HELP}`
   return { node, epoch: obeyed(binding), message }
 }

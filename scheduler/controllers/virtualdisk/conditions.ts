@@ -21,6 +21,12 @@ export const CLUSTER_DISK_CONDITIONS = defineConditions('VirtualDisk (said by a 
         means: 'The disk was given to a host, or no host can take it; the message says which.',
         todo: 'With no host: see `kubectl get nodes`, and make room on one.',
       },
+      StaleEpoch: {
+        status: 'Unknown',
+        means:
+          'A host has obeyed a higher epoch of the disk than the scheduler knows: the database is older than what became of it. Nothing is done to it on any host; its data stays where it is, and machines that name it wait.',
+        todo: 'After a restore: stop the scheduler, `berth-scheduler --rebuild --missing NODE=URL...` with all hosts. See docs/cluster-objects.md, "An older database".',
+      },
       NodeStatusUnknown: {
         status: 'Unknown',
         means: 'The host that has the disk is not heard of. Its data is nowhere else unless the class is shared.',

@@ -21,7 +21,9 @@ import {
 } from '../../../schemas/index.ts'
 import { CLUSTER_IMAGES, DISKS, IMAGES, NODES, STORAGE_CLASSES, VMS } from '../../../schemas/resources.ts'
 import { storageClassOf } from '../../binder/needs.ts'
+import { newerDiskHolder } from '../../binder/newer.ts'
 import { byPlace, referenceOf, UNPLACED, UNPLACED_DISKS, VMS_BY_REFERENCE, vmReferences } from '../../indexes.ts'
+import type { Links } from '../../links/links.ts'
 import { HOSTS_FINALIZER } from '../virtualmachine/finalizer.ts'
 import { CLUSTER_DISK_CONDITIONS, type ClusterDiskCondition } from './conditions.ts'
 import { aimDisk, type DiskHost } from './plan.ts'
@@ -29,6 +31,7 @@ import { aimDisk, type DiskHost } from './plan.ts'
 export interface DiskPlacesDeps {
   readonly reader: Reader
   readonly resources: Resources
+  readonly agents: Pick<Links, 'bindingsOf'>
   /** Members of the cluster. */
   readonly nodes: () => readonly string[]
   /** In words, why a host is given nothing now; null when it is ready. */
@@ -94,9 +97,11 @@ export class DiskPlaces {
   }
 
   async #pass(key: string): Promise<Outcome> {
-    const { reader, clock, silence } = this.#deps
+    const { reader, agents, clock, silence } = this.#deps
     const disk = reader.get<VirtualDisk>(DISKS, fromKey(key))
-    if (disk === null || disk.metadata.deletionTimestamp !== undefined) return DONE
+    if (disk === null) return DONE
+    const newer = newerDiskHolder(disk, agents.bindingsOf(disk.metadata.uid))
+    if (disk.metadata.deletionTimestamp !== undefined && newer === null) return DONE
     const { placement } = clusterStatusOf<ClusterDiskStatus>(disk)
     const storageClass = storageClassOf(disk, reader)
     const { namespace = '', name, creationTimestamp } = disk.metadata
@@ -113,8 +118,10 @@ export class DiskPlaces {
         ageMs: clock.now() - Date.parse(creationTimestamp),
         bytes: bytesOf(size),
         silence: placement === undefined ? null : silence(placement.node),
+        newer: newer?.message ?? null,
       },
-      this.#hosts(disk),
+      // One that has its place looks for none.
+      placement === undefined ? this.#hosts(disk) : [],
     )
     if (aim.do === 'place') await this.#place(disk, aim.node)
     if (aim.do === 'say') await this.#say(disk, aim.condition, storageClass !== null && waitsForConsumer(storageClass))
@@ -181,7 +188,8 @@ export class DiskPlaces {
     await resources.modifyStatus<VirtualDisk>(DISKS, target, (status, current) => {
       const { placement } = clusterStatusOf<ClusterDiskStatus>(current)
       // Its host has begun to speak of it.
-      if ((placement !== undefined) !== (condition.reason === 'NodeStatusUnknown')) return status
+      const isOfPlaced = condition.reason === 'NodeStatusUnknown'
+      if (condition.reason !== 'StaleEpoch' && (placement !== undefined) !== isOfPlaced) return status
       const { generation } = current.metadata
       const conditions = [...CLUSTER_DISK_CONDITIONS.set(status?.conditions, condition, generation, clock.now())]
       if (placement !== undefined) return { ...status, conditions }

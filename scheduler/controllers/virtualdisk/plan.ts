@@ -15,6 +15,8 @@ export interface DiskSeen {
   readonly bytes: bigint
   /** In words, why its host is not heard of; null when it is, or when it has none. */
   readonly silence: string | null
+  /** In words, which host knows more of it than this store; null: none. */
+  readonly newer: string | null
 }
 
 export interface DiskHost {
@@ -37,7 +39,8 @@ export const GRACE_MS = 10_000
 const LOOK_MS = 10_000
 
 export function aimDisk(seen: DiskSeen, hosts: readonly DiskHost[]): DiskAim {
-  const { placement, storageClass, machines, ageMs, silence } = seen
+  const { placement, storageClass, machines, ageMs, silence, newer } = seen
+  if (newer !== null) return say({ status: 'Unknown', reason: 'StaleEpoch', message: newer })
   if (placement !== undefined)
     return silence === null
       ? { do: 'nothing' }

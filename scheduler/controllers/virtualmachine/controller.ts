@@ -14,6 +14,7 @@ import { again, DONE, type Outcome } from '../../../lib/reconcile/types.ts'
 import { type ClusterVmStatus, clusterStatusOf, type VirtualMachine } from '../../../schemas/index.ts'
 import { VMS } from '../../../schemas/resources.ts'
 import { disksOf } from '../../binder/needs.ts'
+import { newerDisk } from '../../binder/newer.ts'
 import type { Refusals } from '../../binder/refusals.ts'
 import { SCHEDULER_EVENTS } from '../../events.ts'
 import type { Links } from '../../links/links.ts'
@@ -142,6 +143,7 @@ export class VmPlacement {
       holders: agents.bindingsOf(uid),
       refusals: refusals.of(uid),
       inSync: (node) => agents.view(node)?.inSync === true,
+      newerDisk: () => newerDisk(vm, { reader, bindingsOf: (of) => agents.bindingsOf(of) }),
     }
   }
 
@@ -169,6 +171,8 @@ export class VmPlacement {
       }
       case 'tell-stale':
         return await sayStale(vm, step.message, this.#deps)
+      case 'tell-disk':
+        return await say(vm, pending(step.message), this.#deps)
       case 'idle':
         return await write(vm, idled, this.#deps)
       case 'vacate':

@@ -1,4 +1,5 @@
 // What is to be done about a machine's place. Pure.
+import { getCondition } from '../../../lib/conditions.ts'
 import {
   type ClusterVmStatus,
   clusterStatusOf,
@@ -20,6 +21,8 @@ export interface Seen {
   readonly refusals: readonly RefusedBinding[]
   /** Whether what a node told is complete and new. */
   readonly inSync: (node: string) => boolean
+  /** In words, which of its disks this store knows less of than a host does; null: none. */
+  readonly newerDisk: () => string | null
 }
 
 export type VmStep =
@@ -31,6 +34,8 @@ export type VmStep =
   /** Its host did not take it: that place is none. */
   | { readonly do: 'clear'; readonly refused: RefusedBinding }
   | { readonly do: 'tell-stale'; readonly message: string }
+  /** It cannot start where it is, for a reason that its host does not know. */
+  | { readonly do: 'tell-disk'; readonly message: string }
   /** It has stopped: it keeps its host, and no room there. */
   | { readonly do: 'idle' }
   /** It has stopped because it was told to make room: it has no host any more. */
@@ -65,17 +70,23 @@ export function planPlace(vm: VirtualMachine, seen: Seen): VmStep {
   // An older binding that the host keeps is no place that it lacks: it only did not take a change.
   const holds = (seen.holders.get(placement.node)?.spec.epoch ?? 0) >= placement.epoch
   if (refused !== undefined && !holds) return { do: 'clear', refused }
+  const disk = seen.wanted && !runs(vm) ? seen.newerDisk() : null
+  if (disk !== null) return { do: 'tell-disk', message: disk }
   if (eviction !== undefined) return hasStopped(vm) ? { do: 'vacate' } : { do: 'nothing' }
   if (placement.idle === true) return seen.wanted ? { do: 'wake' } : { do: 'nothing' }
   return !seen.wanted && hasStopped(vm) ? { do: 'idle' } : { do: 'nothing' }
 }
 
-function unplaced(leaving: readonly string[], { wanted, holders }: Seen): VmStep {
+function unplaced(leaving: readonly string[], { wanted, holders, newerDisk }: Seen): VmStep {
   if (!wanted) return { do: 'rest' }
+  const disk = newerDisk()
+  if (disk !== null) return { do: 'wait', message: disk }
   if (leaving.length > 0) return { do: 'wait', message: `waits until ${leaving.join(', ')} has let it go` }
   const held = [...holders].filter(([, { status }]) => status?.phase !== 'Released').map(([node]) => node)
   return held.length > 0 ? { do: 'wait', message: `waits until ${held.join(', ')} has let it go` } : { do: 'place' }
 }
+
+const runs = ({ status }: VirtualMachine): boolean => getCondition(status?.conditions, 'Running')?.status === 'True'
 
 /** The word of its host, which is mirrored, and which has seen what is asked for now. */
 const hasStopped = (vm: VirtualMachine): boolean => vm.status?.phase === 'Stopped' && !isOn(vm)

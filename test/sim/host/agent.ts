@@ -309,13 +309,13 @@ export class SimAgent {
     return files.has(uid)
   }
 
-  /** In words, why its disks keep it from being started; null when all are there, undefined when that is not known yet. */
-  #diskProblem({ objects = [] }: HostBinding): string | null | undefined {
+  /** In words, why its disks keep it from being started; null when all are there. */
+  #diskProblem({ objects = [] }: HostBinding): string | null {
     const { disk } = this.#options
     for (const { kind, metadata } of objects) {
       if (kind !== 'VirtualDisk') continue
       const copy = disk.object<VirtualDisk>(DISKS, metadata.uid)
-      if (copy === null) return undefined
+      if (copy === null) return `the VirtualDisk ${metadata.name} does not exist`
       if (copy.status?.phase === 'PVCLost')
         return `the VirtualDisk ${metadata.name} was made once, and is gone from this host`
     }
@@ -372,7 +372,6 @@ export class SimAgent {
       return this.poke(uid, RETRY_MS)
     }
     const problem = this.#diskProblem(binding)
-    if (problem === undefined) return this.poke(uid)
     if (problem !== null) {
       this.#tellVm(uid, power, 'Pending', 'BlockDevicesNotReady', problem)
       return this.poke(uid, RETRY_MS)

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import type { KubeObject } from '../../../lib/object.ts'
 import { Heard, type HeardDeps } from '../../../scheduler/heard.ts'
-import { byPlace, byUid, OPERATIONS_BY_VM } from '../../../scheduler/indexes.ts'
+import { byPlace, byUid, OPERATIONS_BY_VM, referenceOf, VMS_BY_REFERENCE } from '../../../scheduler/indexes.ts'
 import type { HostBinding } from '../../../schemas/index.ts'
 import { DISKS, HOST_BINDINGS, IMAGES, NODES, VMS } from '../../../schemas/resources.ts'
 
@@ -27,6 +27,8 @@ function world() {
     [`${byPlace(VMS)} h1`]: [object('web')],
     [`${byUid(VMS)} web-uid`]: [object('web')],
     [`${OPERATIONS_BY_VM} ns/web`]: [object('stop')],
+    [`${byUid(DISKS)} root-uid`]: [object('root')],
+    [`${VMS_BY_REFERENCE} ${referenceOf('VirtualDisk', 'ns', 'root')}`]: [object('web')],
   }
   const has = binding('web', VMS, 'Accepted')
   const made = {
@@ -53,7 +55,7 @@ function world() {
     mirror: { ...wakes('mirror'), enqueueNode: notes('mirror') },
     orphans: { look: notes('orphans') },
     placement: { refresh: notes('placement') },
-    disks: { turned: notes('disks') },
+    disks: { turned: notes('disks'), controller: wakes('disk') },
     machines: { hope: () => woken.push('hope'), controller: wakes('machine') },
     power: wakes('power'),
     releases: new Map([[DISKS, wakes('release')]]),
@@ -73,6 +75,15 @@ it('what the binder has put itself is no news to it', () => {
   const { heard, woken } = world()
   heard.told('h1', { resource: HOST_BINDINGS, uid: 'web-uid', before: null, own: true })
   expect(woken).toEqual(['orphans h1', 'machine ns/web'])
+})
+
+it('what a host has of a disk is looked at by the disk, and by machines that name it', () => {
+  const one = world()
+  const has = binding('root', DISKS, 'Accepted')
+  one.view = { inSync: true, binding: () => has, bindings: () => [has] }
+  one.heard.told('h1', { resource: HOST_BINDINGS, uid: 'root-uid', before: null })
+  const asked = [`binder h1 ${DISKS} root-uid`, 'release ns/root', 'disk ns/root', 'machine ns/web']
+  expect(one.woken).toEqual(['orphans h1', ...asked, `mirror h1 ${DISKS} root-uid`])
 })
 
 it('a binding that means the same wakes nobody', () => {

@@ -1,9 +1,9 @@
 // A store that is older than what became of an object: nothing is said to any host of it.
 import { describe, expect, it } from 'vitest'
 import { vmWishes } from '../../../../scheduler/binder/bindings.ts'
-import { meaningOf, newerHolder } from '../../../../scheduler/binder/newer.ts'
+import { meaningOf, newerDisk, newerHolder } from '../../../../scheduler/binder/newer.ts'
 import { planPlace, type Seen } from '../../../../scheduler/controllers/virtualmachine/plan.ts'
-import type { ClusterVmStatus, HostBinding, VirtualMachine } from '../../../../schemas/index.ts'
+import type { ClusterVmStatus, HostBinding, VirtualDisk, VirtualMachine } from '../../../../schemas/index.ts'
 import { VMS } from '../../../../schemas/resources.ts'
 
 const AT = '2026-01-01T00:00:00Z'
@@ -22,7 +22,7 @@ const facts = (holders: ReadonlyMap<string, HostBinding>) => ({
   urlOf: (node: string) => `https://${node}`,
 })
 const seen = (holders: ReadonlyMap<string, HostBinding>): Seen => ({
-  ...{ wanted: true, holders, refusals: [] },
+  ...{ wanted: true, holders, refusals: [], newerDisk: () => null },
   inSync: () => true,
 })
 
@@ -91,4 +91,44 @@ it('a host that was given up by an epoch that the store knows lets go', () => {
   expect(newerHolder(moved, holders)).toBe(null)
   const wish = vmWishes(vm(moved), facts(holders)).get('h1')
   expect(wish).toMatchObject({ spec: { role: 'Released', epoch: 2 } })
+})
+
+describe('a disk of which a host has obeyed a later word', () => {
+  const words = 'waits for the VirtualDisk web-root: h2 has it by epoch 2'
+  const root = {
+    metadata: { name: 'web-root', namespace: 'default', uid: 'd' },
+    spec: {},
+    status: { berth: placed },
+  } as unknown as VirtualDisk
+  const web = {
+    ...vm(placed),
+    spec: { blockDeviceRefs: [{ kind: 'VirtualDisk', name: 'web-root' }] },
+  } as unknown as VirtualMachine
+  const reader = { get: (_: string, { name }: { readonly name: string }) => (name === 'web-root' ? root : null) }
+  const none = new Map<string, HostBinding>()
+  const lacks = (holders: ReadonlyMap<string, HostBinding>) => ({
+    ...seen(none),
+    newerDisk: () => newerDisk(web, { reader: reader as never, bindingsOf: (uid) => (uid === 'd' ? holders : none) }),
+  })
+  const unplaced = { ...web, status: {} } as VirtualMachine
+  const running = {
+    ...web,
+    status: { ...web.status, conditions: [{ type: 'Running', status: 'True' }] },
+  } as unknown as VirtualMachine
+
+  it('keeps its machine from being started, and from being placed', () => {
+    expect(planPlace(web, lacks(newer))).toEqual({ do: 'tell-disk', message: expect.stringContaining(words) })
+    expect(planPlace(unplaced, lacks(newer))).toEqual({ do: 'wait', message: expect.stringContaining(words) })
+  })
+
+  it('is no matter of a machine that runs, or that is not to run', () => {
+    expect(planPlace(running, lacks(newer))).toEqual({ do: 'nothing' })
+    expect(planPlace(unplaced, { ...lacks(newer), wanted: false })).toEqual({ do: 'rest' })
+  })
+
+  it('is every other disk once the store knows as much', () => {
+    const known = new Map([['h1', binding(1, 'Owner')]])
+    expect(planPlace(web, lacks(known))).toEqual({ do: 'nothing' })
+    expect(planPlace(unplaced, lacks(known))).toEqual({ do: 'place' })
+  })
 })

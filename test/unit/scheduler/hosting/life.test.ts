@@ -1,11 +1,13 @@
 // The life of machines over several hosts: a real store and real sockets; the agents are fakes (see test/support/fake-agents.ts).
 import { describe, expect, it } from 'vitest'
+import { getCondition } from '../../../../lib/conditions.ts'
 import { ApiError } from '../../../../lib/errors.ts'
 import {
   type ClusterDiskStatus,
   type ClusterVmStatus,
   clusterStatusOf,
   type HostBinding,
+  type VirtualDisk,
   type VirtualMachine,
   type VirtualMachineOperation,
 } from '../../../../schemas/index.ts'
@@ -125,6 +127,31 @@ describe('a machine at a scheduler', PATIENT, () => {
     })
     await soon(roleAtH1).toBe('Released')
     await soon(diskBerth).toEqual({ placement: { node: 'h2', epoch: 2, since }, epoch: 2 })
+  })
+
+  it('says of a disk that a host has by a later epoch that this store is older, and tells no host of it', async () => {
+    const cluster = new ClusterWorld()
+    const h1 = await cluster.agent('h1')
+    await cluster.agent('h2')
+    const world = await cluster.scheduler()
+    const target = { namespace: 'default', name: 'data', uid: (await createDisk(world, 'data')).metadata.uid }
+    const since = '2026-01-01T00:00:00Z'
+    const remember = (berth: ClusterDiskStatus) =>
+      world.resources.modifyStatus(DISKS, target, (status) => ({ ...(status as object | undefined), berth }) as never)
+    const bindings = () => h1.reader.list<HostBinding>(HOST_BINDINGS).map(({ spec: { role, epoch } }) => [role, epoch])
+    await remember({ placement: { node: 'h1', epoch: 2, since } })
+    await soon(bindings).toEqual([['Owner', 2]])
+    // As a backup from before has it.
+    await remember({ placement: { node: 'h2', epoch: 1, since } })
+    const status = () => world.reader.list<VirtualDisk>(DISKS)[0]?.status
+    await soon(() => getCondition(status()?.conditions, 'Ready')).toMatchObject({
+      status: 'Unknown',
+      reason: 'StaleEpoch',
+      message: expect.stringMatching(/^h1 has it by epoch 2, .* epoch 1 only: .* --rebuild --missing/),
+    })
+    await world.resources.delete(DISKS, target)
+    await soon(() => world.hosting.binder.depth).toBe(0)
+    expect(bindings()).toEqual([['Owner', 2]])
   })
 
   it('takes operations down and brings their outcome up; stopped, it keeps its host and no room', async () => {

@@ -14,6 +14,7 @@ const seen = (over: Partial<DiskSeen> = {}): DiskSeen => ({
   ageMs: GRACE_MS,
   bytes: 1n,
   silence: null,
+  newer: null,
   ...over,
 })
 const host = (name: string, over: Partial<DiskHost> = {}): DiskHost => ({
@@ -64,6 +65,13 @@ describe('waits, and says for what', () => {
       'NodeStatusUnknown',
       'h1: no sign of life for 20 s',
     ],
+    [
+      'somebody to take up what a host knows, whatever else it waits for',
+      { placement: { node: 'h1', epoch: 1, since: '' }, silence: 'no sign of life for 20 s', newer: 'h2 has it' },
+      'StaleEpoch',
+      'h2 has it',
+    ],
+    ['the same without a host: it is given to none', { newer: 'h2 has it' }, 'StaleEpoch', 'h2 has it'],
   ] as const)('%s', (_title, over, reason, message) =>
     expect(aimDisk(seen(over as Partial<DiskSeen>), hosts)).toMatchObject(says(reason, message)),
   )

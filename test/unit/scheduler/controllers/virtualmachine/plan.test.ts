@@ -24,6 +24,7 @@ const seen = (holder: HostBinding | null, inSync = true): Seen => ({
   holders: new Map(holder === null ? [] : [['h2', holder]]),
   refusals: [],
   inSync: () => inSync,
+  newerDisk: () => null,
 })
 
 it.each([
