@@ -139,13 +139,13 @@ export class Mirror {
     const quiet = silence(node)
     const gone = isMember(node) ? null : `its host ${node} is no member of the cluster any more`
     const isHeard = quiet === null && gone === null
-    if (isHeard && (copy === null || this.#settled.get(vm) === copy)) return
+    if (isHeard && (copy === null || !isTold(copy) || this.#settled.get(vm) === copy)) return
     const target = { ...nameOf(vm), uid }
     const stored = await resources.modifyStatus<VirtualMachine>(VMS, target, (status, current) => {
       if (placeOf(current) !== node) return status
       if (gone !== null) return unheardVm(current, 'HostGone', gone, clock.now())
       if (quiet !== null) return unheardVm(current, 'NodeStatusUnknown', `${node}: ${quiet}; ${LAST}`, clock.now())
-      return copy === null ? status : mirroredVm(current, copy)
+      return copy === null || !isTold(copy) ? status : mirroredVm(current, copy)
     })
     if (isHeard && copy !== null && stored !== null) this.#settled.set(stored, copy)
   }
@@ -157,7 +157,7 @@ export class Mirror {
     if (object === undefined) return
     const speaker = isImage(resource) ? this.#speakerOf(resource, object) : node
     const copy = speaker === null ? null : (agents.view(speaker)?.object(resource, uid) ?? null)
-    if (copy === null) return
+    if (copy === null || !isTold(copy)) return
     await resources.modifyStatus(resource, { ...nameOf(object), uid }, (status, current) =>
       !isImage(resource) && placeOf(current) !== node ? status : mirrored(current, copy),
     )
@@ -216,8 +216,9 @@ export class Mirror {
   }
 }
 
-/** Its host has said something of it. */
-const isTold = ({ status }: VirtualMachineOperation): boolean => status?.phase !== undefined
+/** Its host has said something of it: until then what was known of it here stays. */
+const isTold = ({ status }: KubeObject): boolean =>
+  (status as { readonly phase?: string } | undefined)?.phase !== undefined
 
 const isImage = (resource: string): boolean => resource === IMAGES || resource === CLUSTER_IMAGES
 

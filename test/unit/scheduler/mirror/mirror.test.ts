@@ -1,11 +1,11 @@
-// What a host tells of an operation, over a real store. The host is a fake.
+// What a host tells of operations, machines and disks, over a real store. The host is a fake.
 import { expect, it } from 'vitest'
 import { silentLog } from '../../../../lib/reconcile/log.ts'
 import { Mirror } from '../../../../scheduler/mirror/mirror.ts'
-import type { VirtualMachineOperation } from '../../../../schemas/index.ts'
-import { VM_OPERATIONS } from '../../../../schemas/resources.ts'
+import type { VirtualDisk, VirtualMachineOperation } from '../../../../schemas/index.ts'
+import { DISKS, VM_OPERATIONS, VMS } from '../../../../schemas/resources.ts'
 import { waitFor } from '../../../support/wait.ts'
-import { addMachine, clusterWorld } from '../cluster-world.ts'
+import { addMachine, clusterWorld, machine } from '../cluster-world.ts'
 
 it('an operation of which its host has said nothing yet stays as it is, and is no fault', async () => {
   const world = await clusterWorld(['h1'])
@@ -42,4 +42,42 @@ it('an operation of which its host has said nothing yet stays as it is, and is n
   await waitFor('what the host says', 5, () => phase() === 'InProgress')
   await mirror.controller.stop()
   expect(faults).toEqual([])
+})
+
+it('a machine and a disk of which a new host has said nothing yet keep what was known of them: no phase is empty', async () => {
+  const world = await clusterWorld(['h1'])
+  const vm = await addMachine(world, 'web', 'h1', { phase: 'Pending' })
+  const disk = world.reader.get<VirtualDisk>(DISKS, { namespace: 'default', name: 'web-root' }) as VirtualDisk
+  const copies = new Map<string, object>([
+    [vm.metadata.uid, { ...vm, status: { conditions: [] } }],
+    [disk.metadata.uid, { ...disk, status: undefined }],
+  ])
+  const seen = new Set<string>()
+  const mirror = new Mirror({
+    ...world,
+    agents: {
+      holders: () => ['h1'],
+      view: () => {
+        const object = (_: string, uid: string) => {
+          seen.add(uid)
+          return copies.get(uid) ?? null
+        }
+        return { node: 'h1', inSync: true, object } as never
+      },
+    },
+    silence: () => null,
+    isMember: () => true,
+    log: silentLog,
+  })
+  const phases = () =>
+    [machine(world, 'web'), world.reader.get<VirtualDisk>(DISKS, { namespace: 'default', name: 'web-root' })].map(
+      (object) => object?.status?.phase,
+    )
+  mirror.controller.start()
+  mirror.enqueue('h1', VMS, vm.metadata.uid)
+  mirror.enqueue('h1', DISKS, disk.metadata.uid)
+  await waitFor('a look at both', 5, () => seen.size === 2)
+  // Stopping waits for the looks that are under way.
+  await mirror.controller.stop()
+  expect(phases()).toEqual(['Pending', 'Ready'])
 })
