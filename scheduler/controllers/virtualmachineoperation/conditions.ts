@@ -30,7 +30,8 @@ export const MOVE_CONDITIONS = defineConditions('VirtualMachineOperation (Migrat
       },
       TargetUnschedulable: {
         status: 'False',
-        means: 'No other host can take the machine; the message counts the reasons. It is given up after 5 min.',
+        means:
+          'No other host can take the machine; the message counts the reasons. It is given up after 5 min, at once when the operation names the host that it is on.',
         todo: '`berth explain vm NAME` lists every host. Make room, uncordon a host, or loosen what the machine asks for.',
       },
       MigrationPrepareTarget: {

@@ -30,6 +30,8 @@ export interface MovePlan {
 
 export const MOVE_FINALIZER = 'berth/move'
 const LOOK_MS = 5_000
+/** Of a Node: its name. */
+const HOST_LABEL = 'kubernetes.io/hostname'
 const ENDED: readonly string[] = ['Completed', 'Failed', 'Superseded']
 
 export const hasEnded = ({ status }: VirtualMachineOperation): boolean => ENDED.includes(status?.phase ?? 'Pending')
@@ -193,6 +195,8 @@ function begin(facts: MoveFacts, vm: VirtualMachine, own: VirtualMachineOperatio
   const from = status.placement?.node
   if (from === undefined)
     return no(report('Failed', 'NotApplicableForVirtualMachinePhase', 'the machine is on no host', 0))
+  if (own.spec.migrate?.nodeSelector?.[HOST_LABEL] === from)
+    return no(report('Failed', 'TargetUnschedulable', `the machine is on ${from} already`, 0))
   const source: SideFacts = facts.side(from)
   if (source.dead !== null)
     return no(report('Failed', 'OperationFailed', `its host ${from} is dead (${source.dead})`, 0))

@@ -117,6 +117,11 @@ describe('a move that is asked for', () => {
     ['no slot', { startSlot: () => '2 of 2' }, 'Pending MigrationPending'],
     ['no target', { choose: () => ({ node: null, message: '0/3 nodes' }) }, 'InProgress TargetUnschedulable'],
     [
+      'it is where it is to go',
+      { operations: [move('move', { migrate: { nodeSelector: { 'kubernetes.io/hostname': 'h1' } } })] },
+      'Failed TargetUnschedulable',
+    ],
+    [
       'a stop comes first',
       { operations: [op, move('stop', { type: 'Stop' }, { metadata: { creationTimestamp: '2025-12-31T00:00:00Z' } })] },
       'Pending NotReadyToBeExecuted',
