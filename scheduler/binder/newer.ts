@@ -2,6 +2,7 @@
 // object's place is the past.
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import {
+  type BindingMigration,
   type ClusterDiskStatus,
   type ClusterVmStatus,
   clusterStatusOf,
@@ -23,7 +24,14 @@ export interface NewerHolder {
 }
 
 /** The highest epoch that a host was told of by anybody. */
-export const obeyed = ({ spec, status }: HostBinding): number => Math.max(spec.epoch, status?.epoch ?? 0)
+export const obeyed = (binding: HostBinding): number =>
+  Math.max(binding.spec.epoch, binding.status?.epoch ?? 0, sentAway(binding)?.epoch ?? 0)
+
+/** The move by which the host sends it away, unless it came to nothing: the target may have it by that epoch, whatever is heard of it. */
+function sentAway({ spec: { migration }, status }: HostBinding): BindingMigration | null {
+  if (migration?.side !== 'Source') return null
+  return status?.migration?.id === migration.id && status.migration.phase === 'Failed' ? null : migration
+}
 
 /** All of a host's binding that is decided by, as one text: hosts tell of each often, and most of it changes nothing. Null: it has none. */
 export function meaningOf(binding: HostBinding | null): string | null {
@@ -33,7 +41,8 @@ export function meaningOf(binding: HostBinding | null): string | null {
   return [put, spec.role, spec.epoch, obeyed(binding), status?.phase === 'Released'].join()
 }
 
-const gone = ({ spec }: HostBinding): number => (spec.role === 'Released' ? 1 : 0)
+/** Of several the one that has it is named. */
+const away = (binding: HostBinding): number => (binding.spec.role === 'Released' || sentAway(binding) !== null ? 1 : 0)
 
 const MACHINE = 'Nothing is done to the machine: where it runs, it runs on.'
 const DISK = 'Nothing is done to the disk: its data stays where it is.'
@@ -63,10 +72,16 @@ export function newerDisk(
 }
 
 function newer(known: number, holders: Holders, words: string): NewerHolder | null {
-  const [newest] = [...holders].sort(([, a], [, b]) => obeyed(b) - obeyed(a) || gone(a) - gone(b))
+  const [newest] = [...holders].sort(([, a], [, b]) => obeyed(b) - obeyed(a) || away(a) - away(b))
   if (newest === undefined || obeyed(newest[1]) <= known) return null
   const [node, binding] = newest
-  const has = binding.spec.role === 'Released' ? 'was told to let it go' : 'has it'
+  const has = wordsOf(binding)
   const message = `${node} ${has} by epoch ${obeyed(binding)}, and this database knows of epoch ${known} only: it is an older copy. ${words} ${HELP}`
   return { node, epoch: obeyed(binding), message }
+}
+
+function wordsOf(binding: HostBinding): string {
+  if (binding.spec.role === 'Released') return 'was told to let it go'
+  const move = sentAway(binding)
+  return move !== null && move.epoch > binding.spec.epoch ? `was told to move it to ${move.peer.node}` : 'has it'
 }

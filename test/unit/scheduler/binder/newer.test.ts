@@ -132,3 +132,39 @@ describe('a disk of which a host has obeyed a later word', () => {
     expect(planPlace(unplaced, lacks(known))).toEqual({ do: 'place' })
   })
 })
+
+describe('a host that was told to send the machine away by a move that the store does not know', () => {
+  const source = (phase?: 'Finishing' | 'Failed', id = 'm') =>
+    ({
+      metadata: {},
+      spec: { epoch: 1, role: 'Owner', migration: { id, side: 'Source', epoch: 3, peer: { node: 'h2', url: '' } } },
+      status: { epoch: 1, phase: 'Accepted', ...(phase === undefined ? {} : { migration: { id: 'm', phase } }) },
+    }) as unknown as HostBinding
+
+  it.each([
+    ['has not begun', source()],
+    ['does not know how it ended', source('Finishing')],
+    ['has told the end of an earlier one only', source('Failed', 'another')],
+  ])('and %s is told nothing: the target may have it', (_, binding) => {
+    const holders = new Map([['h1', binding]])
+    expect(newerHolder(placed, holders)).toMatchObject({
+      epoch: 3,
+      message: expect.stringMatching(/^h1 was told to move it to h2 by epoch 3, /),
+    })
+    expect([...vmWishes(vm(placed), facts(holders))]).toEqual([['h1', 'wait']])
+  })
+
+  it('is named after the one that has it', () => {
+    const both = new Map([
+      ['h1', source('Finishing')],
+      ['h2', binding(3, 'Target')],
+    ])
+    expect(newerHolder(placed, both)?.message).toMatch(/^h2 has it by epoch 3/)
+  })
+
+  it('has it, once that came to nothing, and a store that knows of the move decides about it', () => {
+    expect(newerHolder(placed, new Map([['h1', source('Failed')]]))).toBe(null)
+    expect(newerHolder({ ...placed, epoch: 3 }, new Map([['h1', source('Finishing')]]))).toBe(null)
+    expect(meaningOf(source('Failed'))).not.toBe(meaningOf(source('Finishing')))
+  })
+})
