@@ -31,7 +31,8 @@ function apiHints({ reason }: ApiError): string[] {
 
 /** How to reach a server when nobody answered. */
 export function reachHints({ target, code }: UnreachableError): string[] {
-  if (!target.startsWith('unix:')) return ['  is the address in the kubeconfig right, and berth-agent running there?']
+  if (!target.startsWith('unix:'))
+    return ['  is the address in the kubeconfig right, and berth-agent or berth-scheduler running there?']
   if (code === 'EACCES' || code === 'EPERM')
     return [
       '  run it as root, or as a member of the group that owns the socket (usually berth): usermod -aG berth USER',

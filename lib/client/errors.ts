@@ -15,8 +15,14 @@ export class UnreachableError extends Error {
     this.target = target
     this.code = code
   }
+
+  /** Somebody answered, with a certificate of an authority that the client does not know. */
+  get isOfAnotherAuthority(): boolean {
+    return this.code !== undefined && WORDS[this.code] === ANOTHER_AUTHORITY
+  }
 }
 
+const ANOTHER_AUTHORITY = 'the certificate is not signed by the authority in the kubeconfig'
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'the socket does not exist',
   ECONNREFUSED: 'the connection was refused',
@@ -25,9 +31,9 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is not known',
   ECONNRESET: 'the connection was closed by the other side',
   UND_ERR_SOCKET: 'the connection was closed by the other side',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is not signed by the authority in the kubeconfig',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate is not signed by the authority in the kubeconfig',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is not signed by the authority in the kubeconfig',
+  DEPTH_ZERO_SELF_SIGNED_CERT: ANOTHER_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: ANOTHER_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ANOTHER_AUTHORITY,
   CERT_HAS_EXPIRED: 'the certificate has expired',
 }
 

@@ -154,7 +154,7 @@ function judgeLost(host: HostFacts, silentMs: number, facts: LostFacts): HostVer
   return canFence
     ? say(
         'OthersRunThere',
-        `${silence}; it is not powered off, as machines run there that are not for failover: ${listed(spared)}`,
+        `${silence}; it is not powered off, as machines run there that are not for failover: ${listed(spared)}; to power it off all the same: kubectl annotate node ${name} berth/fence=requested`,
       )
     : say(
         'NoEvidence',

@@ -216,9 +216,14 @@ export class Mirror {
   }
 }
 
-/** Its host has said something of it: until then what was known of it here stays. */
-const isTold = ({ status }: KubeObject): boolean =>
-  (status as { readonly phase?: string } | undefined)?.phase !== undefined
+/**
+ * Its host has said something of it: until then what was known of it here stays. Of a machine that has moved, the target says no more than
+ * that it moves, not even where it runs, until it has seen the guest run.
+ */
+function isTold({ status }: KubeObject): boolean {
+  const { phase, nodeName } = (status ?? {}) as { readonly phase?: string; readonly nodeName?: string }
+  return phase !== undefined && (phase !== 'Migrating' || nodeName !== undefined)
+}
 
 const isImage = (resource: string): boolean => resource === IMAGES || resource === CLUSTER_IMAGES
 

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import type { Resources } from '../../lib/apiserver/resources.ts'
 import { createApiServer } from '../../lib/apiserver/server.ts'
 import { Client } from '../../lib/client/client.ts'
+import { UnreachableError } from '../../lib/client/errors.ts'
 import { type Clock, timestamp } from '../../lib/clock.ts'
 import { nodeServerName } from '../../lib/cluster/identity.ts'
 import { clusterTarget } from '../../lib/cluster/target.ts'
@@ -16,6 +17,7 @@ import { createFirstObjects, makeFirstObjects } from '../../lib/server/first-obj
 import { openSqliteStore } from '../../lib/store/sqlite/open.ts'
 import { Witness } from '../../lib/store/sqlite/witness.ts'
 import { unavailable } from '../../lib/store/store.ts'
+import { FIRST_ROLE } from '../../schemas/core/node-columns.ts'
 import {
   type ClusterVmStatus,
   clusterStatusOf,
@@ -140,7 +142,7 @@ async function read({ node, url }: Host, authority: ClusterAuthority, { version 
     }
   } catch (error) {
     throw new Error(
-      `${node} (${url}) cannot be read, and nothing was written: ${messageOf(error)}. A host that is gone for good is left out of the command line`,
+      `${node} (${url}) cannot be read, and nothing was written: ${wordsOf(error, node)}. A host that is gone for good is left out of the command line`,
       { cause: error },
     )
   } finally {
@@ -186,7 +188,7 @@ async function putNode(resources: Resources, { node, url, object }: HostFinds): 
     await resources.create<Node>(NODES, {
       apiVersion: 'v1',
       kind: 'Node',
-      metadata: { name: node, annotations },
+      metadata: { name: node, labels: { ...FIRST_ROLE }, annotations },
       spec: {},
     })
 }
@@ -218,6 +220,12 @@ async function put(resources: Resources, { resource, object, berth, discovered }
   )
 }
 
+/** Who is not that host of the cluster shows a certificate that its authority has not signed. */
+const wordsOf = (error: unknown, node: string): string =>
+  error instanceof UnreachableError && error.isOfAnotherAuthority
+    ? `what answers there is not ${node} of this cluster`
+    : messageOf(error)
+
 const problemsOf = (plan: RebuildPlan, words: readonly string[]): readonly string[] => [...plan.lost, ...words]
 
 function report(plan: RebuildPlan, found: readonly HostFinds[], words: readonly string[]): string {
@@ -226,7 +234,7 @@ function report(plan: RebuildPlan, found: readonly HostFinds[], words: readonly 
   const kinds = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ')
   const problems = problemsOf(plan, words)
   return [
-    `${found.length} hosts were read: ${kinds === '' ? 'they have nothing of a scheduler' : kinds}.`,
+    `${found.length === 1 ? '1 host was' : `${found.length} hosts were`} read: ${kinds === '' ? 'nothing of a scheduler is there' : kinds}.`,
     ...(problems.length === 0
       ? ['All of it is in the database.']
       : [`Not recovered (${problems.length}):`, ...problems.map((line) => `  ${line}`)]),

@@ -186,7 +186,9 @@ describe('more than half of the hosts lost at once', () => {
   it('names the machines that it spares, and says of a watchdog what it covers', () => {
     const others = ['a/1', 'a/2', 'a/3', 'a/4', 'a/5', 'a/6']
     const [verdict] = plan([host('h1', 60_000, { others }), ...alive('h2', 'h3')]).verdicts
-    expect(verdict?.condition?.message).toMatch(/not for failover: a\/1, a\/2, a\/3, a\/4, a\/5 and 1 more$/)
+    expect(verdict?.condition?.message).toMatch(
+      /not for failover: a\/1, a\/2, a\/3, a\/4, a\/5 and 1 more; to power it off all the same: kubectl annotate node h1 berth\/fence=requested$/,
+    )
     const death = (whole: boolean) =>
       plan([host('h1', 60_000, { evidence: [{ kind: 'watchdog', seconds: 10, whole }] }), ...alive('h2', 'h3')])
         .verdicts[0]?.death

@@ -188,7 +188,9 @@ test('a host on which other machines run is not powered off, until somebody asks
   expect(hostDead(world, 'h1')).toMatchObject({
     status: 'Unknown',
     reason: 'OthersRunThere',
-    message: expect.stringMatching(/not for failover: default\/db$/),
+    message: expect.stringMatching(
+      /not for failover: default\/db; to power it off all the same: kubectl annotate node h1 berth\/fence=requested$/,
+    ),
   })
   expect(failover(world, 'web')).toMatchObject({
     reason: 'WaitingForEvidence',
@@ -217,7 +219,7 @@ test('a machine of the host’s own spares it as well, as far as it was told', a
   await go(40)
   await go(60, 'h1')
   expect(fenced).toEqual([])
-  expect(hostDead(world, 'h1')?.message).toMatch(/default\/own$/)
+  expect(hostDead(world, 'h1')?.message).toMatch(/not for failover: default\/own;/)
 })
 
 test('what a host promised is known to a restarted scheduler, which waits first; not of a machine that came later', async () => {

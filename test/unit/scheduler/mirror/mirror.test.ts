@@ -1,8 +1,9 @@
 // What a host tells of operations, machines and disks, over a real store. The host is a fake.
 import { expect, it } from 'vitest'
+import { nameOf } from '../../../../lib/object.ts'
 import { silentLog } from '../../../../lib/reconcile/log.ts'
 import { Mirror } from '../../../../scheduler/mirror/mirror.ts'
-import type { VirtualDisk, VirtualMachineOperation } from '../../../../schemas/index.ts'
+import type { VirtualDisk, VirtualMachine, VirtualMachineOperation } from '../../../../schemas/index.ts'
 import { DISKS, VM_OPERATIONS, VMS } from '../../../../schemas/resources.ts'
 import { waitFor } from '../../../support/wait.ts'
 import { addMachine, clusterWorld, machine } from '../cluster-world.ts'
@@ -44,12 +45,19 @@ it('an operation of which its host has said nothing yet stays as it is, and is n
   expect(faults).toEqual([])
 })
 
-it('a machine and a disk of which a new host has said nothing yet keep what was known of them: no phase is empty', async () => {
+it('machines and disks of which a new host has said nothing yet keep what was known of them: no phase and no host is empty', async () => {
   const world = await clusterWorld(['h1'])
   const vm = await addMachine(world, 'web', 'h1', { phase: 'Pending' })
+  const moved = await addMachine(world, 'moved', 'h1', { phase: 'Migrating' })
+  await world.resources.modifyStatus<VirtualMachine>(
+    VMS,
+    { ...nameOf(moved), uid: moved.metadata.uid },
+    (status) => ({ ...status, nodeName: 'h2' }) as never,
+  )
   const disk = world.reader.get<VirtualDisk>(DISKS, { namespace: 'default', name: 'web-root' }) as VirtualDisk
   const copies = new Map<string, object>([
     [vm.metadata.uid, { ...vm, status: { conditions: [] } }],
+    [moved.metadata.uid, { ...moved, status: { phase: 'Migrating', conditions: [] } }],
     [disk.metadata.uid, { ...disk, status: undefined }],
   ])
   const seen = new Set<string>()
@@ -75,9 +83,11 @@ it('a machine and a disk of which a new host has said nothing yet keep what was 
     )
   mirror.controller.start()
   mirror.enqueue('h1', VMS, vm.metadata.uid)
+  mirror.enqueue('h1', VMS, moved.metadata.uid)
   mirror.enqueue('h1', DISKS, disk.metadata.uid)
-  await waitFor('a look at both', 5, () => seen.size === 2)
+  await waitFor('a look at each', 5, () => seen.size === 3)
   // Stopping waits for the looks that are under way.
   await mirror.controller.stop()
   expect(phases()).toEqual(['Pending', 'Ready'])
+  expect(machine(world, 'moved').status).toMatchObject({ phase: 'Migrating', nodeName: 'h2' })
 })
