@@ -51,3 +51,20 @@ export async function sharedDisksFollow(vm: VirtualMachine, { reader, resources,
     if (leaving.some(({ node }) => node === from)) await diskFollows(disk, from, handOver, resources)
   }
 }
+
+/**
+ * In words, which of the machine's disks is on another host than `node`, and on that one alone: there it cannot start. A store that took up what
+ * hosts know after a restore may say so of a machine that was deleted since, and of which no host knows. Null: none.
+ */
+export function localDiskElsewhere(
+  vm: VirtualMachine,
+  node: string,
+  reader: Pick<Reader, 'get' | 'list'>,
+): string | null {
+  for (const disk of disksOf(vm, reader)) {
+    const at = clusterStatusOf<ClusterDiskStatus>(disk).placement?.node
+    if (at !== undefined && at !== node && !isShared(disk, reader))
+      return `its disk ${disk.metadata.name} is on ${at}, and it goes there`
+  }
+  return null
+}

@@ -169,7 +169,7 @@ async function fill(
   for (const host of found) await attempt(`node ${host.node}`, () => putNode(resources, host))
   for (const each of plan.objects) {
     const { kind, metadata } = each.object
-    await attempt(`${kind} ${metadata.namespace ?? ''}/${metadata.name}`, () => put(resources, each))
+    await attempt(`${kind} ${metadata.namespace ?? ''}/${metadata.name}`, () => takeUp(resources, each))
   }
   // What hosts brought of them is in its place: only what they did not is made.
   await makeFirstObjects(resources)
@@ -194,7 +194,7 @@ async function putNode(resources: Resources, { node, url, object }: HostFinds): 
 }
 
 /** An object that is there stays as it is; what is remembered of it is put right when the hosts know of a higher epoch. */
-async function put(resources: Resources, { resource, object, berth, discovered }: Recreated): Promise<void> {
+export async function takeUp(resources: Resources, { resource, object, berth, discovered }: Recreated): Promise<void> {
   const here = await resources.get(resource, nameOf(object))
   if (here !== null && here.metadata.uid !== object.metadata.uid)
     throw new Error('another object of that name is in the database; the one on the host stays as it is there')

@@ -279,6 +279,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
       // Back as its disk was, or by the program that restores a backup.
       return void (await world.startScheduler('scheduler', rest[0] === 'backup'))
     }
+    if (verb === 'rebuild') return world.takeUpHosts()
     throw new Error(`a scheduler cannot ${verb}`)
   },
   // Waits until a machine, or its move, is in a state of states.ts, and does the rest of the line at that very moment.

@@ -41,6 +41,8 @@ export interface SchedulerProcessOptions {
   readonly name: string
   readonly folder: string
   readonly restored: boolean
+  /** It answers, and does nothing else. */
+  readonly idle: boolean
   readonly clock: MachineClock
   readonly timeline: Timeline
   readonly network: Network
@@ -132,6 +134,7 @@ export class SchedulerProcess {
     })
     if (this.#options.full) this.#store.setFull(true)
     this.#parts = await this.#assemble(this.#store)
+    if (this.#options.idle) return
     const { controllers, events, cluster } = this.#parts
     for (const controller of controllers) controller.start()
     events.start()

@@ -1,10 +1,14 @@
 // A cluster in virtual time: hosts, network, and the scheduler's process, with what watches over them all.
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { timestamp } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { FenceCommand } from '../../scheduler/failover/fence.ts'
+import { type HostFinds, planRebuild } from '../../scheduler/recovery/plan.ts'
+import { takeUp } from '../../scheduler/recovery/rebuild.ts'
 import type { LeaseAnswer, LeaseAsk, LeaseEvidence } from '../../schemas/cluster/leaserenewal.ts'
 import { EVIDENCE_KINDS } from '../../schemas/cluster/leaserenewal.ts'
+import { VMS } from '../../schemas/resources.ts'
 import { durationsOf } from './durations.ts'
 import { SimHost } from './host/host.ts'
 import type { Peer } from './host/migration.ts'
@@ -128,7 +132,7 @@ export class World {
   // The scheduler's machine.
 
   /** Resolves when the process serves. `restored`: as the program after a restore of its database. */
-  async startScheduler(name = 'scheduler', restored = false): Promise<SchedulerProcess> {
+  async startScheduler(name = 'scheduler', restored = false, idle = false): Promise<SchedulerProcess> {
     const seat = this.#seat(name)
     if (seat.process !== null) throw new Error(`${name} runs already`)
     this.journal.say(name, 'starts')
@@ -136,6 +140,7 @@ export class World {
       name,
       folder: seat.folder,
       restored,
+      idle,
       clock: seat.clock,
       timeline: this.timeline,
       network: this.network,
@@ -167,6 +172,22 @@ export class World {
 
   killScheduler(name = 'scheduler'): Promise<void> {
     return this.#seat(name).process?.kill() ?? Promise.resolve()
+  }
+
+  /** As `berth-scheduler --rebuild --missing` with all hosts, while no scheduler runs; and it is started. */
+  async takeUpHosts(): Promise<void> {
+    const silent = [...this.hosts.values()].filter(({ agent }) => agent === null).map(({ name }) => name)
+    if (silent.length > 0) throw new Error(`${silent.join(', ')} cannot be read, and nothing was written`)
+    await this.killScheduler()
+    const { resources, life } = await this.startScheduler('scheduler', true, true)
+    const plan = planRebuild([...this.hosts.values()].map(findsOf), timestamp(life.now()))
+    for (const words of plan.lost) this.journal.say('rebuild', `not recovered: ${words}`)
+    for (const each of plan.objects)
+      await takeUp(resources, each).catch((error) =>
+        this.journal.say('rebuild', `${each.object.metadata.name}: ${messageOf(error)}`),
+      )
+    await this.killScheduler()
+    await this.startScheduler('scheduler', true)
   }
 
   /** The next process, or the present one, is killed at its n-th write from now. */
@@ -290,3 +311,12 @@ function evidenceOf(text: string | undefined): readonly LeaseEvidence[] {
   if (kind === undefined) throw new Error(`there is no evidence ${text}`)
   return [{ kind, seconds: Number(seconds ?? 10), ...(whole === 'whole' ? { whole: true } : {}) }]
 }
+
+/** What the program reads of a host. */
+const findsOf = ({ name, disk }: SimHost): HostFinds => ({
+  node: name,
+  url: '',
+  object: null,
+  bindings: disk.bindings(),
+  machines: new Map(disk.objects(VMS).map((object) => [object.metadata.uid, object])),
+})

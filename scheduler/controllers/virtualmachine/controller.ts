@@ -19,7 +19,7 @@ import type { Refusals } from '../../binder/refusals.ts'
 import { SCHEDULER_EVENTS } from '../../events.ts'
 import type { Links } from '../../links/links.ts'
 import { DECISION_DURATION } from '../../metrics/catalogue.ts'
-import { sharedDisksFollow } from '../../placement/disk-follows.ts'
+import { localDiskElsewhere, sharedDisksFollow } from '../../placement/disk-follows.ts'
 import { factsOf, isShared } from '../../placement/facts.ts'
 import type { PriorityOf } from '../../placement/priorities.ts'
 import type { PlacementState } from '../../placement/state.ts'
@@ -144,6 +144,7 @@ export class VmPlacement {
       refusals: refusals.of(uid),
       inSync: (node) => agents.view(node)?.inSync === true,
       newerDisk: () => newerDisk(vm, { reader, bindingsOf: (of) => agents.bindingsOf(of) }),
+      diskElsewhere: (node) => localDiskElsewhere(vm, node, reader),
     }
   }
 
@@ -176,7 +177,7 @@ export class VmPlacement {
       case 'idle':
         return await write(vm, idled, this.#deps)
       case 'vacate':
-        return await write(vm, (current) => vacated(current, '', now), this.#deps)
+        return await write(vm, (current) => vacated(current, step.message, now), this.#deps)
       case 'wake':
         return await this.#wakeUp(vm)
       case 'wait':

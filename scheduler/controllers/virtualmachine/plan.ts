@@ -23,6 +23,8 @@ export interface Seen {
   readonly inSync: (node: string) => boolean
   /** In words, which of its disks this store knows less of than a host does; null: none. */
   readonly newerDisk: () => string | null
+  /** In words, which of its disks lies on another host alone than that one; null: none. */
+  readonly diskElsewhere: (node: string) => string | null
 }
 
 export type VmStep =
@@ -38,8 +40,8 @@ export type VmStep =
   | { readonly do: 'tell-disk'; readonly message: string }
   /** It has stopped: it keeps its host, and no room there. */
   | { readonly do: 'idle' }
-  /** It has stopped because it was told to make room: it has no host any more. */
-  | { readonly do: 'vacate' }
+  /** It has stopped because it was told to make room, or cannot start where it is: it has no host any more. */
+  | { readonly do: 'vacate'; readonly message: string }
   /** It keeps a host where it does not run, and is to run again: is there room? */
   | { readonly do: 'wake' }
   | { readonly do: 'place' }
@@ -72,7 +74,10 @@ export function planPlace(vm: VirtualMachine, seen: Seen): VmStep {
   if (refused !== undefined && !holds) return { do: 'clear', refused }
   const disk = seen.wanted && !runs(vm) ? seen.newerDisk() : null
   if (disk !== null) return { do: 'tell-disk', message: disk }
-  if (eviction !== undefined) return hasStopped(vm) ? { do: 'vacate' } : { do: 'nothing' }
+  if (eviction !== undefined) return hasStopped(vm) ? { do: 'vacate', message: '' } : { do: 'nothing' }
+  const elsewhere =
+    leaving.length === 0 && startsNot(vm, placement.node, seen) ? seen.diskElsewhere(placement.node) : null
+  if (elsewhere !== null) return { do: 'vacate', message: elsewhere }
   if (placement.idle === true) return seen.wanted ? { do: 'wake' } : { do: 'nothing' }
   return !seen.wanted && hasStopped(vm) ? { do: 'idle' } : { do: 'nothing' }
 }
@@ -87,6 +92,10 @@ function unplaced(leaving: readonly string[], { wanted, holders, newerDisk }: Se
 }
 
 const runs = ({ status }: VirtualMachine): boolean => getCondition(status?.conditions, 'Running')?.status === 'True'
+
+/** By the word of its host, which has what it shall have of it. */
+const startsNot = ({ status }: VirtualMachine, node: string, { wanted, inSync, holders }: Seen): boolean =>
+  wanted && status?.phase === 'Pending' && inSync(node) && holders.get(node)?.status?.phase === 'Accepted'
 
 /** The word of its host, which is mirrored, and which has seen what is asked for now. */
 const hasStopped = (vm: VirtualMachine): boolean => vm.status?.phase === 'Stopped' && !isOn(vm)

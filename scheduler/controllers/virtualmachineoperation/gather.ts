@@ -48,7 +48,11 @@ export function gather(key: string, vm: VirtualMachine | null, now: number, deps
     limits,
     nodes: reader.list(NODES).length,
     open: openRecords(
-      reader.byIndex<VirtualMachine>(MOVING_VMS, MOVING).map((each) => clusterStatusOf<ClusterVmStatus>(each)),
+      reader
+        .byIndex<VirtualMachine>(MOVING_VMS, MOVING)
+        // Of the past: it was over long ago, and would hold its place in the line for good.
+        .filter((each) => deps.outdated(each) === null)
+        .map((each) => clusterStatusOf<ClusterVmStatus>(each)),
     ),
   })
   return {

@@ -22,7 +22,7 @@ const facts = (holders: ReadonlyMap<string, HostBinding>) => ({
   urlOf: (node: string) => `https://${node}`,
 })
 const seen = (holders: ReadonlyMap<string, HostBinding>): Seen => ({
-  ...{ wanted: true, holders, refusals: [], newerDisk: () => null },
+  ...{ wanted: true, holders, refusals: [], newerDisk: () => null, diskElsewhere: () => null },
   inSync: () => true,
 })
 
