@@ -56,7 +56,11 @@ export const MOVE_CONDITIONS = defineConditions('VirtualMachineOperation (Migrat
           'A host of the move cannot be asked how it ended. The copy at the source stays paused until the target answers or is known dead, so that there are never two. Or a host has obeyed a later word about the machine than this database knows of, as the message says then: nothing is done to the machine.',
         todo: 'Bring the host back, or its fencing to work. If you know how it ended: `berth migrate resolve vm NAME --keep source`, `target` or `disk` (docs/cluster.md, "Unknown outcome").',
       },
-      Aborting: { status: 'False', means: 'The move was called off; both hosts are giving it up.' },
+      Aborting: {
+        status: 'False',
+        means:
+          'The move was called off, or its unknown outcome was decided for the source; the hosts are giving it up.',
+      },
       Aborted: { status: 'False', means: `The move was called off: its operation was deleted. ${RUNS_ON}` },
       PostCopyFailed: {
         status: 'False',

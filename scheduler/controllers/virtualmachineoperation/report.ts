@@ -55,11 +55,20 @@ export function reportOf(facts: ReportFacts): OperationReport {
     case 'Prepared':
       return report(going, 'WaitingForSyncSlot', slot ?? `${record.to} is prepared`, 3)
     case 'Transferring':
+      if (isGivenUp(record)) return report(going, 'Aborting', givenUp(record))
       return isUnknown(facts) ? report(going, 'OutcomeUnknown', unknown(facts)) : transfer(going, record, source.told)
     case 'Committed':
       return report(going, 'TargetResumed', isBrokenAt(target) ? broken(record, source) : left(record, source), 92)
   }
 }
+
+/** An outcome that was unknown was decided for the source, which has yet to end its part. */
+const isGivenUp = ({ resolution }: MigrationRecord): boolean => resolution !== undefined && resolution !== 'KeepTarget'
+
+const givenUp = ({ from, resolution, message = '' }: MigrationRecord): string =>
+  resolution === 'StartAnew'
+    ? `${message}: ${from} ends its part, and starts the machine anew unless the guest never left`
+    : `${message}: it stays on ${from}, which ends its part`
 
 /** It is at the target, and the guest did not live to be there whole. */
 export const isLost = ({ phase, reason }: MigrationRecord): boolean =>

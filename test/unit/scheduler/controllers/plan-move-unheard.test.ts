@@ -27,7 +27,7 @@ describe('a guest under way, of which a host is silent or dead', () => {
       'target dead',
       at('Transferring', { sides: { h2: { inSync: false, silent: true, dead: 'fenced' } } }),
       'Transferring StartAnew',
-      'InProgress OutcomeUnknown',
+      'InProgress Aborting',
     ],
     [
       'target dead, with disks of its own',
@@ -58,6 +58,18 @@ describe('a guest under way, of which a host is silent or dead', () => {
       }),
       null,
       'InProgress OutcomeUnknown',
+    ],
+    [
+      'decided for the source, which has yet to end its part',
+      at('Transferring', { sides: { h1: told('Transferring') } }, { resolution: 'KeepSource', message: 'by hand' }),
+      null,
+      'InProgress Aborting',
+    ],
+    [
+      'decided that it starts anew, and the source has yet to end its part',
+      at('Transferring', { sides: { h1: told('Finishing') } }, { resolution: 'StartAnew', message: 'by hand' }),
+      null,
+      'InProgress Aborting',
     ],
     [
       'decided that it starts anew, then the source died as well',
