@@ -36,9 +36,12 @@ interface Facts {
   readonly hosts: readonly SimHost[]
   readonly nodes: readonly Node[]
   readonly vms: readonly VirtualMachine[]
-  /** The store knows less than hosts: its disks may be of the past though its machine is not, and then it waits for good. */
+  /** The store knows less than hosts: a machine may wait for good, where it says for what, and what helps. */
   readonly isOld: boolean
 }
+
+/** A disk that moved since, which a person takes up; one that was deleted since, and is never made anew. */
+const FOR_GOOD = /--rebuild --missing|was made once, and is gone/
 
 /** The scheduler says that a host knows better, and leaves it alone. */
 const isOlder = ({ status }: VirtualMachine): boolean =>
@@ -59,9 +62,9 @@ function machineWords(vm: VirtualMachine, facts: Facts): readonly string[] {
   }
   if (!isToRun(vm, hosts)) return words
   if (places.length > 0) return words
+  if (facts.isOld && FOR_GOOD.test(getCondition(vm.status?.conditions, 'Running')?.message ?? '')) return words
   if (placement !== undefined) {
     const own = hosts.filter(({ name: host }) => host === placement.node)
-    if (facts.isOld) return words
     return placement.idle === true && !fits([vm], { ...facts, hosts: own })
       ? words
       : [...words, `${name} is to run on ${placement.node}, and does not`]
