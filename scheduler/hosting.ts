@@ -83,6 +83,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     clock,
     nodes: () => clients.nodes(),
     signs: { heardAt, linkProblem: (node) => agents.problem(node) },
+    givesLeases: () => ruler.refusal() === null,
     overruled: () => (ruler.isOver ? ruler.refusal() : null),
     onChange: (node) => {
       mirror.enqueueNode(node)

@@ -13,6 +13,8 @@ export interface HealthDeps {
   readonly clock: Clock
   readonly nodes: () => readonly string[]
   readonly signs: Signs
+  /** This scheduler gives leases now: a host that lives asks for one within seconds. */
+  readonly givesLeases?: () => boolean
   /** In words, why this scheduler hears nothing from any host for good; null while it may. */
   readonly overruled?: () => string | null
   /** A host is heard of no more, or again. */
@@ -32,6 +34,8 @@ interface Since {
 }
 
 interface Known {
+  /** Monotonic milliseconds: since when its first question for a lease is waited for; null: it has come, or none is given. */
+  readonly awaitedAt: number | null
   /** Monotonic milliseconds: since when it could not be reached by its link. */
   readonly lostAt: number | null
   readonly since: Since | null
@@ -76,23 +80,31 @@ export class Health {
   }
 
   #judge(node: string, before: Known | null): Known {
-    const { clock, signs, patienceMs = PATIENCE_MS, overruled = () => null } = this.#deps
+    const { clock, signs, patienceMs = PATIENCE_MS, givesLeases = () => true, overruled = () => null } = this.#deps
     const now = clock.monotonic()
     const problem = signs.linkProblem(node)
     const lostAt = problem === null ? null : (before?.lostAt ?? now)
     const heardAt = signs.heardAt(node)
+    const awaitedAt = heardAt !== null || !givesLeases() ? null : (before?.awaitedAt ?? now)
     const over = overruled()
-    if (over !== null) return { lostAt, since: null, words: over }
+    if (over !== null) return { awaitedAt, lostAt, since: null, words: over }
+    // A host that was cut off before it asked this process for a lease: its link may look well for many minutes.
+    const aliveAt = heardAt ?? awaitedAt
     // Who renews its lease is alive, and who can be read as well is heard; a host of which neither holds is not.
-    if (heardAt !== null && now - heardAt > patienceMs) {
-      const since = this.#timeOf(heardAt, before?.since ?? null)
-      return { lostAt, since, words: `the host has not renewed its lease since ${since.text}` }
+    if (aliveAt !== null && now - aliveAt > patienceMs) {
+      const since = this.#timeOf(aliveAt, before?.since ?? null)
+      return { awaitedAt, lostAt, since, words: `the host has not renewed its lease since ${since.text}` }
     }
     if (lostAt !== null && now - lostAt > patienceMs) {
       const since = this.#timeOf(lostAt, before?.since ?? null)
-      return { lostAt, since, words: `the host's agent has not been reached since ${since.text} (${problem})` }
+      return {
+        awaitedAt,
+        lostAt,
+        since,
+        words: `the host's agent has not been reached since ${since.text} (${problem})`,
+      }
     }
-    return { lostAt, since: null, words: null }
+    return { awaitedAt, lostAt, since: null, words: null }
   }
 
   /** The time of day at which a silence began, as it was first worked out: words that hold as long as the silence does. */

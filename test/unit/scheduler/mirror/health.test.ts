@@ -8,6 +8,7 @@ function world() {
     ms: 0,
     heardAt: null as number | null,
     problem: null as string | null,
+    givesLeases: true,
     overruled: null as string | null,
     changes: 0,
     health: undefined as unknown as Health,
@@ -21,6 +22,7 @@ function world() {
     clock: { now: () => START + made.ms, monotonic: () => made.ms, sleep: () => Promise.resolve() },
     nodes: () => ['h1'],
     signs: { heardAt: () => made.heardAt, linkProblem: () => made.problem },
+    givesLeases: () => made.givesLeases,
     overruled: () => made.overruled,
     onChange: () => {
       made.changes += 1
@@ -50,6 +52,17 @@ it('believes a link that was lost just now, as by an agent that is restarted', (
   expect(host.at(17)).toBe("the host's agent has not been reached since 2026-01-01T00:00:01Z (connection refused)")
   host.problem = null
   expect(host.at(18)).toBe(null)
+})
+
+it('misses a host that was cut off before it asked a restarted scheduler for a lease, however well its link looks', () => {
+  const host = world()
+  host.givesLeases = false
+  for (const second of [1, 30]) expect(host.at(second)).toBe(null)
+  host.givesLeases = true
+  for (const second of [31, 46]) expect(host.at(second)).toBe(null)
+  expect(host.at(47)).toBe('the host has not renewed its lease since 2026-01-01T00:00:31Z')
+  host.heardAt = 48_000
+  expect(host.at(49)).toBe(null)
 })
 
 it('of a scheduler that rules no more says that, and nothing of the hosts', () => {
