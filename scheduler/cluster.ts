@@ -61,10 +61,10 @@ export function createCluster(core: SchedulerCore): Cluster {
       const [vm] = reader.byIndex<VirtualMachine>(byUid(VMS), uid)
       // Just back from the dead: its machines may be on their way to another host at this moment.
       if (deathOn(reader, node) !== null) return false
-      const bindingsOf = (of: string) => hosting.agents.bindingsOf(of)
+      const { agents } = hosting
       // It could start with a disk that another machine has by now.
-      if (vm !== undefined && newerDisk(vm, { reader, bindingsOf }) !== null) return false
-      return isOwner(node, epoch, clusterStatusOf<ClusterVmStatus>(vm ?? null), bindingsOf(uid))
+      if (vm !== undefined && newerDisk(vm, { reader, agents }) !== null) return false
+      return isOwner(node, epoch, clusterStatusOf<ClusterVmStatus>(vm ?? null), agents.bindingsOf(uid))
     },
   })
   const membership = createMembership(core)

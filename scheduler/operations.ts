@@ -61,13 +61,12 @@ export function createOperations(deps: OperationsDeps): Operations {
   const frozen = () => ruler.refusal()
   const outdated = (vm: VirtualMachine) =>
     newerHolder(clusterStatusOf<ClusterVmStatus>(vm), agents.bindingsOf(vm.metadata.uid))?.message ?? null
-  const bindingsOf = (uid: string) => agents.bindingsOf(uid)
   const targets = new Targets({
     reader,
     state: placement,
     priorityOf: priorities,
     // A move under way ends by what its hosts say, and takes its disks along: none is begun.
-    outdated: (vm) => outdated(vm) ?? newerDisk(vm, { reader, bindingsOf }),
+    outdated: (vm) => outdated(vm) ?? newerDisk(vm, { reader, agents }),
   })
   /** One pass at a time: each counts what the others have stored. */
   const controller = (name: string, reconciler: Reconciler, keys: () => readonly string[]) =>

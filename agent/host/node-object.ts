@@ -1,6 +1,6 @@
 /** What the agent says about its host in the Node object: labels and status. Pure. */
 import { sizeWords } from '../../lib/placement/words.ts'
-import { FIRST_ROLE } from '../../schemas/core/node-columns.ts'
+import { FIRST_ROLE, HOST_LABEL } from '../../schemas/core/node-columns.ts'
 import { type NodeCpu, storedClass } from '../../schemas/index.ts'
 import type { HostStorage } from '../storage/host-storage.ts'
 import type { AcceleratorDecision } from './accelerator.ts'
@@ -80,7 +80,7 @@ export function nodeLabels(facts: NodeFacts, existing: Readonly<Record<string, s
   const foreign = Object.entries(existing).filter(([key]) => !OWN_LABELS.test(key))
   return {
     ...Object.fromEntries(foreign),
-    'kubernetes.io/hostname': facts.nodeName,
+    [HOST_LABEL]: facts.nodeName,
     'kubernetes.io/arch': 'amd64',
     'kubernetes.io/os': 'linux',
     ...(facts.capabilities === undefined ? {} : cpuLabels(facts.capabilities, facts.cpuFeatures)),

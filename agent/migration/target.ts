@@ -7,12 +7,12 @@
 // - One question of the source at a time; a question that comes while another is worked on waits for its answer.
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
+import { inTime } from '../../lib/in-time.ts'
 import type { LibvirtPool } from '../../lib/libvirt/index.ts'
 import type { HandoverAnswer, HandoverAsk } from '../../schemas/index.ts'
 import { domainRef } from '../controllers/virtualmachine/observe.ts'
 import type { Log } from '../log.ts'
 import { erase, lookAt, resume } from './domain.ts'
-import { inTime } from './in-time.ts'
 import { type Incoming, IncomingGuests } from './incoming.ts'
 import { Losses, Lost } from './losses.ts'
 import { timesOf } from './progress.ts'

@@ -1,5 +1,6 @@
 // `berth migrate vm NAME`: an operation Migrate. `berth migrate resolve vm NAME`: decides one whose outcome is unknown.
 import type { KubeObject } from '../../lib/object.ts'
+import { HOST_LABEL } from '../../schemas/core/node-columns.ts'
 import { print } from '../io.ts'
 import type { Session } from '../session.ts'
 import { type OperateOptions, operate } from './operate.ts'
@@ -11,7 +12,6 @@ export interface MigrateOptions extends OperateOptions {
 }
 
 const GROUP = 'virtualization.deckhouse.io'
-const HOST_LABEL = 'kubernetes.io/hostname'
 
 export async function migrate(session: Session, options: MigrateOptions, _kind: string, name: string): Promise<void> {
   const { to, postCopy, bandwidth } = options

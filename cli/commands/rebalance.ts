@@ -1,5 +1,6 @@
 // `berth rebalance`: shows moves that would make the cluster better, or makes them.
 import type { RebalanceAnswer } from '../../schemas/cluster/rebalanceproposal.ts'
+import { HOST_LABEL } from '../../schemas/core/node-columns.ts'
 import { align } from '../format/columns.ts'
 import { oneLine } from '../format/text.ts'
 import { print } from '../io.ts'
@@ -11,7 +12,6 @@ export interface RebalanceOptions {
   readonly budget: number
 }
 
-const HOST_LABEL = 'kubernetes.io/hostname'
 const GROUP = 'virtualization.deckhouse.io'
 
 export async function rebalance({ client, io }: Session, { dryRun, budget }: RebalanceOptions): Promise<void> {

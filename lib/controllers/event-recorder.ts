@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Resources } from '../apiserver/resources.ts'
 import { type Clock, timestamp } from '../clock.ts'
 import { messageOf } from '../errors.ts'
-import { linkedAbort } from '../linked-abort.ts'
+import { inTime } from '../in-time.ts'
 import { type KubeObject, nameOf } from '../object.ts'
 import { RateLimit } from '../rate-limit.ts'
 import type { ReconcileLog } from '../reconcile/log.ts'
@@ -58,7 +58,7 @@ const BATCH = 100
 const SWEEP_EVERY_MS = 60_000
 const BREATH_MS = 50
 const STOP_TIMEOUT_MS = 2_000
-const STORED_MS = 10_000
+const STORED = { ms: 10_000, late: 'the database has not stored what was to be told within 10 s' } as const
 /** Events wait this long to share a commit, and so that the status that tells the same goes to the disk first. */
 const GATHER_MS = 50
 
@@ -126,17 +126,7 @@ export class EventRecorder {
   /** Resolves when all that was recorded so far is stored, or was dropped. @throws Error after 10 s without that, or the signal's reason */
   async stored(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (this.#writing === null) return
-    const over = linkedAbort([signal])
-    const late = this.#options.clock.sleep(STORED_MS, over.signal).then(() => {
-      throw new Error(`the database has not stored what was to be told within ${STORED_MS / 1000} s`)
-    })
-    try {
-      await Promise.race([this.#writing, late])
-    } finally {
-      over.release()
-      over.abort()
-    }
+    if (this.#writing !== null) await inTime(this.#options.clock, this.#writing, STORED, signal)
   }
 
   async #write(): Promise<void> {

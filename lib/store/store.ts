@@ -135,7 +135,7 @@ export interface Store {
   /** All or nothing. One entry per operation; null for `delete` and `check`. @throws StoreError */
   transact(ops: readonly Op[]): Promise<readonly (Entry | null)[]>
   create(key: StoreKey, value: KubeObject): Promise<Entry>
-  update(key: StoreKey, value: KubeObject, expect?: Expect): Promise<Entry>
+  update(key: StoreKey, value: KubeObject, expect?: Expect, telling?: Telling): Promise<Entry>
   delete(key: StoreKey, expect?: Expect): Promise<void>
   /** Changes after `after`, then live ones, until the signal aborts (ends quietly). A consumer that falls behind by more than the log gets `expired`. */
   watch(

@@ -11,6 +11,7 @@ import {
   type VirtualDisk,
   type VirtualMachine,
 } from '../../schemas/index.ts'
+import type { Links } from '../links/links.ts'
 import { PUT_DIGEST } from './copies.ts'
 import { disksOf } from './needs.ts'
 
@@ -62,10 +63,10 @@ export const newerDiskHolder = (disk: VirtualDisk, holders: Holders): NewerHolde
  */
 export function newerDisk(
   vm: VirtualMachine,
-  { reader, bindingsOf }: { readonly reader: Pick<Reader, 'get'>; readonly bindingsOf: (uid: string) => Holders },
+  { reader, agents }: { readonly reader: Pick<Reader, 'get'>; readonly agents: Pick<Links, 'bindingsOf'> },
 ): string | null {
   for (const disk of disksOf(vm, reader)) {
-    const found = newerDiskHolder(disk, bindingsOf(disk.metadata.uid))
+    const found = newerDiskHolder(disk, agents.bindingsOf(disk.metadata.uid))
     if (found !== null) return `waits for the VirtualDisk ${disk.metadata.name}: ${found.message}`
   }
   return null

@@ -16,7 +16,7 @@ import {
   type JoinTokenAnswer,
   type JoinTokenAsk,
 } from '../../schemas/cluster/membership.ts'
-import { FIRST_ROLE } from '../../schemas/core/node-columns.ts'
+import { FIRST_ROLE, HOST_LABEL } from '../../schemas/core/node-columns.ts'
 import { type ClusterVmStatus, clusterStatusOf, type Node } from '../../schemas/index.ts'
 import type { SchedulerConfig } from '../config.ts'
 import type { SchedulerCore } from '../core.ts'
@@ -135,7 +135,7 @@ class Membership {
       return await resources.create<Node>(NODES, {
         apiVersion: 'v1',
         kind: 'Node',
-        metadata: { name: node, labels: { 'kubernetes.io/hostname': node, ...FIRST_ROLE }, annotations: mine },
+        metadata: { name: node, labels: { [HOST_LABEL]: node, ...FIRST_ROLE }, annotations: mine },
       })
     } catch (error) {
       if (!isApiError(error, 'AlreadyExists')) throw error

@@ -87,24 +87,20 @@ export class Health {
     const heardAt = signs.heardAt(node)
     const awaitedAt = heardAt !== null || !givesLeases() ? null : (before?.awaitedAt ?? now)
     const over = overruled()
-    if (over !== null) return { awaitedAt, lostAt, since: null, words: over }
+    const waits = { awaitedAt, lostAt }
+    if (over !== null) return { ...waits, since: null, words: over }
     // A host that was cut off before it asked this process for a lease: its link may look well for many minutes.
     const aliveAt = heardAt ?? awaitedAt
     // Who renews its lease is alive, and who can be read as well is heard; a host of which neither holds is not.
     if (aliveAt !== null && now - aliveAt > patienceMs) {
       const since = this.#timeOf(aliveAt, before?.since ?? null)
-      return { awaitedAt, lostAt, since, words: `the host has not renewed its lease since ${since.text}` }
+      return { ...waits, since, words: `the host has not renewed its lease since ${since.text}` }
     }
     if (lostAt !== null && now - lostAt > patienceMs) {
       const since = this.#timeOf(lostAt, before?.since ?? null)
-      return {
-        awaitedAt,
-        lostAt,
-        since,
-        words: `the host's agent has not been reached since ${since.text} (${problem})`,
-      }
+      return { ...waits, since, words: `the host's agent has not been reached since ${since.text} (${problem})` }
     }
-    return { awaitedAt, lostAt, since: null, words: null }
+    return { ...waits, since: null, words: null }
   }
 
   /** The time of day at which a silence began, as it was first worked out: words that hold as long as the silence does. */

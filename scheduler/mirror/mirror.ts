@@ -135,17 +135,17 @@ export class Mirror {
     const { reader, resources, agents, silence, isMember, clock } = this.#deps
     const vm = reader.byIndex<VirtualMachine>(byUid(VMS), uid)[0]
     if (vm === undefined || placeOf(vm) !== node) return
-    const copy = agents.view(node)?.object<VirtualMachine>(VMS, uid) ?? null
+    const copy = told(agents.view(node)?.object<VirtualMachine>(VMS, uid) ?? null)
     const quiet = silence(node)
     const gone = isMember(node) ? null : `its host ${node} is no member of the cluster any more`
     const isHeard = quiet === null && gone === null
-    if (isHeard && (copy === null || !isTold(copy) || this.#settled.get(vm) === copy)) return
+    if (isHeard && (copy === null || this.#settled.get(vm) === copy)) return
     const target = { ...nameOf(vm), uid }
     const stored = await resources.modifyStatus<VirtualMachine>(VMS, target, (status, current) => {
       if (placeOf(current) !== node) return status
       if (gone !== null) return unheardVm(current, 'HostGone', gone, clock.now())
       if (quiet !== null) return unheardVm(current, 'NodeStatusUnknown', `${node}: ${quiet}; ${LAST}`, clock.now())
-      return copy === null || !isTold(copy) ? status : mirroredVm(current, copy)
+      return copy === null ? status : mirroredVm(current, copy)
     })
     if (isHeard && copy !== null && stored !== null) this.#settled.set(stored, copy)
   }
@@ -156,8 +156,8 @@ export class Mirror {
     const object = reader.byIndex(byUid(resource), uid)[0]
     if (object === undefined) return
     const speaker = isImage(resource) ? this.#speakerOf(resource, object) : node
-    const copy = speaker === null ? null : (agents.view(speaker)?.object(resource, uid) ?? null)
-    if (copy === null || !isTold(copy)) return
+    const copy = speaker === null ? null : told(agents.view(speaker)?.object(resource, uid) ?? null)
+    if (copy === null) return
     await resources.modifyStatus(resource, { ...nameOf(object), uid }, (status, current) =>
       !isImage(resource) && placeOf(current) !== node ? status : mirrored(current, copy),
     )
@@ -224,6 +224,9 @@ function isTold({ status }: KubeObject): boolean {
   const { phase, nodeName } = (status ?? {}) as { readonly phase?: string; readonly nodeName?: string }
   return phase !== undefined && (phase !== 'Migrating' || nodeName !== undefined)
 }
+
+/** What its host says of it; null while that is nothing. */
+const told = <T extends KubeObject>(copy: T | null): T | null => (copy !== null && isTold(copy) ? copy : null)
 
 const isImage = (resource: string): boolean => resource === IMAGES || resource === CLUSTER_IMAGES
 

@@ -4,6 +4,9 @@ import type { Node } from './node-schema.ts'
 
 const ROLE = 'node-role.kubernetes.io/'
 
+/** Label of a Node: its name. */
+export const HOST_LABEL = 'kubernetes.io/hostname'
+
 /** A host's role until people give it others: it runs machines. */
 export const FIRST_ROLE: Readonly<Record<string, string>> = { [`${ROLE}worker`]: '' }
 

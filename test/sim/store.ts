@@ -10,6 +10,7 @@ import {
   type Revision,
   type Store,
   type StoreKey,
+  type Telling,
   unavailable,
 } from '../../lib/store/store.ts'
 import type { Life, Timeline } from './time.ts'
@@ -82,8 +83,8 @@ export class GatedStore implements Store {
     return one(await this.transact([{ op: 'create', key, value }]))
   }
 
-  async update(key: StoreKey, value: Entry['value'], expect: Expect = {}): Promise<Entry> {
-    return one(await this.transact([{ op: 'update', key, value, expect }]))
+  async update(key: StoreKey, value: Entry['value'], expect: Expect = {}, telling: Telling = {}): Promise<Entry> {
+    return one(await this.transact([{ op: 'update', key, value, expect, ...telling }]))
   }
 
   async delete(key: StoreKey, expect: Expect = {}): Promise<void> {

@@ -99,9 +99,7 @@ export async function write(
     await core.store.delete(key, expect)
     return next
   }
-  const [stored] = await core.store.transact([{ op: 'update', key, value: next, expect, ...telling }])
-  if (stored === undefined || stored === null) throw new TypeError('an update without an entry')
-  return stored.value
+  return (await core.store.update(key, next, expect, telling)).value
 }
 
 function nextMain(

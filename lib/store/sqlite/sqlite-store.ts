@@ -13,6 +13,7 @@ import {
   type Store,
   StoreError,
   type StoreKey,
+  type Telling,
   unavailable,
 } from '../store.ts'
 import type { Codec } from './codec.ts'
@@ -130,8 +131,8 @@ export class SqliteStore implements Store {
     return written(await this.transact([{ op: 'create', key, value }]))
   }
 
-  async update(key: StoreKey, value: KubeObject, expect: Expect = {}): Promise<Entry> {
-    return written(await this.transact([{ op: 'update', key, value, expect }]))
+  async update(key: StoreKey, value: KubeObject, expect: Expect = {}, telling: Telling = {}): Promise<Entry> {
+    return written(await this.transact([{ op: 'update', key, value, expect, ...telling }]))
   }
 
   async delete(key: StoreKey, expect: Expect = {}): Promise<void> {

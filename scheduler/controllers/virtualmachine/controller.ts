@@ -143,7 +143,7 @@ export class VmPlacement {
       holders: agents.bindingsOf(uid),
       refusals: refusals.of(uid),
       inSync: (node) => agents.view(node)?.inSync === true,
-      newerDisk: () => newerDisk(vm, { reader, bindingsOf: (of) => agents.bindingsOf(of) }),
+      newerDisk: () => newerDisk(vm, { reader, agents }),
       diskElsewhere: (node) => localDiskElsewhere(vm, node, reader),
     }
   }

@@ -2,6 +2,7 @@
 
 import { getCondition } from '../../../lib/conditions.ts'
 import { judgePolicy } from '../../../lib/operations/live-migration-policy.ts'
+import { HOST_LABEL } from '../../../schemas/core/node-columns.ts'
 import {
   type ClusterVmStatus,
   clusterStatusOf,
@@ -30,8 +31,6 @@ export interface MovePlan {
 
 export const MOVE_FINALIZER = 'berth/move'
 const LOOK_MS = 5_000
-/** Of a Node: its name. */
-const HOST_LABEL = 'kubernetes.io/hostname'
 const ENDED: readonly string[] = ['Completed', 'Failed', 'Superseded']
 
 export const hasEnded = ({ status }: VirtualMachineOperation): boolean => ENDED.includes(status?.phase ?? 'Pending')

@@ -108,7 +108,8 @@ describe('a disk of which a host has obeyed a later word', () => {
   const none = new Map<string, HostBinding>()
   const lacks = (holders: ReadonlyMap<string, HostBinding>) => ({
     ...seen(none),
-    newerDisk: () => newerDisk(web, { reader: reader as never, bindingsOf: (uid) => (uid === 'd' ? holders : none) }),
+    newerDisk: () =>
+      newerDisk(web, { reader: reader as never, agents: { bindingsOf: (uid) => (uid === 'd' ? holders : none) } }),
   })
   const unplaced = { ...web, status: {} } as VirtualMachine
   const running = {

@@ -1,5 +1,6 @@
 // A limit for what has none of its own, and what cannot be called back.
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from './clock.ts'
+import { linkedAbort } from './linked-abort.ts'
 
 /** What `work` comes to. @throws Error `late` in words after `ms`, or the signal's reason; `work` goes on all the same */
 export async function inTime<T>(
@@ -8,13 +9,14 @@ export async function inTime<T>(
   { ms, late }: { readonly ms: number; readonly late: string },
   signal: AbortSignal,
 ): Promise<T> {
-  const over = new AbortController()
-  const tooLate = clock.sleep(ms, AbortSignal.any([signal, over.signal])).then(() => {
+  const over = linkedAbort([signal])
+  const tooLate = clock.sleep(ms, over.signal).then(() => {
     throw new Error(late)
   })
   try {
     return await Promise.race([work, tooLate])
   } finally {
+    over.release()
     over.abort()
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { inTime } from '../../../../agent/migration/in-time.ts'
+import { inTime } from '../../../lib/in-time.ts'
 
 /** The limit passes when the test says so. */
 function world() {
