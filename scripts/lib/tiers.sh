@@ -86,12 +86,27 @@ failures() {
   [ -e "$report" ] && grep -q '"success":false' "$report" || tail -n 30 "$log"
 }
 
-# ledger: what failed, the closing table and the last line; 1 when anything failed. The total is what passed on the clock.
+# failed_tests NAME: a line for each failed test of a step, with how its first error begins
+failed_tests() {
+  local report=$RESULTS/$1.json
+  [ -e "$report" ] || return 0
+  node -e '
+    const { testResults } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"))
+    const begin = (text = "") => text.split("\n").slice(0, 2).join(" ").slice(0, 250)
+    for (const file of testResults)
+      for (const { status, fullName, failureMessages } of file.assertionResults)
+        if (status === "failed") console.log(`- ${file.name.split("/test/").at(-1)}: ${fullName}: ${begin(failureMessages[0])}`)' "$report"
+}
+
+# ledger: what failed, at length and in brief, the closing table and the last line; 1 when anything failed. The total is what passed on the
+# clock.
 ledger() {
-  local name seconds passed failed all_passed=0 all_failed=0
-  while IFS=$'\t' read -r name seconds passed failed; do
-    [ "$failed" = 0 ] || failures "$name"
-  done <"$LEDGER"
+  local name seconds passed failed all_passed=0 all_failed=0 print
+  for print in failures failed_tests; do
+    while IFS=$'\t' read -r name seconds passed failed; do
+      [ "$failed" = 0 ] || "$print" "$name"
+    done <"$LEDGER"
+  done
   printf '\n%-14s %8s %8s %8s\n' STEP SECONDS PASSED FAILED
   while IFS=$'\t' read -r name seconds passed failed; do
     printf '%-14s %8d %8d %8d\n' "$name" "$seconds" "$passed" "$failed"

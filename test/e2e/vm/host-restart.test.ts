@@ -27,7 +27,8 @@ it('a restarted host starts its machines by run policy, in order, one after the 
   const order = ['first', 'second', 'third']
   for (const name of order) await space.bareVm(name)
   await space.bareVm('manual', { runPolicy: 'Manual' })
-  await space.operate('manual', 'Start')
+  await space.untilPhase('manual', 'Stopped')
+  expect(await space.operate('manual', 'Start')).toMatchObject({ phase: 'Completed' })
   await space.bareVm('stopped')
   for (const name of [...order, 'manual', 'stopped']) await space.untilPhase(name, 'Running')
   await space.operate('stopped', 'Stop', true)
