@@ -1,6 +1,7 @@
 // The watch over one transfer, from the moment that libvirt sends until it has sent everything: progress each second, and when it is given up.
 // When the guest is stopped for the last of it Finishing is written, beside what is still sent: the target can be asked as soon as all is there.
 // More is not written then: what is sent needs the processors, and what is written is read by many.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import {
@@ -73,7 +74,6 @@ export async function watchTransfer(
   const over = new AbortController()
   let ended: GivenUp | { readonly reason: string; readonly message: string } | null = null
   const until = AbortSignal.any([signal, over.signal])
-  const result = performing.finally(() => over.abort())
   let watch: Watched = watchFrom(clock.monotonic())
   let progress: Progress = {}
   let postCopy = false
@@ -129,7 +129,9 @@ export async function watchTransfer(
       })
   })()
   try {
-    const { cookieOut } = await result
+    const { cookieOut } = await performing
+    // libvirt tells of the stop on another connection: what has come in the same moment counts.
+    if (stoppedAt === null) await nextTurn()
     return { cookie: cookieOut, stoppedAt, noted: await noting }
   } catch (error) {
     if (signal.aborted || ended === null) throw error

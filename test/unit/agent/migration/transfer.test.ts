@@ -100,6 +100,14 @@ it('tells that the guest was stopped for the last of it, notes it, and writes no
   })
 })
 
+it('sees a stop that is told in the same moment as the end', async () => {
+  const one = transfer()
+  await waitFor('progress', 10, () => one.phases.length > 0)
+  setImmediate(one.sent)
+  setImmediate(() => one.suspend(1))
+  expect(await one.watching).toMatchObject({ stoppedAt: expect.any(Number), noted: true })
+})
+
 it('ends, well or not, only when nothing is being written any more', async () => {
   for (const end of ['sent', 'fails'] as const) {
     let written: () => void = () => undefined
