@@ -11,7 +11,20 @@ lab_open() {
   RUN=$(printf %s "$LAB" | sha256sum | cut -c1-6)
   BRIDGE=bl$RUN
   # Sockets need short paths (107 bytes), whatever the lab's folder is.
-  SOCKETS=/run/berth-lab-$RUN
+  SOCKETS=$(memory_folder)/berth-lab-$RUN
+}
+
+# memory_folder: /run, or where that is on a disk another folder in memory. libvirt writes a guest's state through to /run whenever it stops
+# or runs: on real hosts that costs nothing.
+memory_folder() {
+  local folder
+  for folder in /run /dev/shm; do
+    if [ "$(stat -f -c %T "$folder" 2>/dev/null)" = tmpfs ]; then
+      echo "$folder"
+      return
+    fi
+  done
+  echo /run
 }
 
 # lab_subnet: the first three numbers of the lab's /24, once it is chosen
