@@ -22,6 +22,8 @@ import { Turns } from './turns.ts'
 
 /** The source has sent all of it. */
 const ARRIVE = { ms: 50_000, late: 'the guest was not whole within 50 s' } as const
+/** What the source does when it is told takes the processors from letting the guest run: it hears of it then, or after this time. */
+const RUNS = { ms: 500, late: 'the guest does not run yet' } as const
 const POST_COPY = { ms: 7 * 86_400_000, late: 'the guest was not whole within a week' } as const
 
 export interface TargetFiles {
@@ -218,7 +220,7 @@ export class TargetMoves {
     return { ...this.#state(uid, id), phase: 'Committed', cookie: toBase64(ended) }
   }
 
-  /** It is decided: the guest is let run, and the source is told at once, whatever becomes of what is left to do here. */
+  /** It is decided: the guest is let run, and the source is told, whatever becomes of what is left to do here. */
   async #letRun(binding: MoveBinding, incoming: Incoming, ask: FinishAsk, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps
     const uid = binding.metadata.name
@@ -230,6 +232,7 @@ export class TargetMoves {
     // Its turn is the next one: nobody else touches the guest before it runs.
     const settling = async () => this.#settle(binding, { incoming, times: (await took) ?? {} }, signal)
     void this.#turns.run(uid, settling).catch(warn)
+    await inTime(clock, took, RUNS, signal).catch(() => undefined)
   }
 
   #settle(binding: MoveBinding, arrival: Arrival, signal: AbortSignal): Promise<'settled' | 'wait'> {

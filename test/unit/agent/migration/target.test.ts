@@ -118,12 +118,26 @@ it('lets the guest run only after the decision is on disk, and answers then', as
   }
 })
 
-it('tells the source while libvirt lets the guest run: nobody else comes to it before that', async () => {
+/** A libvirt that lets the guest run only when `runs` is called. */
+function slowToRun() {
   let runs: () => void = () => undefined
   const running = new Promise<void>((resolve) => {
     runs = resolve
   })
-  const one = world({ DomainResume: () => running, DomainGetState: () => ({ state: 1, reason: 1 }) })
+  return { runs, one: world({ DomainResume: () => running, DomainGetState: () => ({ state: 1, reason: 1 }) }) }
+}
+
+it('tells the source when the guest runs: what the source does then takes no processor from it before', async () => {
+  const { one, runs } = slowToRun()
+  const answer = finish(one)
+  await waitFor('the order', 10, () => one.order.includes('DomainResume'))
+  expect(await Promise.race([answer, systemClock.sleep(50).then(() => 'not yet')])).toBe('not yet')
+  runs()
+  expect(await answer).toMatchObject({ phase: 'Committed', cookie: 'Bw==' })
+})
+
+it('tells the source all the same when libvirt takes long to let the guest run: nobody else comes to it before that', async () => {
+  const { one, runs } = slowToRun()
   expect(await finish(one)).toMatchObject({ phase: 'Committed', cookie: 'Bw==' })
   const settling = one.moves.settle(uid, signal)
   await systemClock.sleep(20)
