@@ -17,7 +17,7 @@ const MOMENTS = [
 describe('scripts/up that was interrupted', { timeout: 3 * UP_SECONDS * 1000 }, () => {
   it('succeeds when it is run again, with one of everything', async () => {
     for (const [words, signal] of MOMENTS) {
-      expect(await interrupt(words, signal)).not.toContain('What to type next')
+      expect(await interrupt(words, signal), `${signal} at ${words}`).not.toContain('What to type next')
     }
     const run = await script('up')
     expect(run.exitCode, run.stderr).toBe(0)

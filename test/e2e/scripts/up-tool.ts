@@ -51,7 +51,10 @@ export function upMachine(): UpMachine {
       const line = `set -m
         : >/run/up.said
         "$0" </dev/null >>/run/up.said 2>&1 & up=$!
-        until grep -qF "$1" /run/up.said; do kill -0 $up || exit 3; sleep 0.02; done
+        # No program is started to look and to wait: on a busy machine the next step of scripts/up would be quicker.
+        [ -e /run/up.wait ] || mkfifo /run/up.wait
+        exec 9<>/run/up.wait
+        until mapfile said </run/up.said; [[ "\${said[*]}" == *"$1"* ]]; do kill -0 $up || exit 3; read -rt 0.01 -u 9; done
         kill -${signal} ${target}
         wait $up
         cat /run/up.said`

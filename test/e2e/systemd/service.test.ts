@@ -143,9 +143,10 @@ describe('the package on a host with systemd', () => {
 
   it('brings the guests back after a reboot, as their policies say', async () => {
     await tree.reboot()
+    // Until the new agent has looked, the status is what the old one has said.
+    guest = await waitFor('the QEMU of stays', 60, () => qemuOf(tree, 'stays'))
     await untilRunning(tree, 'stays')
     await untilStopped(tree, 'by-hand')
-    guest = await qemuOf(tree, 'stays')
   })
 
   it('removed and purged, it leaves guests and state; installed again, it knows them', async () => {
