@@ -1,6 +1,7 @@
 // Calls scripts/lab: where a lab lies, and its end. Imports nothing of vitest, so that a global setup can use it.
+import { randomInt } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,12 +35,21 @@ export async function scriptsLab(args: readonly string[]): Promise<string> {
   return run.stdout
 }
 
-/** One that nobody has at this moment, on any address of this machine. */
+/**
+ * One that nobody has at this moment, on any address of this machine; below those that the kernel gives to connections (32768 and up), which would
+ * take it before somebody listens there.
+ */
 export async function freePort(): Promise<number> {
-  const probe = await listen(createServer(), '0.0.0.0', 0)
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
+  for (;;) {
+    const port = randomInt(20_000, 32_768)
+    const probe = await listen(createServer(), '0.0.0.0', port).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') throw error
+      return null
+    })
+    if (probe === null) continue
+    await new Promise((resolve) => probe.close(resolve))
+    return port
+  }
 }
 
 /** The server, once it listens. */
