@@ -48,7 +48,8 @@ it('leave no watch behind', async () => {
     const seen = opened
     await sleep(50)
     expect([open, opened]).toEqual([before, seen])
+    // On a busy machine the first of them may be answered later than that.
+    expect(opened).toBeGreaterThan(0)
   })
-  expect(opened).toBeGreaterThan(0)
   await test.stop()
 })
