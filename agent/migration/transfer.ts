@@ -132,6 +132,8 @@ export async function watchTransfer(
     const { cookieOut } = await performing
     // libvirt tells of the stop on another connection: what has come in the same moment counts.
     if (stoppedAt === null) await nextTurn()
+    // Nothing is asked of libvirt, or called off, while the note is still being written.
+    over.abort()
     return { cookie: cookieOut, stoppedAt, noted: await noting }
   } catch (error) {
     if (signal.aborted || ended === null) throw error

@@ -143,8 +143,8 @@ describe('the package on a host with systemd', () => {
 
   it('brings the guests back after a reboot, as their policies say', async () => {
     await tree.reboot()
-    // Until the new agent has looked, the status is what the old one has said.
-    guest = await waitFor('the QEMU of stays', 60, () => qemuOf(tree, 'stays'))
+    // Until the new agent has looked, the status is what the old one has said. A file that is just being written says nothing yet.
+    guest = await waitFor('the QEMU of stays', 60, async () => (await qemuOf(tree, 'stays')) || null)
     await untilRunning(tree, 'stays')
     await untilStopped(tree, 'by-hand')
   })

@@ -127,6 +127,24 @@ it('ends, well or not, only when nothing is being written any more', async () =>
   }
 })
 
+it('asks nothing of libvirt any more, and calls nothing off, when all was sent and the note is still being written', async () => {
+  let written: () => void = () => undefined
+  const disk = new Promise<void>((resolve) => {
+    written = resolve
+  })
+  const one = transfer({}, [], () => disk)
+  one.suspend(1)
+  await waitFor('the word', 10, () => one.phases.includes('last'))
+  one.sent()
+  await systemClock.sleep(20)
+  const asked = one.calls.length
+  one.cancel()
+  await systemClock.sleep(50)
+  expect(one.calls).toHaveLength(asked)
+  written()
+  expect(await one.watching).toMatchObject({ noted: true })
+})
+
 it('says when the note could not be written', async () => {
   const one = transfer({}, [], () => Promise.reject(new Error('the disk is full')))
   await waitFor('progress', 10, () => one.phases.length > 0)
