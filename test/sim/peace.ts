@@ -2,9 +2,9 @@
 import { getCondition } from '../../lib/conditions.ts'
 import { groupOf } from '../../scheduler/controllers/virtualmachine/groups.ts'
 import { placeOf } from '../../scheduler/mirror/mirror.ts'
-import type { Node, VirtualMachine } from '../../schemas/index.ts'
+import type { Node, VirtualDisk, VirtualMachine } from '../../schemas/index.ts'
 import { type ClusterVmStatus, clusterStatusOf, openMigration } from '../../schemas/index.ts'
-import { HOST_BINDINGS, NODES, VMS } from '../../schemas/resources.ts'
+import { DISKS, HOST_BINDINGS, NODES, VMS } from '../../schemas/resources.ts'
 import type { Promised } from './deeds.ts'
 import { isVm, needOf, type Room, sumOf, takesRoom } from './host/admission.ts'
 import type { SimHost } from './host/host.ts'
@@ -20,7 +20,13 @@ export function looksAtPeace(world: World, promised: ReadonlyMap<string, Promise
   const all = process.reader.list<VirtualMachine>(VMS)
   const vms = promised === null ? all.filter((vm) => !isOlder(vm)) : all
   const hosts = [...world.hosts.values()]
-  const facts: Facts = { hosts, nodes: process.reader.list<Node>(NODES), vms: all, isOld: promised === null }
+  const facts: Facts = {
+    hosts,
+    nodes: process.reader.list<Node>(NODES),
+    vms: all,
+    disks: process.reader.list<VirtualDisk>(DISKS),
+    isOld: promised === null,
+  }
   return [
     ...[...(promised ?? [])].flatMap(([name, what]) => {
       const there = vms.some(({ metadata }) => metadata.name === name)
@@ -36,6 +42,7 @@ interface Facts {
   readonly hosts: readonly SimHost[]
   readonly nodes: readonly Node[]
   readonly vms: readonly VirtualMachine[]
+  readonly disks: readonly VirtualDisk[]
   /** The store knows less than hosts: a machine may wait for good, where it says for what, and what helps. */
   readonly isOld: boolean
 }
@@ -87,18 +94,43 @@ function isToRun({ metadata, spec, status }: VirtualMachine, hosts: readonly Sim
   return !markers.includes('Stopped')
 }
 
-/** Whether all of them fit at once. Room and cordons alone: machines of random runs ask for nothing else. */
-function fits(vms: readonly VirtualMachine[], { hosts, nodes }: Facts): boolean {
+/** Whether all of them fit at once: by room, cordons, and where a disk that was left behind lies; machines of random runs ask for nothing else. */
+function fits(vms: readonly VirtualMachine[], facts: Facts): boolean {
   const uids = new Set(vms.map(({ metadata }) => metadata.uid))
-  const free = hosts.flatMap((host) => (takes(host, nodes) ? [freeOf(host, uids)] : []))
-  return fitIn(vms.map(needOf), free)
+  const free = facts.hosts
+    .filter((host) => takes(host, facts.nodes))
+    .map((host) => ({ host, room: freeOf(host, uids) }))
+  return fitIn(
+    vms.map((vm) => ({ need: needOf(vm), holders: holdersOf(vm, facts) })),
+    free,
+  )
 }
 
-function fitIn([need, ...rest]: readonly Room[], free: readonly Room[]): boolean {
-  if (need === undefined) return true
-  return free.some(({ milliCores, memoryBytes }, place) => {
-    const left = { milliCores: milliCores - need.milliCores, memoryBytes: memoryBytes - need.memoryBytes }
-    return left.milliCores >= 0 && left.memoryBytes >= 0 && fitIn(rest, free.with(place, left))
+/** Hosts that have a disk of the machine which others do not reach; empty when there is none yet. */
+function holdersOf({ spec, metadata }: VirtualMachine, { hosts, disks }: Facts): readonly SimHost[] {
+  const names = (spec.blockDeviceRefs ?? []).flatMap(({ kind, name }) => (kind === 'VirtualDisk' ? [name] : []))
+  const local = disks.filter((disk) => disk.spec.persistentVolumeClaim?.storageClassName !== 'shared')
+  const own = local.filter(
+    (disk) => disk.metadata.namespace === metadata.namespace && names.includes(disk.metadata.name),
+  )
+  return hosts.filter(({ disk }) => own.some(({ metadata: { uid } }) => disk.files.has(uid)))
+}
+
+interface Wanted {
+  readonly need: Room
+  readonly holders: readonly SimHost[]
+}
+
+function fitIn(
+  [wanted, ...rest]: readonly Wanted[],
+  free: readonly { readonly host: SimHost; readonly room: Room }[],
+): boolean {
+  if (wanted === undefined) return true
+  const { need, holders } = wanted
+  return free.some(({ host, room: { milliCores, memoryBytes } }, place) => {
+    if (holders.length > 0 && !holders.includes(host)) return false
+    const room = { milliCores: milliCores - need.milliCores, memoryBytes: memoryBytes - need.memoryBytes }
+    return room.milliCores >= 0 && room.memoryBytes >= 0 && fitIn(rest, free.with(place, { host, room }))
   })
 }
 
