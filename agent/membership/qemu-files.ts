@@ -4,6 +4,7 @@ import { chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { groupId } from '../../lib/apiserver/auth/group.ts'
 import { readIfThere, writeAtomically } from '../../lib/files.ts'
+import { DH_PARAMS } from './dh-params.ts'
 import type { Member } from './files.ts'
 
 /** Debian's, then Fedora's. */
@@ -18,6 +19,7 @@ export async function placeQemuFiles(folder: string, { ca, qemu }: Pick<Member, 
     'client-cert.pem': qemu.cert,
     'server-key.pem': qemu.key,
     'client-key.pem': qemu.key,
+    'dh-params.pem': DH_PARAMS,
   }
   let changed = false
   for (const [name, text] of Object.entries(files)) {

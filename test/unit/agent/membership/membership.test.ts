@@ -105,6 +105,7 @@ it('keeps its keys to itself, and gives QEMU other ones', async () => {
     'ca-cert.pem',
     'client-cert.pem',
     'client-key.pem',
+    'dh-params.pem',
     'server-cert.pem',
     'server-key.pem',
   ])
