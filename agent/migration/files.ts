@@ -64,13 +64,16 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
     for (const disk of disks) {
       const object = ofKind<VirtualDisk>(binding, 'VirtualDisk').find(({ metadata }) => metadata.uid === disk.uid)
       const note = object === undefined ? null : recorded(object)
-      if (disk.base !== null) await bring(binding, disk.base, baseClaim(disk.uid), note, signal)
       const sizeBytes = BigInt(disk.sizeBytes)
-      const made = await driver.create(
-        { uid: disk.uid, folder: folderOf(binding, object), sizeBytes, base: disk.base, object: note },
-        signal,
-      )
-      await content.release(baseClaim(disk.uid))
+      const folder = folderOf(binding, object)
+      const make = () => driver.create({ uid: disk.uid, folder, sizeBytes, base: disk.base, object: note }, signal)
+      const makeAnew = async (base: string) => {
+        await bring(binding, base, baseClaim(disk.uid), note, signal)
+        return await make()
+      }
+      // An image that is here needs no claim of its own: the disk's record holds it from its first word on.
+      const made = (await make()) ?? (disk.base === null ? null : await makeAnew(disk.base))
+      if (content.claim(baseClaim(disk.uid)) !== null) await content.release(baseClaim(disk.uid))
       if (made === null) throw new Error(`the image below the disk ${disk.uid} was not there when it was made`)
       if (made.sizeBytes !== sizeBytes)
         throw new Error(`the disk ${disk.uid} is here with ${made.sizeBytes} bytes, and has ${sizeBytes} at the source`)

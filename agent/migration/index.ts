@@ -36,7 +36,7 @@ export interface MigrationOptions extends MigrationLimits {
 export interface MigrationSideDeps {
   readonly reader: Reader
   readonly resources: Resources
-  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'events'>
+  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'warm' | 'events'>
   readonly clock: Clock
   readonly log: Log
   readonly observer?: ControllerMetrics
@@ -109,6 +109,8 @@ export function createMigrationSide(deps: MigrationSideDeps): MigrationSide {
         const subject = reader.get<HostBinding>(HOST_BINDINGS, { namespace: '', name: uid })?.spec.subject
         if (subject === undefined) throw new ApiError('NotFound', `the machine ${uid} is not bound to this host`)
         const dom = domainRef(`${subject.namespace}.${subject.name}`, uid)
+        // It is asked for before the machine goes: the transfer needs a connection then.
+        libvirt.warm()
         return await manifestOf({ libvirt, driver, content }, dom, signal)
       },
       answer: (uid, ask) => target.answer(uid, ask, signal),

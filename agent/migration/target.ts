@@ -45,7 +45,7 @@ export interface TargetFiles {
 }
 
 export interface TargetDeps {
-  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated'>
+  readonly libvirt: Pick<LibvirtPool, 'call' | 'dedicated' | 'warm'>
   readonly records: Records
   readonly files: TargetFiles
   readonly clock: Clock
@@ -87,7 +87,7 @@ export class TargetMoves {
   /** Files, and then the word that the source may begin. */
   prepareFiles(uid: string, signal: AbortSignal): Promise<void> {
     return this.#turns.run(uid, async () => {
-      const { records, files, address } = this.#deps
+      const { libvirt, records, files, address } = this.#deps
       const binding = records.get(uid)
       const phase = binding === null ? null : (recordOf(binding)?.phase ?? null)
       if (binding === null || (phase !== null && phase !== 'Preparing')) return
@@ -98,6 +98,8 @@ export class TargetMoves {
           records.write(uid, id, 'Preparing'),
           files.prepare(binding, (made) => records.write(uid, id, 'Preparing', { made }), signal),
         ])
+        // The source comes as soon as it hears of that, and QEMU is started over a connection of its own.
+        libvirt.warm()
         await records.write(uid, id, 'Prepared', { address: address() })
       } catch (error) {
         if (signal.aborted) throw error

@@ -13,6 +13,7 @@ import { Lane } from './lane.ts'
 import { addressOf, type CallOptions, type EndedCall, type LibvirtPoolOptions, outcomeOf } from './pool-options.ts'
 import { type ArgsOf, type CallName, Protocol, type ResultOf, type StreamName } from './protocol.ts'
 import { anyOf } from './signals.ts'
+import { Spare } from './spare.ts'
 import { LibvirtStream } from './stream.ts'
 import type { Subscription } from './subscription.ts'
 import type { Address } from './transport.ts'
@@ -36,6 +37,7 @@ export class LibvirtPool {
   readonly #work: Lane
   readonly #connections = new Set<Connection>()
   readonly #closing = new AbortController()
+  readonly #spare: Spare
   #control: Connection | undefined
   #state: State = 'new'
   #about: About | undefined
@@ -47,6 +49,7 @@ export class LibvirtPool {
     this.#clock = options.clock ?? systemClock
     this.#hub = new EventHub(this.#protocol, this.#timeoutMs)
     const clock = this.#clock
+    this.#spare = new Spare(() => this.#openDedicated({ timeoutMs: this.#timeoutMs }), clock)
     this.#light = new Lane({ clock, size: 1, maxInFlight: MAX_IN_FLIGHT })
     this.#work = new Lane({
       clock,
@@ -113,12 +116,12 @@ export class LibvirtPool {
 
   /** A connection of its own, for what libvirt ends with the connection that asked for it. It ends with the pool at the latest. */
   async dedicated(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<Dedicated> {
-    let end: (cause: Error) => void = () => undefined
-    const ended = new Promise<Error>((resolve) => {
-      end = resolve
-    })
-    const connection = await this.#open({ onClose: (cause) => end(cause) }, this.#waitOf(options), true)
-    return new Dedicated(connection, this.#timeoutMs, ended)
+    return this.#spare.take() ?? (await this.#openDedicated(this.#waitOf(options)))
+  }
+
+  /** Of a `dedicated` that will be asked for soon: it finds its connection open. Unused for 10 s, that is closed. */
+  warm(): void {
+    this.#spare.warm()
   }
 
   get connected(): boolean {
@@ -212,6 +215,15 @@ export class LibvirtPool {
     ).finally(release)
     this.#connections.add(connection)
     return connection
+  }
+
+  async #openDedicated(wait: Wait): Promise<Dedicated> {
+    let end: (cause: Error) => void = () => undefined
+    const ended = new Promise<Error>((resolve) => {
+      end = resolve
+    })
+    const connection = await this.#open({ onClose: (cause) => end(cause) }, wait, true)
+    return new Dedicated(connection, this.#timeoutMs, ended)
   }
 
   /** A connection that tells its lane about room and about its end. */

@@ -17,13 +17,18 @@ export interface ParseLimits {
 /** 4 MiB is libvirt's own bound of a string on the wire; its deepest documents nest about 12 elements, backing chains one per level. */
 export const DEFAULT_LIMITS: ParseLimits = { maxLength: 4_194_304, maxDepth: 300 }
 
+/** Of one domain the same text is read by each look at it, many times in a row while it starts or moves. */
+const RECENT_TEXTS = 16
+const RECENT_LENGTH = 65_536
+const recent = new Map<string, XmlElement>()
+
 /** Node types of the DOM that are read here. */
 const ELEMENT = 1
 const TEXT = 3
 const CDATA = 4
 
 /**
- * Parses one document. Text that is only white space between elements is dropped, as are comments.
+ * Parses one document. Text that is only white space between elements is dropped, as are comments. The same text may give the same tree.
  * @throws XmlError when the text is not well formed, has a document type or is beyond the limits
  */
 export function parseXml(text: string, limits: ParseLimits = DEFAULT_LIMITS): XmlElement {
@@ -31,8 +36,14 @@ export function parseXml(text: string, limits: ParseLimits = DEFAULT_LIMITS): Xm
     throw new XmlError(`the XML is ${text.length} characters long, ${limits.maxLength} are allowed`)
   }
   if (/<!DOCTYPE/i.test(text)) throw new XmlError('the XML has a document type, which is not accepted')
-  const root = parseDom(text)
-  return convert(root, limits.maxDepth)
+  if (limits !== DEFAULT_LIMITS || text.length > RECENT_LENGTH) return convert(parseDom(text), limits.maxDepth)
+  const tree = recent.get(text) ?? convert(parseDom(text), limits.maxDepth)
+  // The one that was not read for longest comes first.
+  recent.delete(text)
+  recent.set(text, tree)
+  const [oldest = ''] = recent.keys()
+  if (recent.size > RECENT_TEXTS) recent.delete(oldest)
+  return tree
 }
 
 function parseDom(text: string): DomElement {

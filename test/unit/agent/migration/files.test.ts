@@ -36,7 +36,7 @@ function world(xml = xmlWith(SEED)) {
   const files = targetFiles({
     reader: { list: () => [] } as never,
     driver: { create: () => begin('disk', disk.promise) } as never,
-    content: { release: async () => undefined } as never,
+    content: { claim: () => null } as never,
     peers: {} as never,
     seeds: { ensure: () => begin('seed', seed.promise) },
     manifest: async () => {
@@ -55,6 +55,45 @@ function world(xml = xmlWith(SEED)) {
     )
   return { begun, ended, disk, seed, preparing }
 }
+
+/** A disk over an image, which this host has or not. */
+async function overImage(isHere: boolean): Promise<readonly string[]> {
+  const steps: string[] = []
+  let here = isHere
+  let claimed = false
+  const files = targetFiles({
+    reader: { list: () => [] } as never,
+    driver: {
+      create: async () => {
+        steps.push(here ? 'disk' : 'no image')
+        return here ? { sizeBytes: 1024n } : null
+      },
+    } as never,
+    content: {
+      claim: () => (claimed ? {} : null),
+      release: async () => {
+        claimed = false
+        steps.push('released')
+      },
+    } as never,
+    peers: {
+      ensureImage: async ({ digest }: { readonly digest: string }) => {
+        steps.push(`fetched ${digest}`)
+        here = claimed = true
+      },
+    } as never,
+    seeds: { ensure: async () => '/b/seeds/x.iso' },
+    manifest: async () => ({ xml: xmlWith(''), disks: [{ uid: DISK, sizeBytes: '1024', base: 'd1' }], images: [] }),
+    stateDir: '/b',
+  })
+  await files.prepare(binding, async () => undefined, new AbortController().signal)
+  return steps
+}
+
+it('fetches the image below a disk where it is not here yet, and holds it by a claim until the disk does', async () => {
+  expect(await overImage(true)).toEqual(['disk'])
+  expect(await overImage(false)).toEqual(['no image', 'fetched d1', 'disk', 'released'])
+})
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 10))
 

@@ -76,6 +76,7 @@ function world(
   const moves = new TargetMoves({
     libvirt: {
       call,
+      warm: () => undefined,
       dedicated: async () => {
         answers.dedicated?.()
         return { call, close: async () => undefined, ended: new Promise(() => undefined) }

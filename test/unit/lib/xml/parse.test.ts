@@ -16,6 +16,32 @@ describe('parsing XML', () => {
     })
   })
 
+  it('reads a text that it has just read no second time; a long one, or one with other limits, each time', () => {
+    const xml = '<once><b>1</b></once>'
+    expect(parseXml(xml)).toBe(parseXml(xml))
+    expect(parseXml(xml)).not.toBe(parseXml(xml.replace('1', '2')))
+    expect(parseXml(xml, { maxLength: 100, maxDepth: 9 })).not.toBe(parseXml(xml))
+    const long = `<a>${'x'.repeat(70_000)}</a>`
+    expect(parseXml(long)).not.toBe(parseXml(long))
+  })
+
+  it('remembers few, those that were read last', () => {
+    const text = (n: number) => `<few n='${n}'/>`
+    const [first, used] = [parseXml(text(0)), parseXml(text(1))]
+    for (let n = 2; n < 17; n++) {
+      parseXml(text(n))
+      parseXml(text(1))
+    }
+    expect(parseXml(text(1))).toBe(used)
+    expect(parseXml(text(0))).not.toBe(first)
+  })
+
+  it('is not made to accept by what it has read', () => {
+    const deep = '<a><b><c/></b></a>'
+    parseXml(deep)
+    expect(() => parseXml(deep, { maxLength: 100, maxDepth: 2 })).toThrow(XmlError)
+  })
+
   it.each([
     ['nothing', ''],
     ['text only', 'hello'],
