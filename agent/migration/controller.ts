@@ -75,14 +75,15 @@ export class MigrationReconciler implements Reconciler {
     const { id } = binding.spec.migration
     if (source.isBusy(uid)) return DONE
     const phase = recordOf(binding)?.phase ?? null
-    const { domain } = await lookAt(libvirt, dom, signal)
+    // A job ends, and begins no more by itself: which of them is seen first makes no difference.
+    const [{ domain }, job] = await Promise.all([lookAt(libvirt, dom, signal), outgoingJob(libvirt, dom, signal)])
     const known = this.#answers.get(uid)
     const step = planSource({
       spec: binding.spec.migration,
       phase,
       busy: false,
       domain,
-      job: (await outgoingJob(libvirt, dom, signal)) !== null,
+      job: job !== null,
       stuck: this.#jobs.isStuck(uid, id),
       target: known?.id === id ? known.answer : null,
       reason: recordOf(binding)?.reason ?? null,

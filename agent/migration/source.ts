@@ -1,6 +1,7 @@
 // The host that a machine leaves: one transfer from its beginning to its end. What becomes of the guest then is in source-ends.ts.
 //
 // INVARIANTS
+// - Transferring is on disk before the target is asked for anything. libvirt's Begin changes nothing that outlives its connection.
 // - Finishing is on disk before the target is asked to finish. Whoever finds Transferring knows that the machine is here.
 // - Begin, Perform and Confirm go over one connection: libvirt's own record of the migration ends with it, and the guest stays paused.
 import { nodeServerName } from '../../lib/cluster/identity.ts'
@@ -84,15 +85,14 @@ export class SourceMoves {
     const { id } = binding.spec.migration
     const packing = luggage(uid, dom, signal)
     packing.catch(() => undefined)
-    const opening = libvirt.dedicated({ signal, timeoutMs: CALL_MS })
-    // What is asked of libvirt meanwhile changes nothing.
-    await records.write(uid, id, 'Transferring', { progress: { percent: 3 } }).catch(async (error: unknown) => {
-      await opening.then((unused) => unused.close()).catch(() => undefined)
-      throw error
-    })
-    const connection = await opening
+    const noting = records.write(uid, id, 'Transferring', { progress: { percent: 3 } })
+    noting.catch(() => undefined)
+    const connection = await libvirt.dedicated({ signal, timeoutMs: CALL_MS })
     try {
-      const sent = await this.#send({ binding, dom, connection, packing, signal })
+      const beginning = this.#begin(binding, dom, connection, packing, signal)
+      beginning.catch(() => undefined)
+      await noting
+      const sent = await this.#send({ binding, dom, connection, beginning, signal })
       await this.#handOver(binding, dom, connection, sent, signal)
     } catch (error) {
       if (!(error instanceof Stopped)) throw error
@@ -103,24 +103,36 @@ export class SourceMoves {
     }
   }
 
-  /** All of the guest is at the target when this resolves. @throws Stopped when the guest stays: the target was not asked to finish */
-  async #send({ binding, dom, connection, packing, signal }: Sending): Promise<Handing> {
+  async #begin(
+    binding: MoveBinding,
+    dom: DomainRef,
+    connection: Dedicated,
+    packing: Promise<Luggage>,
+    signal: AbortSignal,
+  ): Promise<Begun> {
     const { tls, clock } = this.#deps
     const begunAt = clock.monotonic()
+    const { disks, bytes } = await packing
+    const peerName = nodeServerName(binding.spec.migration.peer.node)
+    const calls = moveCalls({ options: this.#options(binding), disks, tls, peerName })
+    const { cookieOut, xml } = await connection.call(
+      'DomainMigrateBegin3Params',
+      { dom, params: calls.params(), flags: calls.source },
+      { signal, timeoutMs: CALL_MS },
+    )
+    return { calls, disks, bytes, begunAt, cookie: cookieOut, xml }
+  }
+
+  /** All of the guest is at the target when this resolves. @throws Stopped when the guest stays: the target was not asked to finish */
+  async #send({ binding, dom, connection, beginning, signal }: Sending): Promise<Handing> {
     try {
-      const { disks, bytes } = await packing
-      const peerName = nodeServerName(binding.spec.migration.peer.node)
-      const calls = moveCalls({ options: this.#options(binding), disks, tls, peerName })
-      const begun = await connection.call(
-        'DomainMigrateBegin3Params',
-        { dom, params: calls.params(), flags: calls.source },
-        { signal, timeoutMs: CALL_MS },
-      )
+      const begun = await beginning
+      const { calls, disks, bytes, begunAt } = begun
       const ready = await askPeer(
         this.#deps.peers,
         binding,
         'prepare',
-        { cookie: toBase64(begun.cookieOut), xml: begun.xml },
+        { cookie: toBase64(begun.cookie), xml: begun.xml },
         signal,
         PREPARE_MS,
       )
@@ -138,7 +150,7 @@ export class SourceMoves {
         isLoading = true
         void this.#load(binding, cookie, signal)
       }
-      const onLast = () => load(disks.length > 0 ? arrivalCookie(begun.cookieOut) : NO_COOKIE)
+      const onLast = () => load(disks.length > 0 ? arrivalCookie(begun.cookie) : NO_COOKIE)
       const sent = await watchTransfer(this.#deps, { binding, dom, performing, bytes, disks, onLast, signal })
       load(sent.cookie)
       return { calls, begunAt, ...sent }
@@ -229,9 +241,17 @@ interface Sending {
   readonly binding: MoveBinding
   readonly dom: DomainRef
   readonly connection: Dedicated
-  /** What goes along. */
-  readonly packing: Promise<Luggage>
+  readonly beginning: Promise<Begun>
   readonly signal: AbortSignal
+}
+
+/** libvirt's Begin, and what it was asked with. */
+interface Begun extends Luggage {
+  readonly calls: MoveCalls
+  /** Monotonic ms. */
+  readonly begunAt: number
+  readonly cookie: Uint8Array
+  readonly xml: string
 }
 
 /** All of the guest is at the target. */

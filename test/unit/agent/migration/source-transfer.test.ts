@@ -35,9 +35,12 @@ interface Trouble {
   readonly answerMs?: number
   /** Looks at which libvirt has a job of the guest, which runs here. */
   readonly jobs?: number
+  /** Before Transferring is on disk. */
+  readonly noting?: () => Promise<void>
 }
 
-function world(disks: readonly string[], { postCopy = false, answer = 'Committed', answerMs = 0, jobs }: Trouble = {}) {
+function world(disks: readonly string[], trouble: Trouble = {}) {
+  const { postCopy = false, answer = 'Committed', answerMs = 0, jobs, noting = async () => undefined } = trouble
   const order: string[] = []
   /** Phases that watchers may be told later. */
   const late: string[] = []
@@ -90,6 +93,7 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
         { watchWithinMs = 0 }: Telling = {},
       ) => {
         const status = change(binding.status, binding) as NonNullable<MoveBinding['status']>
+        if (status.migration?.phase === 'Transferring') await noting()
         binding = { ...binding, status }
         order.push(status.migration?.phase ?? '')
         if (watchWithinMs > 0) late.push(status.migration?.phase ?? '')
@@ -98,7 +102,7 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
     } as never,
   })
   const moves = new SourceMoves({
-    libvirt: { call, events, dedicated: async () => ({ call, close: async () => undefined }) } as never,
+    libvirt: { call, events, dedicated: async () => ({ call, close: async () => void order.push('close') }) } as never,
     records,
     peers: {
       ask: async (_peer, ask) => {
@@ -115,8 +119,9 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
     luggage: async () => ({ disks, bytes: 1 }),
     bandwidthMiBps: 0,
   })
+  const start = () => moves.begin(binding, dom, new AbortController().signal, () => order.push('end'))
   const begin = async () => {
-    moves.begin(binding, dom, new AbortController().signal, () => order.push('end'))
+    start()
     const isWatched = () => postCopy || waiting.length > 0
     await waitFor('a transfer', 10, () => order.includes('DomainMigratePerform3Params') && isWatched())
   }
@@ -127,12 +132,36 @@ function world(disks: readonly string[], { postCopy = false, answer = 'Committed
   const loads = () =>
     asked.filter(({ ask }) => ask === 'load').map(({ cookie = '' }) => Buffer.from(cookie, 'base64').toString('utf8'))
   const performed = () => perform()
+  const settled = () => moves.settled()
   const end = async () => {
     performed()
     await moves.settled()
   }
-  return { order, late, begin, tell, loads, performed, end }
+  return { order, late, start, settled, begin, tell, loads, performed, end }
 }
+
+it('begins at libvirt while it notes that it sends, and asks the target for nothing before that is on disk', async () => {
+  let noted: () => void = () => undefined
+  const noting = () =>
+    new Promise<void>((resolve) => {
+      noted = resolve
+    })
+  const one = world([], { noting })
+  one.start()
+  await systemClock.sleep(20)
+  expect(one.order).toEqual(['DomainMigrateBegin3Params'])
+  noted()
+  await waitFor('a transfer', 10, () => one.order.includes('DomainMigratePerform3Params'))
+  expect(one.order.slice(0, 3)).toEqual(['DomainMigrateBegin3Params', 'Transferring', 'ask prepare'])
+  await one.end()
+})
+
+it('asks the target for nothing, and ends what it began, when that cannot be noted', async () => {
+  const one = world([], { noting: async () => Promise.reject(new Error('the disk is full')) })
+  one.start()
+  await one.settled()
+  expect(one.order).toEqual(['DomainMigrateBegin3Params', 'close', 'end'])
+})
 
 it('has the guest made ready when it is stopped, with no cookie: no disk is on its way', async () => {
   const one = world([])
@@ -148,7 +177,7 @@ it('has the guest made ready when it is stopped, with no cookie: no disk is on i
   expect(at('ask load')).toBeLessThan(at('Finishing'))
   expect(at('Finishing')).toBeLessThan(at('ask finish'))
   expect(at('ask finish')).toBeLessThan(at('DomainMigrateConfirm3Params'))
-  expect(one.order.slice(-2)).toEqual(['Cleaned', 'end'])
+  expect(one.order.slice(-3)).toEqual(['Cleaned', 'close', 'end'])
   expect(one.late).toEqual(['Finishing', 'Committed'])
 })
 
@@ -178,7 +207,7 @@ it('a post-copy that the target has not taken is Failed when libvirt has let the
   await one.begin()
   await one.end()
   const told = one.order.slice(one.order.indexOf('ask finish') + 1).filter((word) => !word.startsWith('DomainGet'))
-  expect(told).toEqual(['DomainMigrateConfirm3Params', 'DomainAbortJob', 'Failed', 'end'])
+  expect(told).toEqual(['DomainMigrateConfirm3Params', 'DomainAbortJob', 'Failed', 'close', 'end'])
 })
 
 it.each([
