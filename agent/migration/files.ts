@@ -20,7 +20,7 @@ import type { TargetFiles } from './target.ts'
 export interface FilesDeps {
   readonly reader: Reader
   readonly driver: Pick<DirDriver, 'create' | 'get' | 'remove'>
-  readonly content: Pick<ContentStore, 'path' | 'claim' | 'release'>
+  readonly content: Pick<ContentStore, 'path' | 'get' | 'claim' | 'release'>
   /** Brings content from other hosts by its digest. */
   readonly peers: Pick<PeerFetch, 'ensureImage'>
   readonly seeds: Pick<Seeds, 'ensure'>
@@ -72,7 +72,8 @@ export function targetFiles(deps: FilesDeps): TargetFiles {
         return await make()
       }
       // An image that is here needs no claim of its own: the disk's record holds it from its first word on.
-      const made = (await make()) ?? (disk.base === null ? null : await makeAnew(disk.base))
+      const isHere = disk.base === null || (await content.get(disk.base)) !== null
+      const made = (isHere ? await make() : null) ?? (disk.base === null ? null : await makeAnew(disk.base))
       if (content.claim(baseClaim(disk.uid)) !== null) await content.release(baseClaim(disk.uid))
       if (made === null) throw new Error(`the image below the disk ${disk.uid} was not there when it was made`)
       if (made.sizeBytes !== sizeBytes)

@@ -87,7 +87,11 @@ export class SourceMoves {
     packing.catch(() => undefined)
     const noting = records.write(uid, id, 'Transferring', { progress: { percent: 3 } })
     noting.catch(() => undefined)
-    const connection = await libvirt.dedicated({ signal, timeoutMs: CALL_MS })
+    const connection = await libvirt.dedicated({ signal, timeoutMs: CALL_MS }).catch(async (error: unknown) => {
+      // Nothing is being written any more when the transfer is over.
+      await Promise.allSettled([noting])
+      throw error
+    })
     try {
       const beginning = this.#begin(binding, dom, connection, packing, signal)
       beginning.catch(() => undefined)

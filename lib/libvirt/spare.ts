@@ -9,7 +9,7 @@ export class Spare {
   readonly #open: () => Promise<Dedicated>
   readonly #clock: Clock
   #isOpening = false
-  #held: { readonly connection: Dedicated; readonly keep: () => void } | null = null
+  #held: { readonly connection: Dedicated; readonly cancelEnd: () => void } | null = null
 
   constructor(open: () => Promise<Dedicated>, clock: Clock) {
     this.#open = open
@@ -34,7 +34,7 @@ export class Spare {
   take(): Dedicated | null {
     const held = this.#held
     this.#held = null
-    held?.keep()
+    held?.cancelEnd()
     return held?.connection ?? null
   }
 
@@ -46,7 +46,7 @@ export class Spare {
       drop()
       void connection.close()
     }
-    this.#held = { connection, keep: after(this.#clock, KEEP_MS, close) }
+    this.#held = { connection, cancelEnd: after(this.#clock, KEEP_MS, close) }
     void connection.ended.then(drop)
   }
 }

@@ -56,10 +56,10 @@ function world(xml = xmlWith(SEED)) {
   return { begun, ended, disk, seed, preparing }
 }
 
-/** A disk over an image, which this host has or not. */
-async function overImage(isHere: boolean): Promise<readonly string[]> {
+/** A disk over an image, which this host has or not when it is looked for, and when the disk is made. */
+async function overImage(isSeen: boolean, isHeld: boolean): Promise<readonly string[]> {
   const steps: string[] = []
-  let here = isHere
+  let here = isHeld
   let claimed = false
   const files = targetFiles({
     reader: { list: () => [] } as never,
@@ -70,6 +70,7 @@ async function overImage(isHere: boolean): Promise<readonly string[]> {
       },
     } as never,
     content: {
+      get: async () => (isSeen ? {} : null),
       claim: () => (claimed ? {} : null),
       release: async () => {
         claimed = false
@@ -91,8 +92,13 @@ async function overImage(isHere: boolean): Promise<readonly string[]> {
 }
 
 it('fetches the image below a disk where it is not here yet, and holds it by a claim until the disk does', async () => {
-  expect(await overImage(true)).toEqual(['disk'])
-  expect(await overImage(false)).toEqual(['no image', 'fetched d1', 'disk', 'released'])
+  expect(await overImage(true, true)).toEqual(['disk'])
+  expect(await overImage(false, false)).toEqual(['fetched d1', 'disk', 'released'])
+})
+
+it('fetches an image that went while the disk was to be made, and one that a disk of an earlier move lost', async () => {
+  expect(await overImage(true, false)).toEqual(['no image', 'fetched d1', 'disk', 'released'])
+  expect(await overImage(false, true)).toEqual(['fetched d1', 'disk', 'released'])
 })
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 10))

@@ -37,10 +37,19 @@ interface Trouble {
   readonly jobs?: number
   /** Before Transferring is on disk. */
   readonly noting?: () => Promise<void>
+  /** libvirt takes no connection. */
+  readonly closed?: boolean
 }
 
 function world(disks: readonly string[], trouble: Trouble = {}) {
-  const { postCopy = false, answer = 'Committed', answerMs = 0, jobs, noting = async () => undefined } = trouble
+  const {
+    postCopy = false,
+    answer = 'Committed',
+    answerMs = 0,
+    jobs,
+    noting = async () => undefined,
+    closed = false,
+  } = trouble
   const order: string[] = []
   /** Phases that watchers may be told later. */
   const late: string[] = []
@@ -102,7 +111,14 @@ function world(disks: readonly string[], trouble: Trouble = {}) {
     } as never,
   })
   const moves = new SourceMoves({
-    libvirt: { call, events, dedicated: async () => ({ call, close: async () => void order.push('close') }) } as never,
+    libvirt: {
+      call,
+      events,
+      dedicated: async () => {
+        if (closed) throw new Error('libvirt takes no connection')
+        return { call, close: async () => void order.push('close') }
+      },
+    } as never,
     records,
     peers: {
       ask: async (_peer, ask) => {
@@ -161,6 +177,13 @@ it('asks the target for nothing, and ends what it began, when that cannot be not
   one.start()
   await one.settled()
   expect(one.order).toEqual(['DomainMigrateBegin3Params', 'close', 'end'])
+})
+
+it('is over, where libvirt takes no connection, when nothing is being written any more', async () => {
+  const one = world([], { closed: true, noting: () => systemClock.sleep(30) })
+  one.start()
+  await one.settled()
+  expect(one.order).toEqual(['Transferring', 'end'])
 })
 
 it('has the guest made ready when it is stopped, with no cookie: no disk is on its way', async () => {
