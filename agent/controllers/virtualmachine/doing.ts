@@ -120,6 +120,8 @@ export class Doing {
       epoch: look.epoch,
     })
     requireStart(standing, uid)
+    if (look.view !== null && look.view.shutoff !== 'unknown')
+      await this.#steps.forgetRun(domainRef(domainName(vm), uid), signal)
     const { dom, renamedFrom } = await this.#steps.define(plan, signal)
     if (renamedFrom !== null)
       this.#tell(

@@ -21,6 +21,8 @@ const SHUTDOWN_DEFAULT = 0
 const UNDEFINE_ALL = 1 | 2 | 4 | 16 | 32
 /** The same, but what firmware and TPM keep stays (KEEP_NVRAM, KEEP_TPM): the domain comes back under its own name. */
 const UNDEFINE_TO_RENAME = 1 | 2 | 8 | 16 | 64
+/** Firmware's and TPM's stay, and libvirt refuses when somebody made a saved image or snapshots of it: then it stays as it is. */
+const UNDEFINE_TO_RENEW = 8 | 64
 /**
  * VIR_DOMAIN_START_FORCE_BOOT: a memory image that somebody made with `virsh managedsave` is thrown away. It may be older than the
  * disks, and resumed on them it would destroy them.
@@ -63,6 +65,16 @@ export class DomainSteps {
 
   constructor(libvirt: LibvirtCalls) {
     this.#libvirt = libvirt
+  }
+
+  /**
+   * Takes away the definition of a domain that has run and is off, before it is defined and started anew. Until libvirt 10.9 the end of
+   * a QEMU's monitor is handled late when libvirt's one thread for such events is busy, and ends whatever runs by then in the same
+   * domain (its commit dd2f36d, "Don't handle the EOF event if vm get restarted"). A domain that is defined anew is another one to it.
+   * @throws LibvirtError
+   */
+  async forgetRun(dom: DomainRef, signal: AbortSignal): Promise<void> {
+    await quietly(() => this.#libvirt.call('DomainUndefineFlags', { dom, flags: UNDEFINE_TO_RENEW }, { signal }))
   }
 
   /**

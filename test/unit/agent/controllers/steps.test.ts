@@ -52,23 +52,32 @@ it('a reboot action is set on what runs and on the definition that is left when 
   ])
 })
 
-it.each(['shutdown', 'destroy', 'undefine'] as const)('%s of a domain that is gone or off is done', async (step) => {
-  for (const code of [ErrorNumber.ERR_NO_DOMAIN, ErrorNumber.ERR_OPERATION_INVALID]) {
-    const refusal = refuses(code)
-    const { steps } = fakeLibvirt({
-      DomainShutdownFlags: refusal,
-      DomainDestroyFlags: refusal,
-      DomainUndefineFlags: refusal,
-    })
-    await expect(steps[step](DOM, signal)).resolves.toBeUndefined()
-  }
-  const { steps } = fakeLibvirt({
-    DomainShutdownFlags: refuses(ErrorNumber.ERR_INTERNAL_ERROR),
-    DomainDestroyFlags: refuses(ErrorNumber.ERR_INTERNAL_ERROR),
-    DomainUndefineFlags: refuses(ErrorNumber.ERR_INTERNAL_ERROR),
-  })
-  await expect(steps[step](DOM, signal)).rejects.toThrow(LibvirtError)
+it('what a run left in libvirt is taken away with its definition; firmware and TPM keep theirs', async () => {
+  const { calls, steps } = fakeLibvirt({ DomainUndefineFlags: () => ({}) })
+  await steps.forgetRun(DOM, signal)
+  expect(calls).toEqual([{ name: 'DomainUndefineFlags', args: { dom: DOM, flags: 8 | 64 } }])
 })
+
+it.each(['shutdown', 'destroy', 'undefine', 'forgetRun'] as const)(
+  '%s of a domain that is gone or off is done',
+  async (step) => {
+    for (const code of [ErrorNumber.ERR_NO_DOMAIN, ErrorNumber.ERR_OPERATION_INVALID]) {
+      const refusal = refuses(code)
+      const { steps } = fakeLibvirt({
+        DomainShutdownFlags: refusal,
+        DomainDestroyFlags: refusal,
+        DomainUndefineFlags: refusal,
+      })
+      await expect(steps[step](DOM, signal)).resolves.toBeUndefined()
+    }
+    const { steps } = fakeLibvirt({
+      DomainShutdownFlags: refuses(ErrorNumber.ERR_INTERNAL_ERROR),
+      DomainDestroyFlags: refuses(ErrorNumber.ERR_INTERNAL_ERROR),
+      DomainUndefineFlags: refuses(ErrorNumber.ERR_INTERNAL_ERROR),
+    })
+    await expect(steps[step](DOM, signal)).rejects.toThrow(LibvirtError)
+  },
+)
 
 it('a start of what runs already is done; of what does not, it failed', async () => {
   const already = (state: number) =>

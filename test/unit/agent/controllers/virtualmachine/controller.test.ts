@@ -18,7 +18,7 @@ import { scratch } from '../../../../support/scratch.ts'
 import { openWorld } from '../../../lib/controllers/world.ts'
 
 const [RUNNING, SHUTOFF] = [1, 5]
-const BY_SHUTDOWN = 1
+const [UNKNOWN, BY_SHUTDOWN, BY_CRASH] = [0, 1, 3]
 const KEY = 'default/web'
 const WEB = { namespace: 'default', name: 'web' }
 
@@ -162,6 +162,19 @@ it('defines and starts what shall run, and then changes nothing', async () => {
   await pass()
   expect(libvirt.asked).toEqual([])
   expect(told).toEqual(['Started'])
+})
+
+it.each([
+  ['after a crash, its definition is made anew', BY_CRASH, ['DomainUndefineFlags']],
+  ['after a restart of libvirtd, which has nothing left of the run, it is replaced', UNKNOWN, []],
+])('%s', async (_, reason, before) => {
+  const { pass, libvirt } = await world()
+  await pass()
+  libvirt.asked.length = 0
+  Object.assign(libvirt, { state: SHUTOFF, reason })
+  await pass()
+  await pass()
+  expect(libvirt.asked).toEqual([...before, 'DomainDefineXMLFlags', 'DomainCreateWithFlags'])
 })
 
 it('says with the last step that failed why it waits, and throws that', async () => {
