@@ -120,8 +120,9 @@ export class Doing {
       epoch: look.epoch,
     })
     requireStart(standing, uid)
-    if (look.view !== null && look.view.shutoff !== 'unknown')
-      await this.#steps.forgetRun(domainRef(domainName(vm), uid), signal)
+    // One that somebody renamed is made anew by its definition, which says so.
+    if (look.view !== null && look.view.shutoff !== 'unknown' && look.view.observed.name === plan.name)
+      await this.#steps.forgetRun(domainRef(plan.name, uid), signal)
     const { dom, renamedFrom } = await this.#steps.define(plan, signal)
     if (renamedFrom !== null)
       this.#tell(

@@ -58,7 +58,7 @@ describe.concurrent('on a running machine', () => {
     expect(after.status).toMatchObject({ restartAwaitingChanges: [], resources: { cpu: { cores: 2 } } })
     expect(condition(after, 'ConfigurationApplied')).toMatchObject({ status: 'True' })
     const next = await space.console('grows')
-    expect((await next.see(/GUEST-READY .*boots=(\d+) cpus=(\d+)/)).slice(1)).toEqual(['2', '2'])
+    expect((await next.see(/GUEST-READY .*boots=(\d+) cpus=(\d+)\s/)).slice(1)).toEqual(['2', '2'])
   })
 
   it('restartApprovalMode Automatic restarts by itself', async () => {

@@ -26,7 +26,7 @@ it.concurrent('boots by UEFI; its variables outlive a stop and go with the machi
   const { metadata } = await space.vm('uefi', { bootloader: 'EFI' })
   const variables = join(space.host.stateDir, 'nvram', `${metadata.uid}.fd`)
   const console = await space.console('uefi')
-  expect((await console.see(/GUEST-READY .* fw=(\w+)/, BOOT_SECONDS))[1]).toBe('uefi')
+  expect((await console.see(/GUEST-READY .* fw=(\w+)\s/, BOOT_SECONDS))[1]).toBe('uefi')
   expect(await console.ask('ls -d /sys/firmware/efi')).toBe('/sys/firmware/efi')
   expect(await space.host.virsh('dumpxml', space.domain('uefi'))).toContain(`>${variables}</nvram>`)
   const { ino } = await stat(variables)

@@ -73,7 +73,7 @@ it.concurrent('a machine waits for its Secret in words, then its guest gets the 
   expect(await space.qemuPid('ref')).toBe(0)
   await space.patch('Secret', 'init', { data: { userData: base64(userData) } })
   const console = await space.console('ref')
-  expect((await console.see(/GUEST-READY host=(\S+)/))[1]).toBe('by-secret')
+  expect((await console.see(/GUEST-READY host=(\S+)\s/))[1]).toBe('by-secret')
   expect(await console.ask('cat /run/token')).toBe(token)
   expect(condition(await space.get('VirtualMachine', 'ref'), 'ProvisioningReady')).toMatchObject({ status: 'True' })
   expect(await open()).toEqual([])
@@ -89,7 +89,7 @@ it.concurrent('inline user data reaches the guest, and is not told again elsewhe
   const userData = `#cloud-config\nhostname: inline\nruncmd:\n- echo ${token} > /run/token\n`
   await space.vm('inline', { provisioning: { type: 'UserData', userData } })
   const console = await space.console('inline')
-  expect((await console.see(/GUEST-READY host=(\S+)/))[1]).toBe('inline')
+  expect((await console.see(/GUEST-READY host=(\S+)\s/))[1]).toBe('inline')
   expect(await console.ask('cat /run/token')).toBe(token)
   expect((await shown('inline')).includes(token), 'user data in what is shown').toBe(false)
 })
