@@ -4,8 +4,9 @@ import type { Collector } from '../../lib/metrics/metrics.ts'
 import type { Reader } from '../../lib/reconcile/reader.ts'
 import type { OverloadWatch } from '../../lib/server/overload.ts'
 import { type ClusterVmStatus, clusterStatusOf, type Node, openMigration } from '../../schemas/index.ts'
-import { NODES, VMS } from '../../schemas/resources.ts'
+import { NODES } from '../../schemas/resources.ts'
 import type { Waits } from '../controllers/virtualmachine/waits.ts'
+import { MOVING, MOVING_VMS } from '../indexes.ts'
 import type { Links } from '../links/links.ts'
 import type { Ruler, RulerState } from '../links/ruler.ts'
 import { FROZEN, HOSTS, LINKS, MOVES_RUNNING, OVERLOADED, RULE, WAITING } from './catalogue.ts'
@@ -59,7 +60,7 @@ export function hostState(node: Pick<Node, 'spec' | 'status'> | null): HostState
 
 function movesByPhase(reader: Reader): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
-  for (const vm of reader.list(VMS)) {
+  for (const vm of reader.byIndex(MOVING_VMS, MOVING)) {
     const open = openMigration(clusterStatusOf<ClusterVmStatus>(vm))
     if (open !== null) counts.set(open.phase, (counts.get(open.phase) ?? 0) + 1)
   }

@@ -29,7 +29,7 @@ const vm = (name: string, spec: object, status: object | undefined): KubeObject 
   }) as unknown as KubeObject
 
 const readerOf = (objects: Readonly<Record<string, readonly KubeObject[]>>) =>
-  ({ list: (resource: string) => objects[resource] ?? [] }) as unknown as Reader
+  ({ list: (resource: string) => objects[resource] ?? [], onChange: () => () => undefined }) as unknown as Reader
 
 function lines(samples: Samples, start: string): string[] {
   return AGENT_METRICS.flatMap((def) => samples.linesOf(def)).filter((line) => line.startsWith(start))

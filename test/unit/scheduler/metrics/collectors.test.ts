@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Samples } from '../../../../lib/metrics/samples.ts'
 import type { Reader } from '../../../../lib/reconcile/reader.ts'
 import { Waits } from '../../../../scheduler/controllers/virtualmachine/waits.ts'
+import { MOVING, MOVING_VMS } from '../../../../scheduler/indexes.ts'
 import type { RulerState } from '../../../../scheduler/links/ruler.ts'
 import { CLUSTER_METRICS } from '../../../../scheduler/metrics/catalogue.ts'
 import { clusterCollector, hostState } from '../../../../scheduler/metrics/collectors.ts'
@@ -47,7 +48,7 @@ function scrape({ state = { kind: 'ruling' }, nodes = {}, moving = [], waits = n
   const reader = {
     get: (resource: string, { name }: { readonly name: string }) =>
       (resource === NODES ? nodes[name] : undefined) ?? null,
-    list: () => vms,
+    byIndex: (index: string, value: string) => (index === MOVING_VMS && value === MOVING ? vms : []),
   } as unknown as Reader
   const agents = { view: (name: string) => ({ inSync: name !== 'h3' }) as never }
   const hosting = { ruler: { state }, agents, machines: { waits } }
