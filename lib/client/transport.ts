@@ -2,6 +2,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import { ApiError } from '../errors.ts'
 import { type LinkedAbort, linkedAbort } from '../linked-abort.ts'
+import { connector } from './connector.ts'
 import { answerError, UnreachableError } from './errors.ts'
 import { splitLines } from './lines.ts'
 import { authHeaders, type Target } from './target.ts'
@@ -49,9 +50,9 @@ export class HttpTransport implements Transport {
   constructor(target: Target, userAgent: string) {
     this.target = target
     this.#userAgent = userAgent
-    const connect = { timeout: CONNECT_TIMEOUT_MS, ...target.tls }
+    const { tls, socketPath } = target
     this.#agent = new Agent({
-      connect: target.socketPath === undefined ? connect : { ...connect, socketPath: target.socketPath },
+      connect: connector({ timeout: CONNECT_TIMEOUT_MS, ...tls, ...(socketPath === undefined ? {} : { socketPath }) }),
     })
   }
 
