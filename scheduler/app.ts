@@ -15,6 +15,7 @@ import { createCluster } from './cluster.ts'
 import { type SchedulerConfig, servedOf } from './config.ts'
 import type { SchedulerCore } from './core.ts'
 import { CLUSTER_INDEXES } from './indexes.ts'
+import { Door } from './links/door.ts'
 import { refuseLostDatabase } from './lost.ts'
 import { ClusterAuthority } from './membership/authority.ts'
 import { Members } from './membership/members.ts'
@@ -62,6 +63,7 @@ export async function startScheduler({
   const events = new EventRecorder({ reader, resources, clock, log, component: COMPONENT, instance: hostname() })
   const authority = await ClusterAuthority.open(config.stateDir, clock, seams.onAuthorityStep)
   const members = new Members({ reader, authority, version })
+  const door = new Door(clock)
   const core: SchedulerCore = {
     config,
     version,
@@ -73,6 +75,7 @@ export async function startScheduler({
     store,
     authority,
     members,
+    door,
     fence: seams.fence,
     metrics,
     observer,
@@ -102,6 +105,7 @@ export async function startScheduler({
     events,
     controllers,
     cluster: () => authority.identity,
+    onConnection: door.opened,
     onFailed,
     begin: (signal) => {
       void authority.keep(log, signal)

@@ -8,6 +8,7 @@ import type { Reader } from '../lib/reconcile/reader.ts'
 import type { Store } from '../lib/store/store.ts'
 import type { SchedulerConfig } from './config.ts'
 import type { FenceCommand } from './failover/fence.ts'
+import type { Door } from './links/door.ts'
 import type { Log } from './log.ts'
 import type { ClusterAuthority } from './membership/authority.ts'
 import type { Members } from './membership/members.ts'
@@ -27,6 +28,8 @@ export interface SchedulerCore {
   readonly authority: ClusterAuthority
   /** The joined hosts and the clients of their agents. */
   readonly members: Members
+  /** Of the API over TCP; without it hosts are read whoever comes. */
+  readonly door?: Door
   /** For tests: how hosts are powered off, given the configured programs. */
   readonly fence?: (configured: FenceCommand) => FenceCommand
   /** Counts troubles, takes part in scrapes. Metrics are declared in scheduler/metrics/catalogue.ts. */

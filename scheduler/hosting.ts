@@ -21,6 +21,7 @@ import { Classes } from './controllers/virtualmachineclass/controller.ts'
 import { Heard } from './heard.ts'
 import { byUid } from './indexes.ts'
 import type { AgentClients } from './links/clients.ts'
+import type { Door } from './links/door.ts'
 import { Links } from './links/links.ts'
 import { Ruler } from './links/ruler.ts'
 import { EventCopier } from './mirror/events.ts'
@@ -40,6 +41,8 @@ export interface HostingDeps {
   readonly resources: Resources
   readonly events: Pick<EventRecorder, 'record'>
   readonly clients: AgentClients
+  /** Of the API over TCP; without it hosts are read whoever comes. */
+  readonly door?: Pick<Door, 'quiet'>
   readonly clock: Clock
   readonly log: ReconcileLog
   readonly observer?: ControllerObserver
@@ -77,7 +80,7 @@ export function createHosting(deps: HostingDeps): Hosting {
     ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
   }
   const ruler = new Ruler({ store, clock, members: () => clients.nodes() })
-  const agents = new Links({ clients, ruler, clock, log })
+  const agents = new Links({ clients, ruler, clock, log, ...(deps.door === undefined ? {} : { door: deps.door }) })
   const refusals = new Refusals(clock)
   const health = new Health({
     clock,

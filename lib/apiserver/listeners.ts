@@ -43,6 +43,8 @@ export interface TlsListen {
   readonly tls: TlsSource
   readonly cluster?: ClusterSource
   readonly onPort?: (port: number) => void
+  /** A connection was taken; its handshake is still to come. */
+  readonly onConnection?: () => void
 }
 
 export interface Listen {
@@ -51,6 +53,8 @@ export interface Listen {
 }
 
 const ANSWER_MS = 1_000
+/** Connections that wait to be taken: of a cluster's hosts, all may come back at one moment. The kernel has its own limit, `net.core.somaxconn`. */
+const BACKLOG = 4_096
 const IDLE_SWEEP_MS = 50
 
 export interface ListenersOptions {
@@ -90,7 +94,7 @@ export class Listeners {
       this.#options.log.warn({ group, path }, 'there is no such group: only the owner of the socket may connect')
   }
 
-  async #openTls({ host, port, tls, cluster, onPort }: TlsListen): Promise<void> {
+  async #openTls({ host, port, tls, cluster, onPort, onConnection }: TlsListen): Promise<void> {
     const server = createHttps(
       // Any certificate of a client gets through the handshake, none too: the gate says no in words, and takes tokens.
       {
@@ -113,6 +117,7 @@ export class Listeners {
       const asked = identity !== null && socket.servername === identity.serverName
       this.#options.gate.register(socket, 'tls', asked ? identity.ca : null)
     })
+    if (onConnection !== undefined) server.on('connection', onConnection)
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     await this.#listen(server, { host, port })
     const address = server.address()
@@ -127,7 +132,7 @@ export class Listeners {
       server.once('error', (error) => reject(new Error(`cannot listen on ${name}: ${messageOf(error)}`)))
       // A socket file is made within this call: narrow from its first moment, and no other file is touched.
       const mask = 'path' in where ? process.umask(0o177) : null
-      server.listen(where, resolve)
+      server.listen({ ...where, backlog: BACKLOG }, resolve)
       if (mask !== null) process.umask(mask)
     })
     server.on('error', (error) => this.#options.log.error({ err: error, listener: name }, 'a listener failed'))

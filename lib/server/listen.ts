@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Access, KEYS_FOLDER, openAccess } from '../apiserver/auth/access.ts'
 import type { RequestLimits } from '../apiserver/auth/limits.ts'
 import type { TlsKeeperOptions } from '../apiserver/auth/tls-keeper.ts'
-import type { ClusterSource } from '../apiserver/listeners.ts'
+import type { TlsListen } from '../apiserver/listeners.ts'
 import type { ApiServer } from '../apiserver/server.ts'
 import type { Clock } from '../clock.ts'
 import type { ServerConfig } from './config.ts'
@@ -68,14 +68,14 @@ export async function openListeners(
   server: ApiServer,
   config: ServerConfig,
   { tls, publish }: Access,
-  cluster: ClusterSource,
+  on: Pick<TlsListen, 'cluster' | 'onConnection'>,
 ): Promise<void> {
   const addresses = config.listen.map(parseListen)
   const url = serverUrl(config)
   if (url !== null) await publish(url, server.resources)
   await server.listen({
     unix: { path: config.socketPath, group: config.socketGroup },
-    tcp: addresses.map((address) => ({ ...address, tls, cluster })),
+    tcp: addresses.map((address) => ({ ...address, tls, ...on })),
   })
 }
 

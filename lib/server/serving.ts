@@ -21,6 +21,8 @@ export interface ServingOptions {
   readonly moreControllers?: () => readonly Controller[]
   /** The certificate of the cluster, when there is one. */
   readonly cluster: ClusterSource
+  /** A connection over TCP was taken. */
+  readonly onConnection?: () => void
   /** The store fails in a way that only a new process can mend. */
   readonly onFailed: (error: Error) => void
   /** Begins what is no controller; the API listens already. `signal` is aborted as the first thing of the end. */
@@ -37,7 +39,8 @@ export async function serve(options: ServingOptions): Promise<() => Promise<void
   const { store, reader, access, audit } = foundation
   await createFirstObjects(server.resources, config.stateDir)
   await server.keepDefaultRoles()
-  await openListeners(server, config, access, options.cluster)
+  const { cluster, onConnection } = options
+  await openListeners(server, config, access, { cluster, ...(onConnection === undefined ? {} : { onConnection }) })
   const ending = new AbortController()
   void access.tls.keep(log, ending.signal)
   for (const controller of controllers) controller.start()

@@ -56,7 +56,7 @@ export class HostsPass {
 
   /** `actsSince`: since when this scheduler may decide, and takes renewals; monotonic ms. */
   async run(actsSince: number): Promise<Outcome> {
-    const { reader, clock, fencings, members, leases, limits } = this.#deps
+    const { reader, clock, members, leases, limits } = this.#deps
     const nodes = new Map(
       members().flatMap((name) => {
         const node = reader.get<Node>(NODES, { namespace: '', name })
@@ -73,17 +73,26 @@ export class HostsPass {
       hosts: [...nodes.values()].map((node) => this.#facts(node)),
       limits,
     })
-    for (const verdict of plan.verdicts) {
-      const node = nodes.get(verdict.name)
-      if (node === undefined) continue
-      if (verdict.condition === null) {
-        fencings.forget(verdict.name)
-        await this.#dropRequest(node)
-      }
-      if (verdict.fence) fencings.begin(verdict.name)
-      await this.#say(node, verdict)
-    }
+    // All at once: a verdict is of this moment, and a host that is heard meanwhile must not be called lost minutes later.
+    const said = await Promise.allSettled(
+      plan.verdicts.flatMap((verdict) => {
+        const node = nodes.get(verdict.name)
+        return node === undefined ? [] : [this.#carryOut(node, verdict)]
+      }),
+    )
+    const failed = said.find((one) => one.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
     return again(plan.againMs, 'hosts are watched')
+  }
+
+  async #carryOut(node: Node, verdict: HostVerdict): Promise<void> {
+    const { fencings } = this.#deps
+    if (verdict.condition === null) {
+      fencings.forget(verdict.name)
+      await this.#dropRequest(node)
+    }
+    if (verdict.fence) fencings.begin(verdict.name)
+    await this.#say(node, verdict)
   }
 
   /** Who takes no renewals knows nothing of leases: what was said of those that ran out is said no more. What is known to be dead stays so. */

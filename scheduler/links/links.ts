@@ -10,6 +10,7 @@ import { HOST_BINDINGS } from '../../schemas/resources.ts'
 import type { Agents, AgentView } from '../agents.ts'
 import { Claims } from './claims.ts'
 import type { AgentClients } from './clients.ts'
+import type { Door } from './door.ts'
 import { Gate } from './gate.ts'
 import { Knocks } from './knocks.ts'
 import { Link } from './link.ts'
@@ -21,6 +22,8 @@ export type ChangeListener = (node: string, change: Told | null) => void
 export type EventListener = (node: string, event: Event) => void
 
 export interface LinksDeps {
+  /** Whoever waits there is let in before another host is read. */
+  readonly door?: Pick<Door, 'quiet'>
   readonly clients: AgentClients
   readonly ruler: Ruler
   readonly clock: Clock
@@ -185,7 +188,7 @@ export class Links implements Agents {
       clock,
       log,
       knocks: this.#knocks,
-      turn: (signal) => this.#reading.take(signal),
+      turn: (signal) => this.#turn(signal),
       onChange: (change) => this.#tell(node, change),
       onEvent: (event) => {
         for (const listener of this.#events) this.#safely(() => listener(node, event))
@@ -193,6 +196,17 @@ export class Links implements Agents {
     })
     this.#members.set(node, { link, gate: new Gate({ node, clock }) })
     link.start()
+  }
+
+  async #turn(signal: AbortSignal): Promise<() => void> {
+    const end = await this.#reading.take(signal)
+    try {
+      await this.#deps.door?.quiet(signal)
+      return end
+    } catch (error) {
+      end()
+      throw error
+    }
   }
 
   #tell(node: string, change: Told | null): void {

@@ -35,6 +35,8 @@ interface Lost {
   /** What hosts say in each renewal, and whether somebody hears it with the lease table of this process. */
   ask: Partial<LeaseAsk>
   canFence: boolean
+  /** A Node whose status the store does not take. */
+  unwritable: string | null
 }
 
 async function lost(earlier?: ClusterWorld): Promise<Lost> {
@@ -67,6 +69,7 @@ async function lost(earlier?: ClusterWorld): Promise<Lost> {
     isOver: false,
     ask: {},
     canFence: true,
+    unwritable: null,
     go: async (seconds, ...silent) => {
       for (let each = 0; each < seconds; each++) {
         for (const name of NAMES) {
@@ -105,8 +108,13 @@ async function lost(earlier?: ClusterWorld): Promise<Lost> {
     attempts.push(outcome)
     queue.add(HOSTS_KEY)
   })
+  const modifyStatus: Resources['modifyStatus'] = async (resource, target, change) => {
+    if (target.name === made.unwritable) throw new Error(`no space for ${target.name}`)
+    return await resources.modifyStatus(resource, target, change)
+  }
   const reconciler = new FailoverReconciler({
     ...world,
+    resources: { modify: (...args) => resources.modify(...args), modifyStatus },
     events: { record: (_, { reason }: EventText) => events.push(reason) },
     leases: {
       since: began,
@@ -363,4 +371,18 @@ test('a fencing command is a program: its end decides, its deadline ends it', as
   await expect(of('true').fence('h9', signal)).rejects.toThrow(/false/)
   await expect(of('sleep', '60').fence('h1', signal)).rejects.toThrow(/sleep/)
   expect(fenceBy({ nodes: {}, deadlineSeconds: 1 }).has('h1')).toBe(false)
+})
+
+test('a host of which nothing can be written keeps nobody from hearing of another, and the pass fails with its reason', async () => {
+  const one = await lost()
+  await one.go(30)
+  one.unwritable = 'h2'
+  await one.go(12, 'h2', 'h3').catch(() => undefined)
+  await one.world.clock.advance(6_000)
+  await expect(one.pass()).rejects.toThrow('no space for h2')
+  const words = (name: string) =>
+    one.world.reader
+      .get<Node>(NODES, { namespace: '', name })
+      ?.status?.conditions?.find(({ type }) => type === 'HostDead')?.status
+  expect([words('h2'), words('h3')]).toEqual([undefined, 'Unknown'])
 })

@@ -5,7 +5,7 @@ import type { Client } from '../../../../lib/client/client.ts'
 import { silentLog } from '../../../../lib/reconcile/log.ts'
 import { openSqliteStore } from '../../../../lib/store/sqlite/open.ts'
 import type { AgentClients } from '../../../../scheduler/links/clients.ts'
-import { Links } from '../../../../scheduler/links/links.ts'
+import { Links, type LinksDeps } from '../../../../scheduler/links/links.ts'
 import { Ruler } from '../../../../scheduler/links/ruler.ts'
 import { ManualClock, settle } from '../../../support/manual-clock.ts'
 import { scratch } from '../../../support/scratch.ts'
@@ -30,7 +30,7 @@ class World {
     this.nodes = Array.from({ length: count }, (_, at) => `h${at}`)
   }
 
-  async start() {
+  async start(door?: LinksDeps['door']) {
     const { clock, nodes } = this
     const store = await openSqliteStore({ path: join(this.#dir, 'berth.db') })
     const known = new Map(nodes.map((node) => [node, this.#client(node)]))
@@ -41,7 +41,7 @@ class World {
       onChange: () => () => undefined,
     }
     const ruler = new Ruler({ store, clock, members: () => nodes })
-    const links = new Links({ clients, ruler, clock, log: silentLog })
+    const links = new Links({ clients, ruler, clock, log: silentLog, ...(door === undefined ? {} : { door }) })
     links.start()
     onTestFinished(async () => {
       await links.stop()
@@ -124,4 +124,32 @@ it('a host that has forgotten this scheduler is asked again', async () => {
   await world.clock.advance(2_100)
   expect(ruler.isAcceptedBy('h1')).toBe(true)
   expect(world.claims.get('h0')).toHaveLength(1)
+})
+
+it('hosts are read when nobody waits at the door any more', async () => {
+  const world = new World(40)
+  let open: () => void = () => undefined
+  const quiet = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const { links } = await world.start({ quiet: () => quiet })
+  await world.clock.advance(10_000)
+  const read = () => world.nodes.filter((node) => links.view(node)?.inSync === true)
+  expect(read()).toEqual([])
+  open()
+  await world.clock.advance(2_000)
+  expect(read()).toEqual(world.nodes)
+})
+
+it('a door that fails costs no turn', async () => {
+  const world = new World(40)
+  let fails = 30
+  const { links } = await world.start({
+    quiet: async () => {
+      fails -= 1
+      if (fails >= 0) throw new Error('no turn')
+    },
+  })
+  await world.clock.advance(20_000)
+  expect(world.nodes.filter((node) => links.view(node)?.inSync !== true)).toEqual([])
 })
