@@ -17,6 +17,8 @@ export interface LinkDeps {
   readonly clock: Clock
   readonly log: ReconcileLog
   readonly knocks: Pick<Knocks, 'at'>
+  /** Resolves when the scheduler has nothing more urgent to do. */
+  readonly calm: () => Promise<void>
   /** Waits for a turn to read everything, and returns what ends that turn: a cluster's agents are not all read at one moment. */
   readonly turn: (signal: AbortSignal) => Promise<() => void>
   readonly onChange: (change: Told | null) => void
@@ -94,6 +96,8 @@ export class Link {
     if (client === null) throw new Error('the node has not joined')
     const over = new AbortController()
     const signal = AbortSignal.any([outer, over.signal])
+    await this.#deps.calm()
+    signal.throwIfAborted()
     // A turn is for those that answer.
     await knocks.at(() => client.objects.list(KNOCK, {}, { signal, timeoutMs: LIST_MS }), signal)
     const end = await this.#deps.turn(signal)

@@ -32,6 +32,8 @@ export interface LinksDeps {
 
 /** Agents that are read from the beginning at the same time. */
 const READING = 16
+/** From the start on, until hosts are read though this scheduler does not rule: half of them may be away for good. */
+const RULE_MS = 10_000
 
 interface Member {
   readonly link: Link
@@ -49,6 +51,9 @@ export class Links implements Agents {
   /** Nodes by uid of the subject of a binding that they have. */
   readonly #holders = new Map<string, Set<string>>()
   readonly #stopping = new AbortController()
+  #calming: Promise<void> | null = null
+  /** Monotonic milliseconds. */
+  #readsFrom = 0
   #unsubscribe: () => void = () => undefined
 
   constructor(deps: LinksDeps) {
@@ -63,7 +68,8 @@ export class Links implements Agents {
   }
 
   start(): void {
-    const { clients } = this.#deps
+    const { clients, clock } = this.#deps
+    this.#readsFrom = clock.monotonic() + RULE_MS
     this.#unsubscribe = clients.onChange((node) => this.#joinedOrLeft(node))
     for (const node of clients.nodes()) this.#joinedOrLeft(node)
     this.#claims.start()
@@ -188,6 +194,7 @@ export class Links implements Agents {
       clock,
       log,
       knocks: this.#knocks,
+      calm: () => this.#calm(),
       turn: (signal) => this.#turn(signal),
       onChange: (change) => this.#tell(node, change),
       onEvent: (event) => {
@@ -207,6 +214,33 @@ export class Links implements Agents {
       end()
       throw error
     }
+  }
+
+  /** Resolves when there is time to read hosts. Never rejects; all that wait do so together. */
+  #calm(): Promise<void> {
+    this.#calming ??= this.#settle()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#calming = null
+      })
+    return this.#calming
+  }
+
+  /** Hosts come back for their leases, which are given by a scheduler that rules: both go before what it wants to know of them. */
+  async #settle(): Promise<void> {
+    const { door, ruler, clock } = this.#deps
+    const { signal } = this.#stopping
+    if (door === undefined) return
+    const left = this.#readsFrom - clock.monotonic()
+    if (left > 0 && ruler.refusal() !== null) {
+      const rules = new AbortController()
+      const forget = ruler.onChange(() => {
+        if (ruler.refusal() === null) rules.abort()
+      })
+      await clock.sleep(left, AbortSignal.any([signal, rules.signal])).catch(() => undefined)
+      forget()
+    }
+    await door.quiet(signal)
   }
 
   #tell(node: string, change: Told | null): void {

@@ -68,9 +68,9 @@ export class DomainSteps {
   }
 
   /**
-   * Takes away the definition of a domain that has run and is off, before it is defined and started anew. Until libvirt 10.9 the end of
-   * a QEMU's monitor is handled late when libvirt's one thread for such events is busy, and ends whatever runs by then in the same
-   * domain (its commit dd2f36d, "Don't handle the EOF event if vm get restarted"). A domain that is defined anew is another one to it.
+   * Takes away the definition of a domain that has run and is off, before it is defined and started anew. Before its commit
+   * dd2f36d ("Don't handle the EOF event if vm get restarted") libvirt, 9.0 for one, handles the end of a QEMU's monitor late when its one
+   * thread for such events is busy, and ends whatever runs by then in the same domain. A domain that is defined anew is another one to it.
    * @throws LibvirtError
    */
   async forgetRun(dom: DomainRef, signal: AbortSignal): Promise<void> {

@@ -25,7 +25,7 @@ describe('QEMU through libvirt', () => {
   const { daemon, pool: newPool } = useLibvirtd()
   let pool: LibvirtPool
 
-  /** Each test has a domain of its own: until 10.9 libvirt may end one with what is late of the QEMU before it. */
+  /** Each test has a domain of its own: libvirt 9.0 may end one with what is late of the QEMU before it. */
   const define = async (name: string, devices = '') =>
     (await pool.call('DomainDefineXML', { xml: firmwareGuest(name, { devices }) })).dom
 
