@@ -1,7 +1,6 @@
 // How many objects say the same of themselves: counted whole once, then kept up with each change.
 import type { Condition, KubeObject } from '../object.ts'
 import type { Reader } from '../reconcile/reader.ts'
-import { keyOf } from '../store/change.ts'
 
 /** What a status says, as far as it is counted. */
 export interface Said {
@@ -33,7 +32,8 @@ export class Tally {
   #begin(resource: string): Map<string, Counted> {
     if (this.#counts.size === 0)
       this.#reader.onChange((change) => {
-        const counts = this.#counts.get(keyOf(change).resource)
+        const { resource } = change.type === 'put' ? change.entry.key : change.key
+        const counts = this.#counts.get(resource)
         if (counts === undefined) return
         count(counts, change.previous, -1)
         count(counts, change.type === 'put' ? change.entry.value : null, 1)
